@@ -1,0 +1,121 @@
+//! An AWS account as a user names it, and the clients that work in it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::sdk_config::StalledStreamProtectionConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// How to sign in.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Credentials {
+    /// Access key id.
+    pub access_key: String,
+    /// Secret access key.
+    pub access_secret: SecretString,
+}
+
+/// What is needed to work in an account.
+pub struct AccountSettings {
+    /// The input's `id`: its address in units and logs.
+    pub id: String,
+    /// How to sign in.
+    pub credentials: Credentials,
+    /// Where AWS is, if not at AWS.
+    pub endpoint_url: Option<String>,
+    /// The connector that all clients share.
+    pub http: SharedHttpClient,
+}
+
+/// A signed-in account. Clients are made once for each service and region.
+pub struct Account {
+    id: String,
+    base: SdkConfig,
+    /// An endpoint that is not AWS's own knows buckets only by path.
+    path_style: bool,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Default)]
+struct Clients {
+    sqs: HashMap<String, aws_sdk_sqs::Client>,
+    s3: HashMap<String, aws_sdk_s3::Client>,
+}
+
+impl Account {
+    /// Prepares the account; nothing is asked of AWS.
+    pub async fn new(settings: AccountSettings) -> Self {
+        let keys = aws_credential_types::Credentials::new(
+            settings.credentials.access_key,
+            settings.credentials.access_secret.expose_secret(),
+            None,
+            None,
+            "configuration",
+        );
+        // The SDK's own retries are off: the engines wait and try again by one rule, which the ledger and the logs see.
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(keys))
+            .http_client(settings.http)
+            .retry_config(RetryConfig::disabled())
+            .app_name(aws_config::AppName::new("quittance").expect("a plain word is an app name"));
+        if let Some(url) = &settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let base = loader.load().await;
+        let path_style = base.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        Account { id: settings.id, base, path_style, clients: Mutex::default() }
+    }
+
+    /// The input's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The SQS client of a region.
+    pub fn sqs(&self, region: &str) -> aws_sdk_sqs::Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.sqs.entry(region.to_owned()).or_insert_with(|| {
+            let config = aws_sdk_sqs::config::Builder::from(&self.base)
+                .region(Region::new(region.to_owned()))
+                // It wakes again and again during a long poll; the attempt's timeout does its work.
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                .timeout_config(timeouts(45))
+                .build();
+            aws_sdk_sqs::Client::from_conf(config)
+        });
+        client.clone()
+    }
+
+    /// The S3 client of a region.
+    pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.s3.entry(region.to_owned()).or_insert_with(|| {
+            let config = aws_sdk_s3::config::Builder::from(&self.base)
+                .region(Region::new(region.to_owned()))
+                .force_path_style(self.path_style)
+                .stalled_stream_protection(
+                    StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(30)).build(),
+                )
+                .timeout_config(timeouts(60))
+                .build();
+            aws_sdk_s3::Client::from_conf(config)
+        });
+        client.clone()
+    }
+}
+
+/// The SDK has no timeout of its own beyond connecting; a black hole would hold a call for ever.
+fn timeouts(attempt: u64) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(attempt))
+        .build()
+}

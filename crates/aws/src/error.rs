@@ -1,0 +1,160 @@
+//! What can go wrong at AWS, and what it asks for.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use quittance_core::{Class, Failure};
+use quittance_formats::FormatError;
+
+/// An error of the AWS side; the operation that failed is named.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AwsError {
+    /// An API call was refused or did not come through.
+    #[error("{operation} on `{target}` failed{}", code.as_ref().map(|c| format!(" ({c})")).unwrap_or_default())]
+    Api {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// Queue, or bucket and key.
+        target: String,
+        /// The error code of AWS, where it gave one.
+        code: Option<String>,
+        /// HTTP status, where there was an answer.
+        status: Option<u16>,
+        /// What to do about it.
+        class: Class,
+        /// The SDK's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An object's transfer broke and could not be resumed.
+    #[error("reading `{object}` broke at byte {at}")]
+    Transfer {
+        /// Bucket and key.
+        object: String,
+        /// Bytes of the object that had arrived.
+        at: u64,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An object changed while it was read.
+    #[error("`{object}` was overwritten while it was read")]
+    Overwritten {
+        /// Bucket and key.
+        object: String,
+    },
+    /// An object holds events that are too long to be sent.
+    #[error("`{object}` holds {events} events longer than `max_event_bytes` ({max_event_bytes})")]
+    Oversized {
+        /// Bucket and key.
+        object: String,
+        /// How many.
+        events: u64,
+        /// The limit.
+        max_event_bytes: usize,
+    },
+    /// The bytes of an object are not what its kind holds.
+    #[error("`{object}` cannot be decoded")]
+    Decode {
+        /// Bucket and key.
+        object: String,
+        /// Where and why.
+        source: FormatError,
+    },
+}
+
+impl AwsError {
+    /// Names the failed `operation` on `target`.
+    pub(crate) fn api<E>(operation: &'static str, target: impl Into<String>, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        AwsError::Api {
+            operation,
+            target: target.into(),
+            class: class(code.as_deref(), status),
+            code,
+            status,
+            source: error.into(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        match self {
+            AwsError::Api { class, .. } => *class,
+            _ => Class::Retry,
+        }
+    }
+
+    /// The error and its causes on one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl From<AwsError> for Failure {
+    fn from(error: AwsError) -> Self {
+        Failure { class: error.class(), error: error.into() }
+    }
+}
+
+/// The answer that an error code asks for. A code says more than a status: AWS throttles with 400 too.
+fn class(code: Option<&str>, status: Option<u16>) -> Class {
+    let code = code.map(|c| c.trim_start_matches("AWS.SimpleQueueService."));
+    match code {
+        Some(
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "BandwidthLimitExceeded"
+            | "LimitExceededException"
+            | "SlowDown"
+            | "PriorRequestNotComplete"
+            | "ProvisionedThroughputExceededException"
+            | "KMS.ThrottlingException"
+            | "OverLimit",
+        ) => Class::Throttled,
+        Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired") => Class::SignIn,
+        Some("RequestTimeout" | "RequestTimeoutException" | "InternalError" | "ServiceUnavailable") => Class::Retry,
+        Some(code) if code.starts_with("KMS.") => Class::NeedsPerson,
+        Some(
+            "NonExistentQueue"
+            | "QueueDoesNotExist"
+            | "NoSuchBucket"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "InvalidAccessKeyId"
+            | "InvalidToken"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "AuthFailure"
+            | "RequestTimeTooSkewed"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "InvalidObjectState"
+            | "InvalidAddress"
+            | "InvalidSecurity"
+            | "UnsupportedOperation",
+        ) => Class::NeedsPerson,
+        _ => match status {
+            Some(403) => Class::NeedsPerson,
+            Some(429 | 503) => Class::Throttled,
+            _ => Class::Retry,
+        },
+    }
+}

@@ -1,0 +1,181 @@
+//! What a queue's message says of objects in S3: every shape in which a notification may come.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// An object that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// Bucket name.
+    pub bucket: String,
+    /// Key, decoded.
+    pub key: String,
+    /// The bucket's region, where the notification says it.
+    pub region: Option<String>,
+}
+
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key.escape_debug())
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notification {
+    /// Objects were created; `others` counts entries about something else (deleted, tagged, archived).
+    Objects {
+        /// What to read.
+        created: Vec<ObjectRef>,
+        /// Entries that ask for nothing.
+        others: usize,
+    },
+    /// Nothing to read, by design: a test event, a subscription's confirmation.
+    Control(&'static str),
+    /// Nothing that speaks of objects.
+    Unknown(&'static str),
+}
+
+/// Envelopes that may lie around a notification: SNS in SNS is as deep as it gets.
+const MAX_ENVELOPES: u32 = 3;
+
+/// Reads a message's body. Told by its shape, never by where it came from.
+pub fn notification(body: &str) -> Notification {
+    unwrap(body, MAX_ENVELOPES)
+}
+
+#[derive(Deserialize)]
+struct Shapes<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Option<&'a RawValue>,
+    #[serde(rename = "Event")]
+    event: Option<String>,
+    #[serde(rename = "Type")]
+    sns_type: Option<String>,
+    #[serde(rename = "Message")]
+    sns_message: Option<String>,
+    source: Option<String>,
+    #[serde(rename = "detail-type")]
+    detail_type: Option<String>,
+    region: Option<String>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(rename = "s3Bucket")]
+    s3_bucket: Option<String>,
+    #[serde(rename = "s3ObjectKey")]
+    s3_object_key: Option<Vec<String>>,
+}
+
+fn unwrap(body: &str, envelopes: u32) -> Notification {
+    // CloudTrail's own greeting when a trail is created; plain words, not JSON.
+    if body.trim() == "CloudTrail validation message." {
+        return Notification::Control("CloudTrail validation message");
+    }
+    let Ok(shapes) = serde_json::from_str::<Shapes<'_>>(body) else {
+        return Notification::Unknown("not a JSON object of a known shape");
+    };
+    if let Some(records) = shapes.records {
+        return s3_event(records.get());
+    }
+    if shapes.event.as_deref() == Some("s3:TestEvent") {
+        return Notification::Control("s3:TestEvent");
+    }
+    if let (Some(bucket), Some(keys)) = (shapes.s3_bucket, shapes.s3_object_key) {
+        let created = keys.into_iter().map(|key| ObjectRef { bucket: bucket.clone(), key, region: None });
+        return Notification::Objects { created: created.collect(), others: 0 };
+    }
+    match shapes.sns_type.as_deref() {
+        Some("Notification") => {
+            return match shapes.sns_message {
+                Some(message) if envelopes > 0 => unwrap(&message, envelopes - 1),
+                Some(_) => Notification::Unknown("too many SNS envelopes"),
+                None => Notification::Unknown("an SNS envelope without a message"),
+            };
+        }
+        Some("SubscriptionConfirmation" | "UnsubscribeConfirmation") => {
+            return Notification::Control("SNS subscription confirmation");
+        }
+        _ => {}
+    }
+    if shapes.source.as_deref() == Some("aws.s3") {
+        return event_bridge(shapes.detail_type.as_deref(), shapes.region, shapes.detail);
+    }
+    Notification::Unknown("a JSON object that names no S3 object")
+}
+
+#[derive(Deserialize)]
+struct S3Record {
+    #[serde(rename = "eventName", default)]
+    event_name: String,
+    #[serde(rename = "awsRegion")]
+    region: Option<String>,
+    s3: Option<S3Part>,
+}
+
+#[derive(Deserialize)]
+struct S3Part {
+    bucket: Named,
+    object: Keyed,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Keyed {
+    key: String,
+}
+
+fn s3_event(records: &str) -> Notification {
+    let Ok(records) = serde_json::from_str::<Vec<S3Record>>(records) else {
+        return Notification::Unknown("`Records` that are not S3's");
+    };
+    let (mut created, mut others) = (Vec::new(), 0);
+    for record in records {
+        let name = record.event_name.strip_prefix("s3:").unwrap_or(&record.event_name);
+        // A restored object is readable only now; any other event asks for nothing.
+        let readable = name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
+        match record.s3 {
+            Some(s3) if readable => created.push(ObjectRef {
+                bucket: s3.bucket.name,
+                key: form_decode(&s3.object.key),
+                region: record.region,
+            }),
+            Some(_) => others += 1,
+            None => return Notification::Unknown("`Records` that are not S3's"),
+        }
+    }
+    Notification::Objects { created, others }
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    bucket: Named,
+    object: Keyed,
+}
+
+fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Option<&RawValue>) -> Notification {
+    match detail_type {
+        Some("Object Created" | "Object Restore Completed") => {
+            let Some(detail) = detail.and_then(|d| serde_json::from_str::<Detail>(d.get()).ok()) else {
+                return Notification::Unknown("an EventBridge event of S3 without bucket or key");
+            };
+            // Unlike S3's own events, the key here is plain: a plus is a plus.
+            let object = ObjectRef { bucket: detail.bucket.name, key: detail.object.key, region };
+            Notification::Objects { created: vec![object], others: 0 }
+        }
+        _ => Notification::Objects { created: Vec::new(), others: 1 },
+    }
+}
+
+/// Keys in S3's own events are form-encoded: a plus is a space. Decoded once, so `%2B` is a plus.
+fn form_decode(key: &str) -> String {
+    let spaced = key.replace('+', " ");
+    match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
+        Ok(decoded) => decoded.into_owned(),
+        // Not UTF-8 once decoded: some stores send the key raw.
+        Err(_) => key.to_owned(),
+    }
+}

@@ -1,0 +1,162 @@
+//! An object's bytes, resumed where a transfer broke.
+
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use quittance_core::{Backoff, Class, World};
+
+use crate::{Account, AwsError, ObjectRef};
+
+/// Tries that may fail in a row without a byte more before the pass is given up; the object is then read again later.
+const MAX_BREAKS: u32 = 5;
+
+/// Longest silence within a transfer. The SDK's own guard does not see a trickle; this one at least ends a stall.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The bytes of one version of an object.
+pub(crate) struct Body<'a> {
+    account: &'a Account,
+    object: &'a ObjectRef,
+    region: String,
+    world: &'a World,
+    stream: ByteStream,
+    pub(crate) etag: Option<String>,
+    length: Option<u64>,
+    got: u64,
+    breaks: u32,
+    backoff: Backoff,
+}
+
+impl<'a> Body<'a> {
+    /// Asks for the object. The bucket's region is the one that the notification names, else `region`; a bucket that is
+    /// elsewhere says where.
+    pub(crate) async fn open(
+        account: &'a Account,
+        object: &'a ObjectRef,
+        region: &str,
+        world: &'a World,
+    ) -> Result<Self, AwsError> {
+        let mut region = object.region.as_deref().unwrap_or(region).to_owned();
+        let answer = match get(account, &region, object, None).await {
+            Err(GetError { elsewhere: Some(right), .. }) if right != region => {
+                region = right;
+                get(account, &region, object, None).await
+            }
+            answer => answer,
+        }
+        .map_err(|e| e.error)?;
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), world.random.fork());
+        Ok(Body {
+            account,
+            object,
+            region,
+            world,
+            etag: answer.e_tag,
+            length: answer.content_length.and_then(|n| u64::try_from(n).ok()),
+            stream: answer.body,
+            got: 0,
+            breaks: 0,
+            backoff,
+        })
+    }
+
+    /// Bytes of the object as it is stored.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next piece; `None` at the end, when all bytes have come.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, AwsError> {
+        loop {
+            let piece = tokio::select! {
+                piece = self.stream.next() => piece,
+                () = self.world.clock.sleep(SILENCE) => Some(Err(silent())),
+            };
+            let error: Box<dyn std::error::Error + Send + Sync> = match piece {
+                Some(Ok(bytes)) => {
+                    self.got += bytes.len() as u64;
+                    self.breaks = 0;
+                    return Ok(Some(bytes));
+                }
+                None if self.length.is_none_or(|length| self.got == length) => return Ok(None),
+                None => "the transfer ended early".into(),
+                Some(Err(error)) => error.into(),
+            };
+            self.resume(error).await?;
+        }
+    }
+
+    /// Asks for the rest of the same version.
+    async fn resume(&mut self, mut cause: Box<dyn std::error::Error + Send + Sync>) -> Result<(), AwsError> {
+        loop {
+            self.breaks += 1;
+            let Some(etag) = self.etag.clone().filter(|_| self.breaks <= MAX_BREAKS) else {
+                return Err(AwsError::Transfer { object: self.object.to_string(), at: self.got, source: cause });
+            };
+            self.world.clock.sleep(self.backoff.wait()).await;
+            match get(self.account, &self.region, self.object, Some((self.got, etag))).await {
+                Ok(answer) => {
+                    // A store that ignores ranges answers with the whole; what we have is passed over.
+                    if answer.content_range.is_none() && self.got > 0 {
+                        self.stream = answer.body;
+                        return self.skip_to_got().await;
+                    }
+                    self.stream = answer.body;
+                    return Ok(());
+                }
+                Err(GetError { error: AwsError::Api { status: Some(412), .. }, .. }) => {
+                    return Err(AwsError::Overwritten { object: self.object.to_string() });
+                }
+                Err(GetError { error, .. }) if matches!(error.class(), Class::Retry | Class::Throttled) => {
+                    cause = error.into()
+                }
+                Err(GetError { error, .. }) => return Err(error),
+            }
+        }
+    }
+
+    async fn skip_to_got(&mut self) -> Result<(), AwsError> {
+        let broken = |at, source| AwsError::Transfer { object: self.object.to_string(), at, source };
+        let mut skip = self.got;
+        while skip > 0 {
+            match self.stream.next().await {
+                // The piece that straddles the place cannot be put back; a fresh pass is simpler than keeping it.
+                Some(Ok(bytes)) if bytes.len() as u64 > skip => {
+                    return Err(broken(self.got, "the store does not answer ranges".into()));
+                }
+                Some(Ok(bytes)) => skip -= bytes.len() as u64,
+                Some(Err(error)) => return Err(broken(self.got, error.into())),
+                None => return Err(broken(self.got, "the object became shorter".into())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn silent() -> aws_sdk_s3::primitives::ByteStreamError {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "no byte for 60 s").into()
+}
+
+struct GetError {
+    error: AwsError,
+    /// The region that the bucket is in, where S3 says it.
+    elsewhere: Option<String>,
+}
+
+async fn get(
+    account: &Account,
+    region: &str,
+    object: &ObjectRef,
+    rest: Option<(u64, String)>,
+) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
+    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(&object.key);
+    if let Some((from, etag)) = rest {
+        request = request.range(format!("bytes={from}-")).if_match(etag);
+    }
+    // Boxed: the SDK's future is large, and one stands in every reader.
+    Box::pin(request.send()).await.map_err(|e| {
+        let elsewhere = e.raw_response().and_then(|r| r.headers().get("x-amz-bucket-region")).map(str::to_owned);
+        GetError { error: AwsError::api("GetObject", object.to_string(), e), elsewhere }
+    })
+}

@@ -1,0 +1,37 @@
+//! What the author of a service writes.
+
+use std::sync::Arc;
+
+use quittance_core::Unit;
+use serde::de::DeserializeOwned;
+
+use crate::Account;
+
+/// A kind of service: its configuration as a type, and how that becomes units.
+pub trait ServiceKind: Send + Sync + 'static {
+    /// The section under `services:`.
+    type Config: DeserializeOwned;
+
+    /// The service's name in a configuration.
+    const NAME: &'static str;
+
+    /// The units that a configuration asks for, at least one for each region.
+    fn plan(&self, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError>;
+}
+
+/// Why a service's configuration cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+#[error("`{key}`: {problem}")]
+pub struct PlanError {
+    /// The key concerned, relative to the service.
+    pub key: String,
+    /// What is wrong, and what is expected.
+    pub problem: String,
+}
+
+impl PlanError {
+    /// A problem with one key.
+    pub fn new(key: &str, problem: impl Into<String>) -> Self {
+        PlanError { key: key.to_owned(), problem: problem.into() }
+    }
+}

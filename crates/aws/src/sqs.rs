@@ -1,0 +1,216 @@
+//! A queue is three verbs.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    MessageSystemAttributeName, QueueAttributeName,
+};
+
+use crate::{Account, AwsError};
+
+/// Entries of a batch call, and messages of a receive: SQS's limit.
+pub(crate) const BATCH: usize = 10;
+
+/// How long a receive waits for a message, in seconds: SQS's limit. Anything less may miss messages on a quiet queue.
+const LONG_POLL_SECONDS: i32 = 20;
+
+/// A received message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The same over all deliveries.
+    pub id: String,
+    /// New at each receive; only the newest is sure to delete.
+    pub handle: String,
+    /// The body, as text.
+    pub body: String,
+    /// How often it was received, this time included.
+    pub receives: u32,
+}
+
+/// What a queue says of itself.
+#[derive(Clone, Debug)]
+pub struct QueueFacts {
+    /// The queue's own visibility timeout.
+    pub visibility_timeout: Duration,
+    /// Receives after which SQS moves a message to the dead-letter queue, where there is one.
+    pub max_receive_count: Option<u32>,
+}
+
+/// An entry of a batch that was refused.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// Index in the batch.
+    pub index: usize,
+    /// AWS's code.
+    pub code: String,
+    /// Whether the same may succeed later.
+    pub retry: bool,
+}
+
+/// Receive, delete and extend, in batches of at most ten.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Waits up to 20 s for messages, at most ten; they are hidden from others for `visibility`.
+    async fn receive(&self, visibility: Duration) -> Result<Vec<Message>, AwsError>;
+
+    /// Deletes by handle; a message that is gone already counts as deleted.
+    async fn delete(&self, handles: &[String]) -> Result<Vec<Rejected>, AwsError>;
+
+    /// Hides messages for `visibility` from now.
+    async fn extend(&self, handles: &[String], visibility: Duration) -> Result<Vec<Rejected>, AwsError>;
+}
+
+/// A queue at SQS.
+pub struct SqsQueue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// Finds the queue by name; a URL is taken as it is.
+    pub async fn open(account: &Account, region: &str, name: &str) -> Result<Self, AwsError> {
+        let client = account.sqs(region);
+        if name.contains("://") {
+            return Ok(SqsQueue { client, url: name.to_owned() });
+        }
+        let found =
+            client.get_queue_url().queue_name(name).send().await.map_err(|e| AwsError::api("GetQueueUrl", name, e))?;
+        Ok(SqsQueue { client, url: found.queue_url.unwrap_or_default() })
+    }
+
+    /// The account that owns the queue, as its URL says.
+    pub fn account(&self) -> Option<&str> {
+        let mut parts = self.url.rsplit('/');
+        parts.next();
+        parts.next().filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    /// What the queue says of itself.
+    pub async fn facts(&self) -> Result<QueueFacts, AwsError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .map_err(|e| AwsError::api("GetQueueAttributes", &self.url, e))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let seconds = attributes.get(&QueueAttributeName::VisibilityTimeout).and_then(|v| v.parse().ok()).unwrap_or(30);
+        let max_receive_count = attributes
+            .get(&QueueAttributeName::RedrivePolicy)
+            .and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok())
+            .and_then(|policy| policy.max_receive_count.as_u32());
+        Ok(QueueFacts { visibility_timeout: Duration::from_secs(seconds), max_receive_count })
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RedrivePolicy {
+    max_receive_count: NumberOrText,
+}
+
+/// SQS answers with a number; what set the policy may have written a text.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(u32),
+    Text(String),
+}
+
+impl NumberOrText {
+    fn as_u32(&self) -> Option<u32> {
+        match self {
+            NumberOrText::Number(n) => Some(*n),
+            NumberOrText::Text(t) => t.parse().ok(),
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for SqsQueue {
+    async fn receive(&self, visibility: Duration) -> Result<Vec<Message>, AwsError> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(BATCH as i32)
+            .wait_time_seconds(LONG_POLL_SECONDS)
+            .visibility_timeout(seconds(visibility))
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .send()
+            .await
+            .map_err(|e| AwsError::api("ReceiveMessage", &self.url, e))?;
+        let messages = answer.messages.unwrap_or_default().into_iter().map(|message| {
+            let receives = message
+                .attributes
+                .as_ref()
+                .and_then(|a| a.get(&MessageSystemAttributeName::ApproximateReceiveCount))
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1);
+            Message {
+                id: message.message_id.unwrap_or_default(),
+                handle: message.receipt_handle.unwrap_or_default(),
+                body: message.body.unwrap_or_default(),
+                receives,
+            }
+        });
+        Ok(messages.collect())
+    }
+
+    async fn delete(&self, handles: &[String]) -> Result<Vec<Rejected>, AwsError> {
+        let entries = handles.iter().enumerate().map(|(index, handle)| {
+            DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(handle)
+                .build()
+                .expect("id and handle are set")
+        });
+        let answer = self
+            .client
+            .delete_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(|e| AwsError::api("DeleteMessageBatch", &self.url, e))?;
+        Ok(rejected(answer.failed))
+    }
+
+    async fn extend(&self, handles: &[String], visibility: Duration) -> Result<Vec<Rejected>, AwsError> {
+        let entries = handles.iter().enumerate().map(|(index, handle)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(handle)
+                .visibility_timeout(seconds(visibility))
+                .build()
+                .expect("id and handle are set")
+        });
+        let answer = self
+            .client
+            .change_message_visibility_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(|e| AwsError::api("ChangeMessageVisibilityBatch", &self.url, e))?;
+        Ok(rejected(answer.failed))
+    }
+}
+
+/// Batch ids are our own counters: a message that was handed out twice must not make two entries equal.
+fn rejected(failed: Vec<BatchResultErrorEntry>) -> Vec<Rejected> {
+    failed
+        .into_iter()
+        .filter_map(|entry| {
+            Some(Rejected { index: entry.id.parse().ok()?, code: entry.code, retry: !entry.sender_fault })
+        })
+        .collect()
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,60 @@
+//! `quittance run`.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use anyhow::{Context, Result};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use quittance_collector::{Collector, Config, Parts};
+use quittance_core::World;
+use quittance_devo::TcpDial;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// Runs the collector of `config` until SIGTERM or SIGINT; a second one ends it at once.
+pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
+    let config = Config::load(config)?;
+    let stop = CancellationToken::new();
+    let collector = Collector::build(config, parts(), stop.clone()).await?;
+    let ledger = collector.ledger();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
+    let mut next_signal = async || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    let running = collector.run();
+    tokio::pin!(running);
+    tokio::select! {
+        () = &mut running => {}
+        name = next_signal() => {
+            info!(signal = name, "stopping: nothing more is pulled, what is under way is settled");
+            stop.cancel();
+            tokio::select! {
+                () = &mut running => {}
+                name = next_signal() => {
+                    info!(signal = name, "ended at once; what is not settled comes again");
+                    return Ok(ExitCode::from(1));
+                }
+            }
+        }
+    }
+    let total = ledger.total();
+    info!(
+        pulled = total.pulled,
+        filtered = total.filtered,
+        quarantined = total.quarantined,
+        delivered = total.delivered(),
+        returned = total.returned,
+        "ledger"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The real clock, the real network.
+pub(crate) fn parts() -> Parts {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+    Parts { world: World::system(), http, dial: Arc::new(TcpDial::default()) }
+}

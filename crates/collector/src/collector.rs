@@ -1,0 +1,164 @@
+//! A collector, put together and run.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use quittance_aws::{Account, AccountSettings};
+use quittance_core::{Budget, Dial, Inlet, Ledger, Readiness, Sender, Supervisor, Unit, World, output};
+use quittance_devo::{Destination, Identity, Pool, PoolName, client_config};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::{
+    CollectorError, Config, Files, Output, catalogue,
+    config::{DevoPlatform, Globals},
+};
+
+/// Bytes of events on their way, if the user says nothing.
+const OUTLET_BYTES: usize = 32 << 20;
+
+/// How long senders may take to settle after the last puller has ended.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// What a collector works with: the parameters that tests and the demo replace.
+pub struct Parts {
+    /// Clock and randomness.
+    pub world: World,
+    /// The connector that all AWS clients share.
+    pub http: SharedHttpClient,
+    /// How to reach destinations.
+    pub dial: Arc<dyn Dial>,
+}
+
+/// A collector, ready to run.
+pub struct Collector {
+    supervisor: Supervisor,
+    units: Vec<Unit>,
+    senders: Vec<(Pool, Inlet)>,
+}
+
+impl Collector {
+    /// Puts `config` together. Files are read; no connection is made.
+    pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
+        let Parts { world, http, dial } = parts;
+        let files = Files::beside(&config.path);
+        let (mut outputs, mut senders) = (Vec::new(), Vec::new());
+        for (name, settings) in &config.outputs {
+            let Output::DevoPlatform(settings) = settings;
+            let (end, inlet) = output();
+            outputs.push(end);
+            senders.push((pool(name, settings, &config.globals, &files, dial.clone(), world.clone())?, inlet));
+        }
+        if outputs.is_empty() {
+            return Err(CollectorError::Nothing("outputs"));
+        }
+        let units = units(&config, &http).await?;
+        if units.is_empty() {
+            return Err(CollectorError::Nothing("enabled input with a service"));
+        }
+        let supervisor = Supervisor {
+            outputs: outputs.into(),
+            budget: Budget::new(outlet_bytes(&config.globals)),
+            ledger: Arc::default(),
+            world,
+            stop,
+        };
+        Ok(Collector { supervisor, units, senders })
+    }
+
+    /// The accounts of all units.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        self.supervisor.ledger.clone()
+    }
+
+    /// Whether each output is known to confirm.
+    pub fn readiness(&self) -> Vec<Readiness> {
+        self.supervisor.outputs.iter().map(|output| output.readiness()).collect()
+    }
+
+    /// Runs until it is stopped and everything that can be settled is.
+    pub async fn run(self) {
+        let Collector { supervisor, units, senders } = self;
+        let stop = supervisor.stop.clone();
+        let clock = supervisor.world.clock.clone();
+        let mut sending = JoinSet::new();
+        for (pool, inlet) in senders {
+            sending.spawn(Box::new(pool).run(inlet, stop.clone()));
+        }
+        info!(units = units.len(), "collector started");
+        supervisor.run(units).await;
+        // The pullers and their outlets are gone, so the inlets run dry and the senders end.
+        let settled = async {
+            while let Some(ended) = sending.join_next().await {
+                if let Err(panic) = ended {
+                    error!(%panic, "sender panicked");
+                }
+            }
+        };
+        tokio::select! {
+            () = settled => info!("collector stopped"),
+            () = clock.sleep(SETTLE) => error!("senders did not settle in time; what they held comes again"),
+        }
+    }
+}
+
+async fn units(config: &Config, http: &SharedHttpClient) -> Result<Vec<Unit>, CollectorError> {
+    let services = catalogue();
+    let mut units = Vec::new();
+    for (input_name, input) in config.inputs.iter().filter(|(_, input)| input.enabled) {
+        let account = Arc::new(
+            Account::new(AccountSettings {
+                id: input.id.clone(),
+                credentials: input.credentials.clone(),
+                endpoint_url: input.endpoint_url.clone(),
+                http: http.clone(),
+            })
+            .await,
+        );
+        for (name, section) in &input.services {
+            let at = format!("inputs.{input_name}.services.{name}");
+            let Some(service) = services.iter().find(|service| service.name() == name) else {
+                let known = services.iter().map(|s| s.name()).collect::<Vec<_>>().join(", ");
+                return Err(CollectorError::UnknownService { at, name: name.clone(), known });
+            };
+            units.extend(service.plan(&at, section.clone(), &account)?);
+        }
+    }
+    Ok(units)
+}
+
+fn pool(
+    name: &str,
+    settings: &DevoPlatform,
+    globals: &Globals,
+    files: &Files,
+    dial: Arc<dyn Dial>,
+    world: World,
+) -> Result<Pool, CollectorError> {
+    let find = |what, file: &str| {
+        files.find(file).map_err(|looked| CollectorError::MissingFile {
+            output: name.to_owned(),
+            what,
+            name: file.to_owned(),
+            looked,
+        })
+    };
+    let (chain, cert, key) =
+        (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
+    let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
+        .map_err(|source| CollectorError::Output { output: name.to_owned(), source })?;
+    Ok(Pool {
+        name: PoolName { kind: "standard", output: name.to_owned() },
+        destination: Destination { address: settings.address.clone(), port: settings.port, host: globals.name.clone() },
+        tls,
+        confirm: settings.confirm.clone(),
+        dial,
+        world,
+    })
+}
+
+fn outlet_bytes(globals: &Globals) -> usize {
+    let devo = globals.queue_max_size_in_mb.map_or(usize::MAX, |mib| mib.saturating_mul(1 << 20));
+    globals.outlet_max_bytes.unwrap_or(OUTLET_BYTES.min(devo))
+}

@@ -1,0 +1,56 @@
+//! Room in memory, counted in bytes.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes that one permit stands for: a semaphore counts to 2^29 at least on every target, so in KiB it reaches far.
+const GRAIN: usize = 1024;
+
+/// A limit on bytes; budgets nest, and room is taken from a budget and all those around it.
+pub struct Budget {
+    permits: Arc<Semaphore>,
+    capacity: u32,
+    around: Option<Arc<Budget>>,
+}
+
+/// Room that was taken; dropping it gives it back.
+pub struct Room(#[allow(dead_code, reason = "held for its drop")] Vec<OwnedSemaphorePermit>);
+
+impl Budget {
+    /// A budget of `bytes`, rounded up to KiB.
+    pub fn new(bytes: usize) -> Arc<Self> {
+        Self::make(bytes, None)
+    }
+
+    /// A budget of `bytes` within this one.
+    pub fn nested(self: &Arc<Self>, bytes: usize) -> Arc<Self> {
+        Self::make(bytes, Some(self.clone()))
+    }
+
+    fn make(bytes: usize, around: Option<Arc<Budget>>) -> Arc<Self> {
+        let capacity = u32::try_from(bytes.div_ceil(GRAIN).max(1)).unwrap_or(u32::MAX);
+        Arc::new(Budget { permits: Arc::new(Semaphore::new(capacity as usize)), capacity, around })
+    }
+
+    /// Waits until there is room for `bytes`, in the inner budget first.
+    ///
+    /// More than the whole budget is let through alone, when all of it is free.
+    pub async fn take(&self, bytes: usize) -> Room {
+        let mut permits = Vec::with_capacity(2);
+        let mut budget = Some(self);
+        while let Some(b) = budget {
+            let wanted = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).clamp(1, b.capacity);
+            let permit =
+                b.permits.clone().acquire_many_owned(wanted).await.expect("a budget's semaphore is never closed");
+            permits.push(permit);
+            budget = b.around.as_deref();
+        }
+        Room(permits)
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        (self.capacity as usize).saturating_sub(self.permits.available_permits()) * GRAIN
+    }
+}

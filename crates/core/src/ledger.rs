@@ -1,0 +1,145 @@
+//! The ledger: what was pulled, and what became of it, by unit and tag.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::AddAssign,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{Events, Proof, Tag, UnitId, events::Share};
+
+/// Events of one unit and tag, or a sum of several.
+///
+/// At every moment `pulled = filtered + quarantined + delivered + returned + in_flight`; an event that is given
+/// again after a return is pulled again.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Taken from the source.
+    pub pulled: u64,
+    /// Dropped by the user's wish.
+    pub filtered: u64,
+    /// Set aside since they cannot be sent.
+    pub quarantined: u64,
+    /// Confirmed by the peer's own end.
+    pub delivered_closed: u64,
+    /// Confirmed by the peer's transport alone.
+    pub delivered_acked: u64,
+    /// Came back unconfirmed; their engine gives them again.
+    pub returned: u64,
+    /// Under way: counted by the live receipts, not derived.
+    pub in_flight: u64,
+    /// Payload bytes of the delivered events.
+    pub bytes: u64,
+}
+
+impl Counts {
+    /// Delivered, by whichever proof.
+    pub fn delivered(&self) -> u64 {
+        self.delivered_closed + self.delivered_acked
+    }
+
+    /// Whether the ledger adds up.
+    pub fn balances(&self) -> bool {
+        self.pulled == self.filtered + self.quarantined + self.delivered() + self.returned + self.in_flight
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.pulled += other.pulled;
+        self.filtered += other.filtered;
+        self.quarantined += other.quarantined;
+        self.delivered_closed += other.delivered_closed;
+        self.delivered_acked += other.delivered_acked;
+        self.returned += other.returned;
+        self.in_flight += other.in_flight;
+        self.bytes += other.bytes;
+    }
+}
+
+/// The accounts of every unit of a collector.
+#[derive(Default)]
+pub struct Ledger(Mutex<BTreeMap<UnitId, Arc<UnitLedger>>>);
+
+impl Ledger {
+    /// The account of `unit`, opened at its first mention.
+    pub fn unit(&self, unit: &UnitId) -> Arc<UnitLedger> {
+        lock(&self.0).entry(unit.clone()).or_default().clone()
+    }
+
+    /// Everything, by unit and tag.
+    pub fn snapshot(&self) -> Vec<(UnitId, Tag, Counts)> {
+        let units: Vec<_> = lock(&self.0).iter().map(|(id, unit)| (id.clone(), unit.clone())).collect();
+        units
+            .into_iter()
+            .flat_map(|(id, unit)| unit.snapshot().into_iter().map(move |(tag, counts)| (id.clone(), tag, counts)))
+            .collect()
+    }
+
+    /// The sum of all units.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for unit in lock(&self.0).values() {
+            lock(&unit.0).values().for_each(|counts| total += *counts);
+        }
+        total
+    }
+}
+
+/// The account of one unit. Touched once a batch, never once an event.
+#[derive(Default)]
+pub struct UnitLedger(Mutex<HashMap<Tag, Counts>>);
+
+impl UnitLedger {
+    /// `events` more were pulled and dropped by the user's wish.
+    pub fn filtered(&self, tag: &Tag, events: u64) {
+        let mut tags = lock(&self.0);
+        let counts = tags.entry(tag.clone()).or_default();
+        counts.pulled += events;
+        counts.filtered += events;
+    }
+
+    /// `events` more were pulled and set aside.
+    pub fn quarantined(&self, tag: &Tag, events: u64) {
+        let mut tags = lock(&self.0);
+        let counts = tags.entry(tag.clone()).or_default();
+        counts.pulled += events;
+        counts.quarantined += events;
+    }
+
+    /// By tag, in the order of the tags.
+    pub fn snapshot(&self) -> Vec<(Tag, Counts)> {
+        let mut all: Vec<_> = lock(&self.0).iter().map(|(tag, counts)| (tag.clone(), *counts)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    pub(crate) fn lent(&self, events: &Events) {
+        let mut tags = lock(&self.0);
+        for (tag, share) in events.shares() {
+            let counts = tags.entry(tag.clone()).or_default();
+            counts.pulled += share.events;
+            counts.in_flight += share.events;
+        }
+    }
+
+    pub(crate) fn settled(&self, shares: &[(Tag, Share)], proof: Option<Proof>) {
+        let mut tags = lock(&self.0);
+        for (tag, share) in shares {
+            let counts = tags.entry(tag.clone()).or_default();
+            counts.in_flight -= share.events;
+            match proof {
+                Some(Proof::Closed) => counts.delivered_closed += share.events,
+                Some(Proof::Acked) => counts.delivered_acked += share.events,
+                None => counts.returned += share.events,
+            }
+            if proof.is_some() {
+                counts.bytes += share.bytes;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,53 @@
+//! What a collector is: pullers that take events from a source, outlets and inlets that carry them in
+//! batches, senders that deliver them, and receipts that come back.
+//!
+//! The promise of this crate is in its types: a [`Batch`] carries a [`Receipt`], and a receipt that is
+//! dropped unsettled leaves its events owed, so neither a panic nor a forgotten branch can lose one.
+//! It knows no cloud, no destination and no disk, and takes clock, sleep and randomness as parameters,
+//! so that a whole collector runs in virtual time.
+
+mod backoff;
+mod budget;
+mod clock;
+mod events;
+mod interval;
+mod ledger;
+mod link;
+mod outlet;
+mod random;
+mod receipt;
+mod sender;
+mod supervisor;
+mod tag;
+mod unit;
+
+pub use backoff::Backoff;
+pub use budget::{Budget, Room};
+pub use clock::{Clock, Sleep, SystemClock};
+pub use events::{Event, Events, EventsBuilder};
+pub use interval::Interval;
+pub use ledger::{Counts, Ledger, UnitLedger};
+pub use link::{Dial, Link};
+pub use outlet::{Batch, Hurry, Inlet, Outlet, Output, Readiness, output};
+pub use random::Random;
+pub use receipt::{Debt, Debts, OutputSet, Proof, Receipt, Settlement, Settlements, debts};
+pub use sender::Sender;
+pub use supervisor::Supervisor;
+pub use tag::{Tag, TagError, TagId, Tags};
+pub use unit::{Class, Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+
+/// Clock and randomness of a collector: the parameters that a test replaces.
+#[derive(Clone)]
+pub struct World {
+    /// Time and sleep.
+    pub clock: std::sync::Arc<dyn Clock>,
+    /// Jitter.
+    pub random: Random,
+}
+
+impl World {
+    /// The machine's own clock and an unpredictable seed.
+    pub fn system() -> Self {
+        World { clock: std::sync::Arc::new(SystemClock), random: Random::unpredictable() }
+    }
+}

@@ -1,0 +1,149 @@
+//! The internal channels: an outlet at the puller's end, an inlet at the sender's.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, receipt};
+
+/// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
+const CHANNEL_BATCHES: usize = 4096;
+
+/// What moves: events, one output's receipt for them, and the room that they take.
+pub struct Batch {
+    /// The events, shared by the outputs.
+    pub events: Arc<Events>,
+    /// To be settled, or dropped: then the events are owed still.
+    pub receipt: Receipt,
+    /// To be dropped once the bytes are inside the connection.
+    pub room: Arc<Room>,
+}
+
+/// The sender's end of one output.
+pub struct Inlet {
+    batches: mpsc::Receiver<Batch>,
+    ready: watch::Sender<bool>,
+    hurry: Arc<Notify>,
+}
+
+impl Inlet {
+    /// The next batch; `None` when every outlet is gone.
+    pub async fn next(&mut self) -> Option<Batch> {
+        self.batches.recv().await
+    }
+
+    /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.send_replace(ready);
+    }
+
+    /// Where to hear that an engine needs its receipts early.
+    pub fn hurry(&self) -> Hurry {
+        Hurry(self.hurry.clone())
+    }
+}
+
+/// Tells a sender that an engine needs its receipts early.
+pub struct Hurry(Arc<Notify>);
+
+impl Hurry {
+    /// Ends when one does.
+    pub async fn asked(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// The outlets' end of one output.
+#[derive(Clone)]
+pub struct Output {
+    batches: mpsc::Sender<Batch>,
+    ready: watch::Receiver<bool>,
+    hurry: Arc<Notify>,
+}
+
+/// Whether an output is known to confirm, for whoever shows it.
+#[derive(Clone)]
+pub struct Readiness(watch::Receiver<bool>);
+
+impl Readiness {
+    /// As last said by the sender.
+    pub fn is_ready(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+impl Output {
+    /// A view of this output's readiness.
+    pub fn readiness(&self) -> Readiness {
+        Readiness(self.ready.clone())
+    }
+}
+
+/// The two ends of one output; it is not ready until its sender says so.
+pub fn output() -> (Output, Inlet) {
+    let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
+    let (ready, readiness) = watch::channel(false);
+    let hurry = Arc::new(Notify::new());
+    (Output { batches, ready: readiness, hurry: hurry.clone() }, Inlet { batches: receiver, ready, hurry })
+}
+
+/// A unit's end of the channels to every required output.
+#[derive(Clone)]
+pub struct Outlet {
+    outputs: Arc<[Output]>,
+    budget: Arc<Budget>,
+    ledger: Arc<UnitLedger>,
+}
+
+impl Outlet {
+    /// An outlet to `outputs` with room from `budget`, entered in `ledger`.
+    pub fn new(outputs: Arc<[Output]>, budget: Arc<Budget>, ledger: Arc<UnitLedger>) -> Self {
+        Outlet { outputs, budget, ledger }
+    }
+
+    /// All required outputs.
+    pub fn all(&self) -> OutputSet {
+        OutputSet::first(self.outputs.len())
+    }
+
+    /// Gives `events` to the outputs in `to`, when there is room and the outputs are known to confirm.
+    ///
+    /// The engine hears of it through `debts`, exactly once, whatever happens.
+    pub async fn emit(&self, events: Events, debt: Debt, to: OutputSet, debts: &Debts) {
+        self.ready().await;
+        let room = Arc::new(self.budget.take(events.footprint()).await);
+        let events = Arc::new(events);
+        for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
+            let batch = Batch { events: events.clone(), receipt, room: room.clone() };
+            if let Some(output) = self.outputs.get(output) {
+                // A sender that is gone drops the batch, and so returns it.
+                let _ = output.batches.send(batch).await;
+            }
+        }
+    }
+
+    /// Ends when every required output is known to confirm.
+    pub async fn ready(&self) {
+        for output in self.outputs.iter() {
+            // A sender that is gone is never ready; its unit is stopped by whoever stopped the sender.
+            if output.ready.clone().wait_for(|ready| *ready).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether every required output is known to confirm.
+    pub fn is_ready(&self) -> bool {
+        self.outputs.iter().all(|output| *output.ready.borrow())
+    }
+
+    /// Asks the senders for receipts now: the engine holds much, or stops.
+    pub fn hurry(&self) {
+        self.outputs.iter().for_each(|output| output.hurry.notify_one());
+    }
+
+    /// The account of this unit.
+    pub fn ledger(&self) -> &UnitLedger {
+        &self.ledger
+    }
+}

@@ -1,0 +1,132 @@
+//! Units: the smallest things that start, fail, back off and report on their own.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Outlet, World};
+
+/// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct UnitId(Arc<str>);
+
+impl UnitId {
+    /// Joins the parts of an address.
+    pub fn new(parts: &[&str]) -> Self {
+        UnitId(parts.join("/").into())
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A service in one account, region and queue.
+#[derive(Clone)]
+pub struct Unit {
+    /// Its address.
+    pub id: UnitId,
+    /// Proves that it can work.
+    pub setup: Arc<dyn Setup>,
+    /// Does the work.
+    pub puller: Arc<dyn Puller>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// The unit works; something will hurt later.
+    Warning,
+    /// The unit cannot work.
+    Error,
+}
+
+/// Something that setup found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, with the names of the things concerned.
+    pub problem: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// Proves, before anything is pulled, that credentials, names and permissions are right.
+#[async_trait]
+pub trait Setup: Send + Sync {
+    /// Everything that is wrong; empty when all is well.
+    async fn check(&self) -> Vec<Finding>;
+}
+
+/// What a puller is given for one run.
+pub struct PullerContext {
+    /// Where events go.
+    pub outlet: Outlet,
+    /// Clock and randomness.
+    pub world: World,
+    /// Cancelled when the unit shall pull no more, settle what it holds, and end.
+    pub stop: CancellationToken,
+}
+
+/// Takes events from a source and gives them to the outlet, until it is stopped or fails.
+///
+/// Everything that it holds lives inside `run`: the supervisor calls it again after a failure.
+#[async_trait]
+pub trait Puller: Send + Sync {
+    /// One run.
+    async fn run(&self, context: PullerContext) -> Ended;
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// As asked.
+    Stopped,
+    /// By itself; the class says what to do.
+    Failed(Failure),
+}
+
+/// What kind of answer a failure needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Class {
+    /// Try again, with growing waits.
+    Retry,
+    /// The same, and slower.
+    Throttled,
+    /// Resolve the credentials again, then try.
+    SignIn,
+    /// Nothing helps but a change by a person; try slowly and say so.
+    NeedsPerson,
+}
+
+/// A failure and its class.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to do about it.
+    pub class: Class,
+    /// What happened, with its causes.
+    pub error: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// The failure and its causes on one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.error.to_string();
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,21 @@
+//! The way to Devo: its wire format, mutual TLS, and the pool of connections that delivers and proves.
+//!
+//! Devo's protocol has no acknowledgement. What proves a delivery is the orderly end of a connection: after our
+//! close_notify and half-close, the peer's own end arrives without a reset, so it has read everything. A [`Pool`]
+//! therefore rotates its connections and settles receipts when one has ended well; every other way in which a
+//! connection may end leaves its batches owed.
+
+mod connection;
+mod error;
+mod pool;
+mod settings;
+mod tcp;
+mod tls;
+mod wire;
+
+pub use error::DevoError;
+pub use pool::{Pool, PoolName};
+pub use settings::{Confirm, Destination};
+pub use tcp::TcpDial;
+pub use tls::{Identity, client_config};
+pub use wire::Frame;

@@ -1,0 +1,162 @@
+//! Rows of comma-separated values as Cisco Umbrella writes them: RFC 4180, with white space allowed before a quote.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+use crate::position::Position;
+use crate::{FormatError, Frame, Framer};
+
+/// Frames rows, without their `\n` or `\r\n`. A row may span lines within quotes, blank rows are dropped, the last row
+/// needs no newline.
+#[derive(Debug)]
+pub struct Csv {
+    max_event_bytes: usize,
+    position: Position,
+    cell: Cell,
+}
+
+/// Where in a cell the scan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    /// Before its first byte, white space aside.
+    Start,
+    /// Past anything that makes it quoted: only a comma or a newline ends it.
+    Bare,
+    /// Within quotes.
+    Quoted,
+    /// After a quote within quotes, which is the closing one unless another follows.
+    Quote,
+}
+
+/// What ends a cell.
+enum End {
+    /// A comma at this place.
+    Comma(usize),
+    /// A newline at this place.
+    Newline(usize),
+}
+
+impl Cell {
+    /// Goes on at `at`; `None` if the bytes end inside the cell. The state is then where the cell goes on, else that of
+    /// a new cell.
+    fn advance(&mut self, bytes: &[u8], mut at: usize) -> Option<End> {
+        while at < bytes.len() {
+            match (*self, bytes[at]) {
+                (Cell::Start, b' ' | b'\t') => {}
+                (Cell::Start, b'"') => *self = Cell::Quoted,
+                (Cell::Quote, b'"') => *self = Cell::Quoted,
+                (Cell::Quoted, _) => {
+                    at += memchr(b'"', &bytes[at..])?;
+                    *self = Cell::Quote;
+                }
+                (_, b',') => {
+                    *self = Cell::Start;
+                    return Some(End::Comma(at));
+                }
+                (_, b'\n') => {
+                    *self = Cell::Start;
+                    return Some(End::Newline(at));
+                }
+                _ => {
+                    *self = Cell::Bare;
+                    at += memchr2(b',', b'\n', &bytes[at..])?;
+                    continue;
+                }
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+impl Csv {
+    /// A framer for one input. Rows longer than `max_event_bytes`, line end aside, are skipped and reported.
+    pub fn new(max_event_bytes: usize) -> Csv {
+        Csv { max_event_bytes, position: Position::default(), cell: Cell::Start }
+    }
+
+    /// The open row ends at `end`, line feed excluded.
+    fn row(&mut self, window: &[u8], end: usize, frames: &mut Vec<Frame>) {
+        let carriage_return = self.position.open_len(end) > 0 && end > 0 && window[end - 1] == b'\r';
+        let end = end - usize::from(carriage_return);
+        let blank = self.position.open_len(end) == 0;
+        let frame = self.position.close(end, self.max_event_bytes);
+        frames.extend(frame.filter(|_| !blank));
+    }
+}
+
+impl Framer for Csv {
+    fn frame(&mut self, window: &[u8], last: bool, frames: &mut Vec<Frame>) -> Result<usize, FormatError> {
+        let Some(mut at) = self.position.resume(window, last) else {
+            return Ok(0);
+        };
+        while at < window.len() {
+            if !self.position.is_open() {
+                self.position.open(at);
+            }
+            match self.cell.advance(window, at) {
+                None => break,
+                Some(End::Comma(place)) => at = place + 1,
+                Some(End::Newline(place)) => {
+                    self.row(window, place, frames);
+                    at = place + 1;
+                }
+            }
+        }
+        if last {
+            if self.cell == Cell::Quoted {
+                return Err(self.position.truncated(window, "a closing quote"));
+            }
+            self.row(window, window.len(), frames);
+        }
+        // One byte more is held, and one is left when the rest is let go, since it may be the `\r` of a line end.
+        Ok(self.position.settle(window, self.max_event_bytes.saturating_add(1), 1))
+    }
+}
+
+/// The first cell of a row: what its quotes hold, or the bytes before the first comma if it is not quoted.
+///
+/// Borrows unless it holds an escaped quote (`""`).
+pub fn first_cell(row: &[u8]) -> Cow<'_, [u8]> {
+    let space = row.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let Some(quoted) = row[space..].strip_prefix(b"\"") else {
+        return Cow::Borrowed(&row[..memchr(b',', row).unwrap_or(row.len())]);
+    };
+    let mut cell = Cow::Borrowed(&quoted[..0]);
+    let mut rest = quoted;
+    loop {
+        let part = memchr(b'"', rest).unwrap_or(rest.len());
+        match &mut cell {
+            Cow::Borrowed(all) => *all = &rest[..part],
+            Cow::Owned(all) => all.extend_from_slice(&rest[..part]),
+        }
+        rest = &rest[part..];
+        match rest.strip_prefix(b"\"\"") {
+            Some(after) => {
+                cell.to_mut().push(b'"');
+                rest = after;
+            }
+            None => return cell,
+        }
+    }
+}
+
+/// The number of cells of a row: 0 for an empty one.
+pub fn cells(row: &[u8]) -> usize {
+    if row.is_empty() {
+        return 0;
+    }
+    let (mut cell, mut at, mut cells) = (Cell::Start, 0, 1);
+    while let Some(end) = cell.advance(row, at) {
+        match end {
+            End::Comma(place) => {
+                cells += 1;
+                at = place + 1;
+            }
+            // A framer's rows hold none outside quotes.
+            End::Newline(_) => break,
+        }
+    }
+    cells
+}

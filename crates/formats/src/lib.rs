@@ -1,0 +1,32 @@
+//! Bytes in, events out: finds where each event of a log file begins and ends, without parsing or copying it.
+//!
+//! [`Inflate`] undoes gzip, a [`Framer`] ([`Lines`], [`Records`], [`Values`], [`Csv`]) cuts the bytes into events,
+//! [`fields`] reads what a tag needs from an event, and [`compact`](compact::compact) makes a JSON event one line.
+//!
+//! Promises: input may be cut anywhere with the same outcome; memory stays bounded whatever the input is; damaged input
+//! gives an error that names its place, never a panic. Never: I/O, async, parsing an event and writing it anew.
+
+pub mod compact;
+pub mod csv;
+mod error;
+pub mod fields;
+mod frame;
+mod inflate;
+mod lines;
+mod position;
+mod records;
+mod scan;
+mod skip;
+mod sniff;
+mod text;
+mod values;
+
+pub use csv::Csv;
+pub use error::FormatError;
+pub use frame::{Frame, Framer};
+pub use inflate::Inflate;
+pub use lines::{Header, Lines, MAX_HEADER_BYTES};
+pub use records::Records;
+pub use scan::MAX_DEPTH;
+pub use sniff::is_parquet;
+pub use values::Values;

@@ -1,0 +1,64 @@
+//! The official SDK, pointed at a fake AWS inside the process or on a port.
+
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use quittance_testbed::aws::{FakeAws, server};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) const ACCESS_KEY: &str = "AKIATEST";
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new(ACCESS_KEY, "secret", None, None, "test")
+}
+
+fn sqs_config() -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+}
+
+fn s3_config() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .force_path_style(true)
+}
+
+/// An SQS client in the same process.
+pub(crate) fn sqs(aws: &FakeAws) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(sqs_config().http_client(aws.http_client()).time_source(aws.time_source()).build())
+}
+
+/// An S3 client in the same process.
+pub(crate) fn s3(aws: &FakeAws) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_config().http_client(aws.http_client()).time_source(aws.time_source()).build())
+}
+
+/// A fake AWS on a port, until this is dropped.
+pub(crate) struct OverTcp {
+    pub(crate) url: String,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    _stop: DropGuard,
+}
+
+impl OverTcp {
+    pub(crate) async fn start(aws: &FakeAws) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        aws.set_base_url(&url);
+        let stop = CancellationToken::new();
+        tokio::spawn(server::serve(aws.clone(), listener, stop.clone()));
+        Self {
+            sqs: aws_sdk_sqs::Client::from_conf(sqs_config().endpoint_url(&url).build()),
+            s3: aws_sdk_s3::Client::from_conf(s3_config().endpoint_url(&url).build()),
+            url,
+            _stop: stop.drop_guard(),
+        }
+    }
+}
