@@ -10,15 +10,18 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::StalledStreamProtectionConfig;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// How to sign in.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Credentials {
-    /// Access key id.
+    /// Access key id, or `file:` and the file that holds it.
+    #[schemars(extend("writeOnly" = true, "examples" = ["AKIA..."]))]
     pub access_key: String,
-    /// Secret access key.
+    /// Secret access key, or `file:` and the file that holds it.
+    #[schemars(with = "String", extend("writeOnly" = true, "examples" = ["file:/run/secrets/access_secret"]))]
     pub access_secret: SecretString,
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use quittance_core::Unit;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::Account;
 
 /// A kind of service: its configuration as a type, and how that becomes units.
 pub trait ServiceKind: Send + Sync + 'static {
-    /// The section under `services:`.
-    type Config: DeserializeOwned;
+    /// The section under `services:`. Its schema is what users' configurations are checked against: the doc comment of a
+    /// field explains its key, `examples` make good messages, and `x-aliases` names what serde's `alias` accepts too.
+    type Config: DeserializeOwned + JsonSchema;
 
     /// The service's name in a configuration.
     const NAME: &'static str;

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use quittance_collector::{Collector, Config, Parts};
+use quittance_collector::{Collector, Config, Parts, open_store};
 use quittance_core::World;
 use quittance_devo::TcpDial;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,8 +14,9 @@ use tracing::info;
 /// Runs the collector of `config` until SIGTERM or SIGINT; a second one ends it at once.
 pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
     let config = Config::load(config)?;
+    let parts = parts(&config)?;
     let stop = CancellationToken::new();
-    let collector = Collector::build(config, parts(), stop.clone()).await?;
+    let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
@@ -54,7 +55,8 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
 }
 
 /// The real clock, the real network.
-pub(crate) fn parts() -> Parts {
+pub(crate) fn parts(config: &Config) -> Result<Parts> {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-    Parts { world: World::system(), http, dial: Arc::new(TcpDial::default()) }
+    let store = open_store(config)?;
+    Ok(Parts { world: World::system(), http, dial: Arc::new(TcpDial::default()), store })
 }

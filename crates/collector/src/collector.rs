@@ -4,15 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use quittance_aws::{Account, AccountSettings};
-use quittance_core::{Budget, Dial, Inlet, Ledger, Readiness, Sender, Supervisor, Unit, World, output};
-use quittance_devo::{Destination, Identity, Pool, PoolName, client_config};
+use quittance_core::{Budget, Dial, Inlet, Ledger, Readiness, Sender, Store, Supervisor, Unit, World, output};
+use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
+use quittance_state::Sqlite;
+use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
     CollectorError, Config, Files, Output, catalogue,
-    config::{DevoPlatform, Globals},
+    config::{DevoPlatform, Globals, PersistenceConfig},
+    console::Console,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -29,27 +32,40 @@ pub struct Parts {
     pub http: SharedHttpClient,
     /// How to reach destinations.
     pub dial: Arc<dyn Dial>,
+    /// What outlives the run.
+    pub store: Arc<dyn Store>,
+}
+
+/// Opens the state that `config` names.
+pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
+    let PersistenceConfig { directory_name, quarantine_max_bytes } = &config.globals.persistence.config;
+    let folder = Files::beside(&config.path).state(directory_name);
+    let settings = quittance_state::Settings { quarantine_max_bytes: *quarantine_max_bytes };
+    Ok(Arc::new(Sqlite::open(&folder, settings).map_err(CollectorError::State)?))
 }
 
 /// A collector, ready to run.
 pub struct Collector {
     supervisor: Supervisor,
     units: Vec<Unit>,
-    senders: Vec<(Pool, Inlet)>,
+    senders: Vec<(Box<dyn Sender>, Inlet)>,
 }
 
 impl Collector {
     /// Puts `config` together. Files are read; no connection is made.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
-        let Parts { world, http, dial } = parts;
         let files = Files::beside(&config.path);
         let (mut outputs, mut senders) = (Vec::new(), Vec::new());
         for (name, settings) in &config.outputs {
-            let Output::DevoPlatform(settings) = settings;
             let (end, inlet) = output();
             outputs.push(end);
-            senders.push((pool(name, settings, &config.globals, &files, dial.clone(), world.clone())?, inlet));
+            let sender: Box<dyn Sender> = match settings {
+                Output::DevoPlatform(settings) => Box::new(pool(name, settings, &config.globals, &files, &parts)?),
+                Output::Console(_) => Box::new(Console),
+            };
+            senders.push((sender, inlet));
         }
+        let Parts { world, http, .. } = parts;
         if outputs.is_empty() {
             return Err(CollectorError::Nothing("outputs"));
         }
@@ -83,8 +99,8 @@ impl Collector {
         let stop = supervisor.stop.clone();
         let clock = supervisor.world.clock.clone();
         let mut sending = JoinSet::new();
-        for (pool, inlet) in senders {
-            sending.spawn(Box::new(pool).run(inlet, stop.clone()));
+        for (sender, inlet) in senders {
+            sending.spawn(sender.run(inlet, stop.clone()));
         }
         info!(units = units.len(), "collector started");
         supervisor.run(units).await;
@@ -133,28 +149,37 @@ fn pool(
     settings: &DevoPlatform,
     globals: &Globals,
     files: &Files,
-    dial: Arc<dyn Dial>,
-    world: World,
+    parts: &Parts,
 ) -> Result<Pool, CollectorError> {
+    let output = || name.to_owned();
     let find = |what, file: &str| {
-        files.find(file).map_err(|looked| CollectorError::MissingFile {
-            output: name.to_owned(),
-            what,
-            name: file.to_owned(),
-            looked,
-        })
+        files.find(file).map_err(|looked| CollectorError::MissingFile { output: output(), what, name: file.to_owned(), looked })
     };
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
-        .map_err(|source| CollectorError::Output { output: name.to_owned(), source })?;
+        .map_err(|source| CollectorError::Output { output: output(), source })?;
+    let dial: Arc<dyn Dial> = match &settings.proxy {
+        None => parts.dial.clone(),
+        Some(proxy) => {
+            let parsed = proxy.expose_secret().parse();
+            let proxy = parsed.map_err(|source| CollectorError::Proxy { output: output(), source })?;
+            Arc::new(ProxyDial { proxy, dial: parts.dial.clone() })
+        }
+    };
     Ok(Pool {
-        name: PoolName { kind: "standard", output: name.to_owned() },
-        destination: Destination { address: settings.address.clone(), port: settings.port, host: globals.name.clone() },
+        name: PoolName { kind: PoolKind::Standard, output: output() },
+        destination: Destination {
+            address: settings.address.clone(),
+            port: settings.port,
+            host: globals.name.clone(),
+            wire: Wire { newline: settings.newline, compression: settings.compression },
+        },
         tls,
         confirm: settings.confirm.clone(),
         dial,
-        world,
+        store: parts.store.clone(),
+        world: parts.world.clone(),
     })
 }
 

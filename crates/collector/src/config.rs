@@ -6,7 +6,8 @@ use std::{
 };
 
 use quittance_aws::Credentials;
-use quittance_devo::Confirm;
+use quittance_devo::{Confirm, Newline};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use crate::CollectorError;
@@ -33,10 +34,40 @@ pub struct Globals {
     pub id: String,
     /// Its name: the host in every event's header.
     pub name: String,
+    /// Where the state is kept.
+    #[serde(default)]
+    pub persistence: Persistence,
     /// Devo's bound of the internal queue, in MiB. Ours is 32 MiB if that is less.
     pub queue_max_size_in_mb: Option<usize>,
     /// Our own bound, in bytes, instead of either.
     pub outlet_max_bytes: Option<usize>,
+}
+
+/// Where the state is kept.
+#[derive(Debug, Default, Deserialize)]
+pub struct Persistence {
+    /// The kind of store: `filesystem`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// Settings of that kind.
+    #[serde(default)]
+    pub config: PersistenceConfig,
+}
+
+/// Settings of the store on a file system.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub struct PersistenceConfig {
+    /// The state's folder: beside `config/`, or an absolute path.
+    pub directory_name: String,
+    /// Bytes that the quarantine may hold.
+    pub quarantine_max_bytes: u64,
+}
+
+impl Default for PersistenceConfig {
+    fn default() -> Self {
+        PersistenceConfig { directory_name: "state".to_owned(), quarantine_max_bytes: 256 << 20 }
+    }
 }
 
 /// A destination.
@@ -45,7 +76,13 @@ pub struct Globals {
 pub enum Output {
     /// Devo's load balancer.
     DevoPlatform(DevoPlatform),
+    /// Standard output, one line an event: for trying things out.
+    Console(Console),
 }
+
+/// Standard output has nothing to set.
+#[derive(Debug, Default, Deserialize)]
+pub struct Console {}
 
 /// Where Devo is, and our certificate there.
 #[derive(Debug, Deserialize)]
@@ -64,6 +101,14 @@ pub struct DevoPlatform {
     /// When deliveries are confirmed.
     #[serde(default)]
     pub confirm: Confirm,
+    /// Whether events go compressed.
+    #[serde(default)]
+    pub compression: bool,
+    /// What becomes of a newline inside an event.
+    #[serde(default)]
+    pub newline: Newline,
+    /// An HTTP proxy to go through, as in `http://user:password@proxy.example:3128`.
+    pub proxy: Option<SecretString>,
 }
 
 fn https() -> u16 {

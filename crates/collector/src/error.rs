@@ -71,6 +71,17 @@ pub enum CollectorError {
         /// Why.
         source: DevoError,
     },
+    /// The state cannot be used.
+    #[error("the state")]
+    State(#[source] quittance_state::StateError),
+    /// A proxy is not understood.
+    #[error("outputs.{output}.config.proxy")]
+    Proxy {
+        /// Name of the output.
+        output: String,
+        /// Why.
+        source: quittance_devo::ProxyError,
+    },
     /// Nothing to send to, or nothing to collect.
     #[error("the configuration has no {0}")]
     Nothing(&'static str),

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// Places to look for certificates, in order.
+/// Where a configuration's certificates and state are.
 #[derive(Clone, Debug)]
 pub struct Files {
+    /// Places to look for certificates, in order.
     folders: Vec<PathBuf>,
+    beside: PathBuf,
 }
 
 impl Files {
@@ -14,6 +16,7 @@ impl Files {
         let beside = config.parent().unwrap_or(Path::new(""));
         Files {
             folders: vec![beside.join("certs"), beside.join("../certs"), beside.to_owned(), PathBuf::from("certs")],
+            beside: beside.to_owned(),
         }
     }
 
@@ -28,5 +31,13 @@ impl Files {
             Some(place) => Ok(place.clone()),
             None => Err(places.iter().map(|p| format!("`{}`", p.display())).collect::<Vec<_>>().join(", ")),
         }
+    }
+
+    /// The state's folder. As Devo's collector lays it out, `state/` stands beside `config/`; a configuration in a folder
+    /// of another name has it beside itself.
+    pub fn state(&self, name: &str) -> PathBuf {
+        let in_config = self.beside.file_name().is_some_and(|folder| folder == "config");
+        // An absolute name replaces whatever it is joined to.
+        if in_config { self.beside.join("..").join(name) } else { self.beside.join(name) }
     }
 }

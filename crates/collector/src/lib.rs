@@ -3,11 +3,12 @@
 mod catalogue;
 mod collector;
 mod config;
+mod console;
 mod error;
 mod files;
 
 pub use catalogue::{Service, catalogue};
-pub use collector::{Collector, Parts};
+pub use collector::{Collector, Parts, open_store};
 pub use config::{Config, Globals, Input, Output};
 pub use error::CollectorError;
 pub use files::Files;

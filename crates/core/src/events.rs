@@ -38,7 +38,13 @@ pub struct Events {
 impl Events {
     /// Every event, in the order of the source.
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
-        self.places.iter().map(|p| Event { bytes: &self.buffer[p.start as usize..p.end as usize], tag: p.tag })
+        self.iter_from(0)
+    }
+
+    /// The events from index `first` on; none if there are not so many.
+    pub fn iter_from(&self, first: usize) -> impl Iterator<Item = Event<'_>> {
+        let event = |p: &Place| Event { bytes: &self.buffer[p.start as usize..p.end as usize], tag: p.tag };
+        self.places.get(first..).unwrap_or_default().iter().map(event)
     }
 
     /// Number of events.

@@ -1,7 +1,8 @@
 //! Durations as a user writes them.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 /// A duration in a configuration: a number of seconds, or a number with a unit (`500ms`, `5s`, `10m`, `2h`, `1d`).
@@ -70,5 +71,19 @@ impl<'de> Deserialize<'de> for Interval {
             }
         }
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Interval {
+    fn schema_name() -> Cow<'static, str> {
+        "Interval".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"], "format": "interval", "examples": ["5s"] })
     }
 }

@@ -32,6 +32,11 @@ impl Inlet {
         self.batches.recv().await
     }
 
+    /// Batches that wait.
+    pub fn waiting(&self) -> usize {
+        self.batches.len()
+    }
+
     /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
     pub fn set_ready(&self, ready: bool) {
         self.ready.send_replace(ready);

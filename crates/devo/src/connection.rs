@@ -1,6 +1,7 @@
 //! One TLS connection, from its handshake to the end that proves what was on it.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io,
     pin::Pin,
@@ -22,16 +23,36 @@ use crate::{Destination, DevoError};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often an end under way is looked at: the peer may take its time as long as it takes bytes.
-const END_CHECK: Duration = Duration::from_secs(1);
+const END_CHECK: Duration = Duration::from_millis(500);
 
 /// A connection with the receipts of what was written to it.
 pub(crate) struct Connection {
-    stream: TlsStream<Box<dyn Link>>,
-    receipts: Vec<Receipt>,
+    stream: TlsStream<Metered>,
+    owed: VecDeque<Unconfirmed>,
     /// When the first batch was written.
     pub(crate) oldest: Option<Instant>,
+    /// When the last batch was.
+    pub(crate) newest: Option<Instant>,
     /// Plaintext bytes written.
     pub(crate) bytes: u64,
+}
+
+/// A batch that was written whole.
+struct Unconfirmed {
+    receipt: Receipt,
+    /// Where it ends, in bytes given to the transport.
+    end: u64,
+    /// Since when the peer's transport has acknowledged it all.
+    acked: Option<Instant>,
+}
+
+/// How an end is proved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndRules {
+    /// How long nothing may move.
+    pub(crate) timeout: Duration,
+    /// If acknowledged bytes are proof enough: for how long the connection must stay healthy.
+    pub(crate) settle: Option<Duration>,
 }
 
 /// How far the end of a connection has come.
@@ -58,7 +79,7 @@ impl Connection {
         let connect = async {
             let link = dial.dial(address, *port).await.map_err(|source| DevoError::Dial { address: at(), source })?;
             TlsConnector::from(tls)
-                .connect(name, link)
+                .connect(name, Metered { link, written: 0 })
                 .await
                 .map_err(|source| DevoError::Handshake { address: at(), source })
         };
@@ -68,10 +89,10 @@ impl Connection {
                 return Err(DevoError::Timeout { what: "connecting", after: CONNECT_TIMEOUT });
             }
         };
-        Ok(Connection { stream, receipts: Vec::new(), oldest: None, bytes: 0 })
+        Ok(Connection { stream, owed: VecDeque::new(), oldest: None, newest: None, bytes: 0 })
     }
 
-    /// Writes `bytes` and pushes them into the transport, reading the peer's side all the while.
+    /// Writes `bytes`, reading the peer's side all the while. Fails when nothing is accepted until `deadline`.
     pub(crate) async fn write(
         &mut self,
         mut bytes: &[u8],
@@ -84,17 +105,8 @@ impl Connection {
                 return Poll::Ready(Err(error));
             }
             let broken = |source| DevoError::Broken { what: "writing", source };
-            loop {
-                let mut stream = Pin::new(&mut self.stream);
-                let progress = if bytes.is_empty() {
-                    match stream.poll_flush(cx) {
-                        Poll::Ready(done) => return Poll::Ready(done.map_err(broken)),
-                        Poll::Pending => Poll::Pending,
-                    }
-                } else {
-                    stream.as_mut().poll_write(cx, bytes)
-                };
-                match progress {
+            while !bytes.is_empty() {
+                match Pin::new(&mut self.stream).poll_write(cx, bytes) {
                     Poll::Ready(Ok(written)) => bytes = &bytes[written..],
                     Poll::Ready(Err(source)) => return Poll::Ready(Err(broken(source))),
                     Poll::Pending => {
@@ -102,14 +114,52 @@ impl Connection {
                     }
                 }
             }
+            Poll::Ready(Ok(()))
         })
         .await
     }
 
-    /// Keeps the receipt of a batch that was written whole.
+    /// Pushes what was written into the transport.
+    pub(crate) async fn flush(&mut self, mut deadline: Sleep, after: Duration) -> Result<(), DevoError> {
+        poll_fn(|cx| {
+            if let Poll::Ready(error) = self.poll_peer(cx) {
+                return Poll::Ready(Err(error));
+            }
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(done) => Poll::Ready(done.map_err(|source| DevoError::Broken { what: "writing", source })),
+                Poll::Pending => {
+                    deadline.as_mut().poll(cx).map(|()| Err(DevoError::Timeout { what: "writing", after }))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Keeps the receipt of a batch that was written and flushed whole.
     pub(crate) fn keep(&mut self, receipt: Receipt, now: Instant) {
         self.oldest.get_or_insert(now);
-        self.receipts.push(receipt);
+        self.newest = Some(now);
+        self.owed.push_back(Unconfirmed { receipt, end: self.metered().written, acked: None });
+    }
+
+    /// Whether some batch waits for its confirmation.
+    pub(crate) fn is_owing(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Settles what the peer's transport acknowledged at least `settle` ago; `false` if nothing of it has moved.
+    pub(crate) fn settle_acked(&mut self, now: Instant, settle: Duration) -> io::Result<()> {
+        let Metered { link, written } = self.metered();
+        let acknowledged = written.saturating_sub(link.unacknowledged()?);
+        for batch in self.owed.iter_mut().take_while(|batch| batch.end <= acknowledged) {
+            batch.acked.get_or_insert(now);
+        }
+        while self.owed.front().is_some_and(|batch| batch.acked.is_some_and(|acked| now - acked >= settle)) {
+            if let Some(batch) = self.owed.pop_front() {
+                batch.receipt.delivered(Proof::Acked);
+            }
+        }
+        Ok(())
     }
 
     /// Ends only when the connection is over, whatever the reason; what the peer says is read and ignored.
@@ -117,36 +167,46 @@ impl Connection {
         poll_fn(|cx| self.poll_peer(cx)).await
     }
 
-    /// Ends our half in order and waits for the peer's. `Ok` proves that the peer has read everything; on an error
-    /// the receipts are dropped, and their batches so returned.
-    pub(crate) async fn end(mut self, clock: &dyn Clock, timeout: Duration) -> Result<(), DevoError> {
+    /// Ends our half in order and waits for the peer's. `Ok` says that everything is confirmed, and how; on an error the
+    /// receipts that are left are dropped, and their batches so returned.
+    pub(crate) async fn end(mut self, clock: &dyn Clock, rules: EndRules) -> Result<Proof, DevoError> {
         let mut ending = Ending::Ours;
         let mut waiting = u64::MAX;
-        let mut deadline = clock.now() + timeout;
+        let mut deadline = clock.now() + rules.timeout;
+        let mut quiet_since = None;
         loop {
             let mut check = clock.sleep(END_CHECK);
             let step = poll_fn(|cx| match self.poll_end(&mut ending, cx) {
                 Poll::Ready(done) => Poll::Ready(Some(done)),
                 Poll::Pending => check.as_mut().poll(cx).map(|()| None),
             });
-            match step.await {
-                Some(done) => {
-                    done?;
-                    break;
-                }
-                None => {
-                    let unacknowledged = self.stream.get_ref().0.unacknowledged().unwrap_or(u64::MAX);
-                    if unacknowledged < waiting {
-                        waiting = unacknowledged;
-                        deadline = clock.now() + timeout;
-                    } else if clock.now() >= deadline {
-                        return Err(DevoError::Timeout { what: "the peer's end", after: timeout });
-                    }
-                }
+            if let Some(done) = step.await {
+                done?;
+                break;
+            }
+            let now = clock.now();
+            let unacknowledged = self.metered().link.unacknowledged().unwrap_or(u64::MAX);
+            if let Some(settle) = rules.settle
+                && !matches!(ending, Ending::Ours)
+                && unacknowledged == 0
+                && now - *quiet_since.get_or_insert(now) >= settle
+            {
+                self.owed.drain(..).for_each(|batch| batch.receipt.delivered(Proof::Acked));
+                return Ok(Proof::Acked);
+            }
+            if unacknowledged < waiting {
+                waiting = unacknowledged;
+                deadline = now + rules.timeout;
+            } else if now >= deadline {
+                return Err(DevoError::NeverEnded { after: rules.timeout });
             }
         }
-        self.receipts.drain(..).for_each(|receipt| receipt.delivered(Proof::Closed));
-        Ok(())
+        self.owed.drain(..).for_each(|batch| batch.receipt.delivered(Proof::Closed));
+        Ok(Proof::Closed)
+    }
+
+    fn metered(&self) -> &Metered {
+        self.stream.get_ref().0
     }
 
     fn poll_end(&mut self, ending: &mut Ending, cx: &mut Context<'_>) -> Poll<Result<(), DevoError>> {
@@ -191,5 +251,54 @@ fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> P
             Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
             Poll::Pending => return Poll::Pending,
         }
+    }
+}
+
+/// A link that counts what was given to it: where a batch ends is known in ciphertext.
+struct Metered {
+    link: Box<dyn Link>,
+    written: u64,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.link).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut *self.link).poll_write(cx, buf);
+        self.count(done)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut *self.link).poll_write_vectored(cx, bufs);
+        self.count(done)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.link.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.link).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.link).poll_shutdown(cx)
+    }
+}
+
+impl Metered {
+    fn count(&mut self, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = &done {
+            self.written += *written as u64;
+        }
+        done
     }
 }

@@ -57,6 +57,12 @@ pub enum DevoError {
         /// The limit.
         after: Duration,
     },
+    /// The connection was healthy, but the peer did not end its half after ours.
+    #[error("the peer did not end its half within {after:?}")]
+    NeverEnded {
+        /// The limit, since the last byte moved.
+        after: Duration,
+    },
     /// The peer ended its half before we ended ours: what it has not read is lost with the connection.
     #[error("the peer ended the connection")]
     PeerEnded,

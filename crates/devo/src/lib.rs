@@ -8,14 +8,16 @@
 mod connection;
 mod error;
 mod pool;
+mod proxy;
 mod settings;
+mod statistics;
 mod tcp;
 mod tls;
 mod wire;
 
 pub use error::DevoError;
-pub use pool::{Pool, PoolName};
-pub use settings::{Confirm, Destination};
+pub use pool::{Pool, PoolKind, PoolName};
+pub use proxy::{Proxy, ProxyDial, ProxyError};
+pub use settings::{Confirm, Destination, Mode, Newline, Wire};
 pub use tcp::TcpDial;
 pub use tls::{Identity, client_config};
-pub use wire::Frame;

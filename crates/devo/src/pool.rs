@@ -1,24 +1,26 @@
 //! A pool of connections to one destination: one that carries, and those that are being ended.
 //!
-//! The pool is *ready* while the destination is known to confirm. It starts in doubt, and is in doubt again after
-//! every connection that ended badly; out of doubt it comes by a probe, an empty connection that is ended in order.
-//! In doubt it takes no batch, and the engines, who see it, receive nothing.
+//! The pool is *ready* while the destination is known to confirm. The standard pool starts in doubt, and any pool is in
+//! doubt after a connection that ended badly; out of doubt it comes by a probe, an empty connection that is ended in
+//! order. In doubt it takes no batch, and the engines, who see it, receive nothing.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::OptionFuture;
+use futures_util::{FutureExt, future::OptionFuture};
 use jiff::Timestamp;
-use quittance_core::{Backoff, Batch, Dial, Inlet, Sender, World};
+use quittance_core::{Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World};
 use rustls::ClientConfig;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::{Confirm, Destination, DevoError, Frame, connection::Connection};
-
-/// Plaintext that is encoded before it is handed to TLS: several records of 16 KiB at once.
-const WRITE_BYTES: usize = 64 << 10;
+use crate::{
+    Confirm, Destination, DevoError, Mode,
+    connection::{Connection, EndRules},
+    statistics::Statistics,
+    wire::Encoder,
+};
 
 /// Ends that may be under way at a time; beyond, the pool waits rather than pile up connections at a slow peer.
 const MAX_ENDINGS: usize = 16;
@@ -26,18 +28,59 @@ const MAX_ENDINGS: usize = 16;
 /// The least that a connection may carry after repeated timeouts of its end.
 const LEAST_BYTES: u64 = 64 << 10;
 
+/// How long a probe waits for the peer's end before that says something about the peer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// With acknowledgements as proof a connection is not rotated for receipts; idle it is ended all the same, before a
+/// balancer does (Devo's own SDK takes 30 s for the balancer's limit).
+const ACKED_IDLE: Duration = Duration::from_secs(10);
+
+/// How often acknowledgements are looked at.
+const ACKED_CHECK: Duration = Duration::from_millis(500);
+
+/// The three pools of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolKind {
+    /// Events.
+    Standard,
+    /// Lookups.
+    Lookup,
+    /// The collector's own messages.
+    Internal,
+}
+
+impl PoolKind {
+    /// Its name, as it stands in sender names.
+    pub fn name(self) -> &'static str {
+        match self {
+            PoolKind::Standard => "standard",
+            PoolKind::Lookup => "lookup",
+            PoolKind::Internal => "internal",
+        }
+    }
+
+    /// Its name at the head of a statistics line.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            PoolKind::Standard => "Standard",
+            PoolKind::Lookup => "Lookup",
+            PoolKind::Internal => "Internal",
+        }
+    }
+}
+
 /// Which of a destination's pools it is.
 #[derive(Clone, Debug)]
 pub struct PoolName {
-    /// `standard`, `lookup` or `internal`.
-    pub kind: &'static str,
+    /// One of the three.
+    pub kind: PoolKind,
     /// The output's name in the configuration.
     pub output: String,
 }
 
 impl fmt::Display for PoolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_senders,{}", self.kind, self.output)
+        write!(f, "{}_senders,{}", self.kind.name(), self.output)
     }
 }
 
@@ -45,7 +88,7 @@ impl fmt::Display for PoolName {
 pub struct Pool {
     /// Its name in logs.
     pub name: PoolName,
-    /// Where to.
+    /// Where to, and how events look there.
     pub destination: Destination,
     /// With which certificate.
     pub tls: Arc<ClientConfig>,
@@ -53,26 +96,34 @@ pub struct Pool {
     pub confirm: Confirm,
     /// How to connect.
     pub dial: Arc<dyn Dial>,
+    /// Where the verdict on a destination is kept.
+    pub store: Arc<dyn Store>,
     /// Clock and randomness.
     pub world: World,
+}
+
+/// What is known of how a destination confirms; with `mode: auto` this is learnt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    /// Nothing yet.
+    Open,
+    /// It ends its half; from then on only the user can choose the weaker proof.
+    Closes,
+    /// It clearly does not.
+    NeverEnds,
 }
 
 #[async_trait]
 impl Sender for Pool {
     async fn run(self: Box<Self>, inlet: Inlet, stop: CancellationToken) {
-        let frame = Frame::new(&self.destination.host);
+        let verdict = self.remembered().await;
+        let encoder = Encoder::new(&self.destination.host, self.destination.wire);
+        let acked_check = self.world.clock.now();
+        let statistics = Statistics::new(acked_check, self.world.clock.wall());
         let max_bytes = self.confirm.max_bytes;
+        let (current, endings) = (None, JoinSet::new());
         let pool = Arc::new(*self);
-        let carrier = Carrier {
-            pool,
-            inlet,
-            frame,
-            buffer: Vec::with_capacity(2 * WRITE_BYTES),
-            max_bytes,
-            current: None,
-            endings: JoinSet::new(),
-        };
-        carrier.run(stop).await;
+        Carrier { pool, inlet, encoder, statistics, verdict, max_bytes, acked_check, current, endings }.run(stop).await;
     }
 }
 
@@ -80,20 +131,62 @@ impl Pool {
     /// Connects once and ends in order, without an event: tells whether this destination takes our certificate,
     /// and confirms.
     pub async fn probe(&self) -> Result<(), DevoError> {
-        self.open().await?.end(&*self.world.clock, self.confirm.end_timeout.0).await
+        let rules = EndRules { timeout: PROBE_PATIENCE, settle: None };
+        self.open().await?.end(&*self.world.clock, rules).await.map(drop)
     }
 
     async fn open(&self) -> Result<Connection, DevoError> {
         Connection::open(&*self.dial, &self.destination, self.tls.clone(), &*self.world.clock).await
     }
 
-    /// Probes until one succeeds.
-    async fn prove(self: Arc<Self>) {
+    /// Probes until one succeeds; says what it showed.
+    async fn prove(self: Arc<Self>, verdict: Verdict) -> Verdict {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30), self.world.random.fork());
-        while let Err(error) = self.probe().await {
+        loop {
+            let error = match self.probe().await {
+                Ok(()) => return Verdict::Closes,
+                Err(error) => error,
+            };
+            let acks_do = match self.confirm.mode {
+                Mode::Closed => false,
+                Mode::Acked => true,
+                Mode::Auto => verdict != Verdict::Closes,
+            };
+            if acks_do && matches!(error, DevoError::NeverEnded { .. }) {
+                return Verdict::NeverEnds;
+            }
             let wait = backoff.wait();
             warn!(sender = %self.name, error = error.chain(), retry_in = ?wait, "destination does not confirm");
             self.world.clock.sleep(wait).await;
+        }
+    }
+
+    /// How connections are ended, and whether acknowledgements settle receipts before that.
+    fn rules(&self, verdict: Verdict) -> EndRules {
+        let acked = match self.confirm.mode {
+            Mode::Closed => false,
+            Mode::Acked => true,
+            Mode::Auto => verdict == Verdict::NeverEnds,
+        };
+        EndRules { timeout: self.confirm.end_timeout.0, settle: acked.then_some(self.confirm.settle.0) }
+    }
+
+    async fn remembered(&self) -> Verdict {
+        match self.store.load("outputs", Record::Verdict, &self.name.output).await {
+            Ok(Some(verdict)) if verdict == "closes" => Verdict::Closes,
+            Ok(_) => Verdict::Open,
+            Err(error) => {
+                warn!(sender = %self.name, %error, "cannot tell how this destination confirmed before");
+                Verdict::Open
+            }
+        }
+    }
+
+    async fn remember(&self, verdict: Verdict) {
+        let text = if verdict == Verdict::Closes { "closes" } else { "never_ends" };
+        let saved = self.store.save(self.store.fence(), "outputs", Record::Verdict, &self.name.output, text);
+        if let Err(error) = saved.await {
+            warn!(sender = %self.name, %error, "cannot keep how this destination confirms");
         }
     }
 }
@@ -102,12 +195,15 @@ impl Pool {
 struct Carrier {
     pool: Arc<Pool>,
     inlet: Inlet,
-    frame: Frame,
-    buffer: Vec<u8>,
+    encoder: Encoder,
+    statistics: Statistics,
+    verdict: Verdict,
     /// Bytes after which a connection is ended; halved when an end timed out.
     max_bytes: u64,
+    /// When acknowledgements are looked at next.
+    acked_check: tokio::time::Instant,
     current: Option<Connection>,
-    endings: JoinSet<Result<(), DevoError>>,
+    endings: JoinSet<Result<Proof, DevoError>>,
 }
 
 impl Carrier {
@@ -115,22 +211,25 @@ impl Carrier {
         let pool = self.pool.clone();
         let clock = pool.world.clock.clone();
         let hurry = self.inlet.hurry();
-        let mut proof = OptionFuture::from(Some(Box::pin(pool.clone().prove())));
-        let mut in_doubt = true;
+        // Lookup and internal connect with their first batch.
+        let mut in_doubt = pool.name.kind == PoolKind::Standard;
+        self.inlet.set_ready(!in_doubt);
+        let mut proof = OptionFuture::from(in_doubt.then(|| pool.clone().prove(self.verdict).boxed()));
         let mut drained = false;
         loop {
             if drained && self.current.is_none() && self.endings.is_empty() {
+                self.statistics.log(&pool.name, self.inlet.waiting(), clock.now(), clock.wall());
                 debug!(sender = %pool.name, "sender ended");
                 return;
             }
-            let rotate = self.current.as_ref().and_then(|c| c.oldest).map(|oldest| oldest + pool.confirm.interval.0);
+            let rotate = self.rotation();
             let stopping = stop.is_cancelled();
             let may_take = !drained && (stopping || (!in_doubt && self.endings.len() < MAX_ENDINGS));
             let fault = tokio::select! {
                 biased;
                 Some(ended) = self.endings.join_next() => self.ended(ended),
-                Some(()) = &mut proof, if in_doubt => {
-                    info!(sender = %pool.name, address = pool.destination.address, "destination confirms");
+                Some(verdict) = &mut proof, if in_doubt => {
+                    self.proved(verdict).await;
                     in_doubt = false;
                     proof = OptionFuture::from(None);
                     self.inlet.set_ready(true);
@@ -140,8 +239,9 @@ impl Carrier {
                     self.current = None;
                     Some(error)
                 }
-                () = OptionFuture::from(rotate.map(|at| clock.sleep_until(at))).then_pending() => {
-                    self.end_current();
+                () = clock.sleep_until(rotate.unwrap_or(self.statistics.next)), if rotate.is_some() => self.rotate(),
+                () = clock.sleep_until(self.statistics.next) => {
+                    self.statistics.log(&pool.name, self.inlet.waiting(), clock.now(), clock.wall());
                     None
                 }
                 () = hurry.asked() => {
@@ -167,78 +267,110 @@ impl Carrier {
                 if !in_doubt {
                     in_doubt = true;
                     self.inlet.set_ready(false);
-                    proof = OptionFuture::from(Some(Box::pin(pool.clone().prove())));
+                    proof = OptionFuture::from(Some(pool.clone().prove(self.verdict).boxed()));
                 }
+            }
+        }
+    }
+
+    async fn proved(&mut self, verdict: Verdict) {
+        let Pool { name, destination, .. } = &*self.pool;
+        info!(sender = %name, address = destination.address, port = destination.port, "destination confirms");
+        if verdict == Verdict::NeverEnds {
+            warn!(
+                sender = %name,
+                "destination does not end its half: deliveries are confirmed by acknowledged bytes alone (`acked`), \
+                 which a receiver that dies with unread data can lose"
+            );
+        }
+        if verdict != self.verdict {
+            self.verdict = verdict;
+            self.pool.remember(verdict).await;
+        }
+    }
+
+    /// When something is to be done about the connection that carries, by [`rotate`](Self::rotate).
+    fn rotation(&self) -> Option<tokio::time::Instant> {
+        let connection = self.current.as_ref()?;
+        match self.pool.rules(self.verdict).settle {
+            None => Some(connection.oldest? + self.pool.confirm.interval.0),
+            Some(_) if connection.is_owing() => Some(self.acked_check),
+            Some(_) => Some(connection.newest? + ACKED_IDLE),
+        }
+    }
+
+    fn rotate(&mut self) -> Option<DevoError> {
+        let now = self.pool.world.clock.now();
+        let settle = self.pool.rules(self.verdict).settle;
+        match (&mut self.current, settle) {
+            (Some(connection), Some(settle)) if connection.is_owing() => {
+                self.acked_check = now + ACKED_CHECK;
+                let broken = |source| DevoError::Broken { what: "asking for acknowledgements", source };
+                connection.settle_acked(now, settle).map_err(broken).err()
+            }
+            _ => {
+                self.end_current();
+                None
             }
         }
     }
 
     async fn carry(&mut self, batch: Batch) -> Result<(), DevoError> {
         let clock = self.pool.world.clock.clone();
-        let connection = match &mut self.current {
-            Some(connection) => connection,
-            None => self.current.insert(self.pool.open().await?),
+        let started = clock.now();
+        if self.current.is_none() {
+            self.current = Some(self.pool.open().await?);
+        }
+        let written = self.write(&batch).await;
+        let Some(connection) = self.current.as_mut().filter(|_| written.is_ok()) else {
+            // After a partial write nothing more goes on that connection.
+            self.current = None;
+            return written;
         };
         let Batch { events, receipt, room } = batch;
-        let now = Timestamp::try_from(clock.wall()).unwrap_or_default();
-        self.frame.start(events.tags(), now);
-        let limit = self.pool.confirm.end_timeout.0;
-        let mut next = 0;
-        while next < events.len() {
-            self.buffer.clear();
-            next = self.frame.append(&events, next, WRITE_BYTES, &mut self.buffer);
-            if let Err(error) = connection.write(&self.buffer, clock.sleep(limit), limit).await {
-                self.current = None;
-                return Err(error);
-            }
-        }
         drop(room);
-        connection.keep(receipt, clock.now());
+        let now = clock.now();
+        connection.keep(receipt, now);
+        self.statistics.sent(events.len() as u64, now - started);
         if connection.bytes >= self.max_bytes {
             self.end_current();
         }
-        // One enormous event must not keep its memory for ever.
-        if self.buffer.capacity() > 16 * WRITE_BYTES {
-            self.buffer = Vec::with_capacity(2 * WRITE_BYTES);
-        }
         Ok(())
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Result<(), DevoError> {
+        let clock = &self.pool.world.clock;
+        let limit = self.pool.confirm.end_timeout.0;
+        let Some(connection) = &mut self.current else { return Err(DevoError::PeerEnded) };
+        self.encoder.start(batch.events.tags(), Timestamp::try_from(clock.wall()).unwrap_or_default());
+        while let Some(portion) = self.encoder.portion(&batch.events) {
+            connection.write(portion, clock.sleep(limit), limit).await?;
+        }
+        connection.flush(clock.sleep(limit), limit).await
     }
 
     /// Begins the end of the connection that carries, beside whatever comes next.
     fn end_current(&mut self) {
         if let Some(connection) = self.current.take() {
-            let pool = self.pool.clone();
-            self.endings.spawn(async move { connection.end(&*pool.world.clock, pool.confirm.end_timeout.0).await });
+            let (pool, rules) = (self.pool.clone(), self.pool.rules(self.verdict));
+            self.endings.spawn(async move { connection.end(&*pool.world.clock, rules).await });
         }
     }
 
-    fn ended(&mut self, ended: Result<Result<(), DevoError>, tokio::task::JoinError>) -> Option<DevoError> {
+    fn ended(&mut self, ended: Result<Result<Proof, DevoError>, JoinError>) -> Option<DevoError> {
         match ended {
-            Ok(Ok(())) => {
+            Ok(Ok(_)) => {
                 self.max_bytes = (self.max_bytes * 2).min(self.pool.confirm.max_bytes);
                 None
             }
             Ok(Err(error)) => {
-                if matches!(error, DevoError::Timeout { .. }) {
+                if matches!(error, DevoError::NeverEnded { .. }) {
                     // A slow receiver gets smaller portions, never endless repeats.
                     self.max_bytes = (self.max_bytes / 2).max(LEAST_BYTES);
                 }
                 Some(error)
             }
             Err(panic) => Some(DevoError::Broken { what: "ending", source: std::io::Error::other(panic) }),
-        }
-    }
-}
-
-/// An absent future never ends, instead of ending with `None`.
-trait ThenPending {
-    async fn then_pending(self);
-}
-
-impl<F: Future<Output = ()>> ThenPending for OptionFuture<F> {
-    async fn then_pending(self) {
-        if self.await.is_none() {
-            std::future::pending().await
         }
     }
 }

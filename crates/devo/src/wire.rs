@@ -1,32 +1,59 @@
 //! One event on the wire, as Devo's own SDK writes it: `<14>DATE HOST TAG: MESSAGE\n`.
 //!
-//! A message that holds a newline goes octet-counted (RFC 6587): the byte count of the frame, a space, the frame
-//! with its final newline. The receiver tells the two apart by the first byte.
+//! A message that holds a newline goes octet-counted (RFC 6587): the byte count of the frame, a space, the frame with
+//! its final newline. The receiver tells the two apart by the first byte. Compressed, whole lines stand in gzip members,
+//! one after the other, which it knows by theirs.
 
 use std::io::Write;
 
+use flate2::{Compress, Compression, FlushCompress, Status};
 use jiff::Timestamp;
 use quittance_core::{Events, Tag};
+
+use crate::settings::{Newline, Wire};
 
 /// Facility user (1), severity informational (6): `1 * 8 + 6`.
 const PRIORITY: &str = "<14>";
 
-/// Writes frames. One value serves many batches; its buffers are reused.
-pub struct Frame {
+/// Plaintext that is encoded at a time: several TLS records of 16 KiB.
+pub(crate) const PORTION: usize = 64 << 10;
+
+/// Bits of a gzip window (RFC 1952), the largest there is.
+const WINDOW_BITS: u8 = 15;
+
+/// Encodes batches. One value serves many; its buffers are reused.
+pub(crate) struct Encoder {
     host: String,
+    newline: Newline,
     /// What stands before the message, for each tag of the batch at hand.
     headers: Vec<Vec<u8>>,
+    lines: Vec<u8>,
+    gzip: Option<Gzip>,
+    /// Index of the next event of the batch.
+    next: usize,
 }
 
-impl Frame {
+struct Gzip {
+    compress: Compress,
+    member: Vec<u8>,
+}
+
+impl Encoder {
     /// Frames that name `host`; whatever could end a header field in it is replaced by `-`.
-    pub fn new(host: &str) -> Self {
-        let host = host.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect();
-        Frame { host, headers: Vec::new() }
+    pub(crate) fn new(host: &str, wire: Wire) -> Self {
+        let gzip = || Gzip { compress: Compress::new_gzip(Compression::default(), WINDOW_BITS), member: Vec::new() };
+        Encoder {
+            host: host.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect(),
+            newline: if wire.compression { Newline::Escape } else { wire.newline },
+            headers: Vec::new(),
+            lines: Vec::with_capacity(2 * PORTION),
+            gzip: wire.compression.then(gzip),
+            next: 0,
+        }
     }
 
-    /// Prepares the headers for the tags of one batch, sent at `time`.
-    pub fn start(&mut self, tags: &[Tag], time: Timestamp) {
+    /// Begins a batch that is sent at `time`.
+    pub(crate) fn start(&mut self, tags: &[Tag], time: Timestamp) {
         // RFC 3164: month, day padded with a space, time; UTC here.
         let date = time.strftime("%b %e %H:%M:%S").to_string();
         self.headers.resize_with(tags.len(), Vec::new);
@@ -34,25 +61,80 @@ impl Frame {
             header.clear();
             write!(header, "{PRIORITY}{date} {} {tag}: ", self.host).expect("a vector takes every write");
         }
+        self.next = 0;
+        if let Some(gzip) = &mut self.gzip {
+            // A member never outlives a batch, so that a tear costs no other batch.
+            gzip.compress.reset();
+        }
     }
 
-    /// Appends frames of `events[from..]` to `out` until it holds `limit` bytes; returns the index of the first
-    /// event that is not in it.
-    pub fn append(&self, events: &Events, from: usize, limit: usize, out: &mut Vec<u8>) -> usize {
-        let mut next = from;
-        for event in events.iter().skip(from) {
-            if out.len() >= limit {
+    /// The next portion of the batch's bytes; `None` after the last.
+    pub(crate) fn portion(&mut self, events: &Events) -> Option<&[u8]> {
+        if self.next >= events.len() {
+            return None;
+        }
+        // One enormous event must not keep its memory for ever.
+        if self.lines.capacity() > 16 * PORTION {
+            self.lines = Vec::with_capacity(2 * PORTION);
+        }
+        self.lines.clear();
+        for event in events.iter_from(self.next) {
+            if self.lines.len() >= PORTION {
                 break;
             }
-            let header = &self.headers[event.tag as usize];
-            if memchr::memchr(b'\n', event.bytes).is_some() {
-                write!(out, "{} ", header.len() + event.bytes.len() + 1).expect("a vector takes every write");
-            }
-            out.extend_from_slice(header);
-            out.extend_from_slice(event.bytes);
-            out.push(b'\n');
-            next += 1;
+            append(&mut self.lines, &self.headers[event.tag as usize], event.bytes, self.newline);
+            self.next += 1;
         }
-        next
+        let last = self.next >= events.len();
+        match &mut self.gzip {
+            None => Some(&self.lines),
+            Some(gzip) => Some(gzip.append(&self.lines, last)),
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, header: &[u8], message: &[u8], newline: Newline) {
+    match (memchr::memchr(b'\n', message), newline) {
+        (None, _) => {
+            out.extend_from_slice(header);
+            out.extend_from_slice(message);
+        }
+        (Some(_), Newline::OctetCounted) => {
+            write!(out, "{} ", header.len() + message.len() + 1).expect("a vector takes every write");
+            out.extend_from_slice(header);
+            out.extend_from_slice(message);
+        }
+        (Some(_), Newline::Escape) => {
+            out.extend_from_slice(header);
+            for (at, line) in message.split(|b| *b == b'\n').enumerate() {
+                if at > 0 {
+                    out.extend_from_slice(b"\\n");
+                }
+                out.extend_from_slice(line);
+            }
+        }
+    }
+    out.push(b'\n');
+}
+
+impl Gzip {
+    /// Compresses `lines`; the member ends with the `last` ones. May be empty before that: deflate holds back.
+    fn append(&mut self, lines: &[u8], last: bool) -> &[u8] {
+        self.member.clear();
+        let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
+        let start = self.compress.total_in();
+        loop {
+            self.member.reserve(PORTION / 4);
+            let taken = usize::try_from(self.compress.total_in() - start).unwrap_or(lines.len());
+            let status = self.compress.compress_vec(&lines[taken..], &mut self.member, flush);
+            let all_in = self.compress.total_in() - start == lines.len() as u64;
+            let done = match status.expect("deflate fails only on misuse") {
+                Status::StreamEnd => true,
+                Status::Ok | Status::BufError => !last && all_in && self.member.len() < self.member.capacity(),
+            };
+            if done {
+                return &self.member;
+            }
+        }
     }
 }

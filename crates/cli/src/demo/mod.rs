@@ -61,8 +61,9 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let folder = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let town = Town::build(&folder, options.seed).await?;
     let config = Config::load(&town.config)?;
+    let parts = run::parts(&config)?;
     let stop = CancellationToken::new();
-    let collector = Collector::build(config, run::parts(), stop.clone()).await?;
+    let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
     let collecting = tokio::spawn(collector.run());
     let started = now();

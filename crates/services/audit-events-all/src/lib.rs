@@ -10,6 +10,7 @@ use quittance_aws::{
 };
 use quittance_core::{Unit, UnitId};
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use trail::Trail;
@@ -18,14 +19,18 @@ use trail::Trail;
 pub struct AuditEventsAll;
 
 /// The section `audit-events-all`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditEventsAll")]
 pub struct Config {
     /// Where audit events come from: `audits_s3`.
+    #[schemars(extend("examples" = [["audits_s3"]]))]
     pub types: Vec<String>,
     /// Regions of the queue; one unit each.
+    #[schemars(extend("examples" = [["eu-west-1"]]))]
     pub regions: Vec<String>,
     /// Name or URL of the queue that announces a trail's objects.
     #[serde(alias = "cloudtrail_sqs_queue_name")]
+    #[schemars(extend("x-aliases" = ["cloudtrail_sqs_queue_name"]))]
     pub audit_sqs_queue_name: Option<String>,
     /// Whether the fourth level of the tag is the event's AWS service, as in `cloud.aws.cloudtrail.ec2`.
     #[serde(default)]

@@ -473,6 +473,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Ends the visibility timeout of every message in flight.
+    pub(super) fn make_visible(&self) {
+        let state = &mut *lock(&self.state);
+        while let Some((_, key)) = state.deadlines.pop_first() {
+            state.show(key);
+        }
+        self.news.notify_waiters();
+    }
+
     pub(super) fn counts(&self) -> QueueCounts {
         let state = &mut *lock(&self.state);
         state.expire(Instant::now());
@@ -546,10 +555,15 @@ impl State {
                 break;
             }
             self.deadlines.pop_first();
-            if let Some(entry) = self.entries.get_mut(&key) {
-                entry.in_flight = None;
-                self.ready.push_back(key);
-            }
+            self.show(key);
+        }
+    }
+
+    /// Makes a message visible whose deadline was taken out.
+    fn show(&mut self, key: u64) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.in_flight = None;
+            self.ready.push_back(key);
         }
     }
 

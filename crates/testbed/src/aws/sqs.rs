@@ -88,6 +88,11 @@ impl FakeAws {
         self.queue(queue).receive_counts()
     }
 
+    /// Makes every message in flight visible, as if its visibility timeout had passed just now.
+    pub fn make_visible(&self, queue: &str) {
+        self.queue(queue).make_visible();
+    }
+
     /// The next `n` messages received are handed out once more by the next receive, although they
     /// are in flight, with a new receipt handle that outdates the first.
     pub fn redeliver_next(&self, queue: &str, n: u32) {

@@ -1,0 +1,106 @@
+//! What is wrong with a configuration, and where.
+
+use std::{fmt, path::PathBuf};
+
+use quittance_core::Severity;
+
+use super::{KeyPath, Position};
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Where in the file.
+    pub at: Position,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The key concerned.
+    pub path: KeyPath,
+    /// What is wrong, and what is expected. Never a secret.
+    pub message: String,
+    /// What to do, or an example; may be empty.
+    pub hint: String,
+}
+
+impl Problem {
+    /// Something that keeps the configuration from being used.
+    pub(crate) fn error(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
+        Problem {
+            at,
+            severity: Severity::Error,
+            path: path.clone(),
+            message: message.into(),
+            hint: String::new(),
+        }
+    }
+
+    /// Something that is ignored, or will hurt later.
+    pub(crate) fn warning(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
+        Problem { severity: Severity::Warning, ..Problem::error(at, path, message) }
+    }
+
+    /// The same with something to do about it.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Problem { hint: hint.into(), ..self }
+    }
+
+    /// Whether the configuration cannot be used with it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = if self.is_error() { "error" } else { "warning" };
+        write!(f, "{}:{}: {severity}: ", self.at.line, self.at.column)?;
+        let path = self.path.to_string();
+        if !path.is_empty() {
+            write!(f, "{path}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if !self.hint.is_empty() {
+            write!(f, " ({})", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with one file, in the order of its lines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problems {
+    /// The file.
+    pub file: PathBuf,
+    /// All of them.
+    pub all: Vec<Problem>,
+}
+
+impl Problems {
+    /// Brings `all` into the order of the lines of `file`; a problem said twice is said once.
+    pub(crate) fn new(file: PathBuf, mut all: Vec<Problem>) -> Self {
+        all.sort_by(|a, b| (a.at, b.severity, &a.path).cmp(&(b.at, a.severity, &b.path)));
+        all.dedup();
+        Problems { file, all }
+    }
+
+    /// How many keep the configuration from being used.
+    pub fn errors(&self) -> usize {
+        self.all.iter().filter(|problem| problem.is_error()).count()
+    }
+
+    /// How many do not.
+    pub fn warnings(&self) -> usize {
+        self.all.len() - self.errors()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.all.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:{problem}", self.file.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

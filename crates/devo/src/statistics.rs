@@ -1,0 +1,51 @@
+//! What a pool has sent, as the lines that Devo's administrators know.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::PoolName;
+
+/// How often statistics are logged.
+pub(crate) const PERIOD: Duration = Duration::from_secs(300);
+
+/// Counts of one pool since its start, and since the last line.
+pub(crate) struct Statistics {
+    sent: u64,
+    since: Timestamp,
+    sent_since: u64,
+    busy_since: Duration,
+    pub(crate) next: Instant,
+}
+
+impl Statistics {
+    pub(crate) fn new(now: Instant, wall: SystemTime) -> Self {
+        let since = Timestamp::try_from(wall).unwrap_or_default();
+        Statistics { sent: 0, since, sent_since: 0, busy_since: Duration::ZERO, next: now + PERIOD }
+    }
+
+    /// `events` more were written, which took `busy`.
+    pub(crate) fn sent(&mut self, events: u64, busy: Duration) {
+        self.sent += events;
+        self.sent_since += events;
+        self.busy_since += busy;
+    }
+
+    /// Logs, and begins a new period.
+    pub(crate) fn log(&mut self, name: &PoolName, waiting: usize, now: Instant, wall: SystemTime) {
+        let PoolName { kind, output } = name;
+        let monitor = format!("DevoSenderManagerMonitor({}_senders,{output})", kind.name());
+        info!("{monitor} -> Number of available senders: 1, sender manager internal queue size: {waiting}");
+        info!(
+            "{monitor} -> {} - Total number of messages sent: {}, messages sent since \"{}\": {} (elapsed {:.3} seconds)",
+            kind.title(),
+            self.sent,
+            self.since.strftime("%Y-%m-%d %H:%M:%S%.6f+00:00"),
+            self.sent_since,
+            self.busy_since.as_secs_f64(),
+        );
+        *self = Statistics { sent: self.sent, ..Statistics::new(now, wall) };
+    }
+}

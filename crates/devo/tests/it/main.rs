@@ -1,0 +1,9 @@
+//! The pool as the collector meets it: real TLS over links in memory, in virtual time, against a receiver with faults.
+
+mod acked;
+mod confirmation;
+mod faults;
+mod outlets;
+mod proxy;
+mod scene;
+mod wire;

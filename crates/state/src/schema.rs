@@ -1,0 +1,39 @@
+//! The schema, by version.
+
+use rusqlite::Connection;
+
+/// What brings a state from each version to the next; a state's version is their number.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE holder (only INTEGER PRIMARY KEY CHECK (only = 1), fence INTEGER NOT NULL) STRICT;
+    INSERT INTO holder VALUES (1, 0);
+    CREATE TABLE record (
+        scope TEXT NOT NULL,
+        kind  TEXT NOT NULL,
+        key   TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (scope, kind, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE quarantine (
+        id      INTEGER PRIMARY KEY,
+        unit    TEXT NOT NULL,
+        address TEXT NOT NULL,
+        reason  TEXT NOT NULL,
+        bytes   BLOB NOT NULL,
+        at      INTEGER NOT NULL
+    ) STRICT;
+    "];
+
+/// The newest version.
+pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings a state to the newest version; answers the version that it had.
+pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
+        let step = connection.transaction()?;
+        step.execute_batch(migration)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,199 @@
+//! One SQLite file as a store.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use quittance_core::{Fence, Quarantined, Record, Store, StoreError};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+
+use crate::{
+    StateError,
+    schema::{VERSION, migrate},
+};
+
+/// The file's name in the state folder.
+const FILE: &str = "quittance.sqlite";
+
+/// Bounds of a state.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bytes that the quarantine may hold, over all units.
+    pub quarantine_max_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { quarantine_max_bytes: 256 << 20 }
+    }
+}
+
+/// A state on disk, held by this process alone until it is dropped.
+pub struct Sqlite {
+    connection: Arc<Mutex<Connection>>,
+    settings: Settings,
+    fence: Fence,
+}
+
+impl Sqlite {
+    /// Opens the state in `folder`, which is made if it is missing. Whoever held it before can no longer write.
+    pub fn open(folder: &Path, settings: Settings) -> Result<Sqlite, StateError> {
+        let folder_error = |source| StateError::Folder { path: folder.into(), source };
+        // It may hold customer data, in quarantine.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(folder_error)?;
+        let path = folder.join(FILE);
+        let connection = Connection::open(&path).map_err(|source| open_error(&path, source))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(folder_error)?;
+        Self::take(connection, path, settings)
+    }
+
+    fn take(mut connection: Connection, path: PathBuf, settings: Settings) -> Result<Sqlite, StateError> {
+        let error = |source| open_error(&path, source);
+        connection.busy_timeout(Duration::from_millis(200)).map_err(error)?;
+        // One process: SQLite's own lock, kept, tells a second one. Full synchronisation: a commit is on the disk.
+        let configure = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+        connection.execute_batch(configure).map_err(error)?;
+        let found = migrate(&mut connection).map_err(error)?;
+        if found > VERSION {
+            return Err(StateError::Newer { path, found, known: VERSION });
+        }
+        let fence = connection
+            .query_row("UPDATE holder SET fence = fence + 1 RETURNING fence", [], |row| row.get::<_, i64>(0))
+            .map_err(error)?;
+        let fence = Fence(u64::try_from(fence).unwrap_or_default());
+        Ok(Sqlite { connection: Arc::new(Mutex::new(connection)), settings, fence })
+    }
+
+    /// Everything in quarantine, oldest first: number and item.
+    pub async fn quarantined(&self) -> Result<Vec<(i64, Quarantined)>, StoreError> {
+        self.run("listing the quarantine", |connection| {
+            let mut statement =
+                connection.prepare("SELECT id, unit, address, reason, bytes, at FROM quarantine ORDER BY id")?;
+            let rows = statement.query_map([], |row| {
+                let at: i64 = row.get(5)?;
+                let item = Quarantined {
+                    unit: quittance_core::UnitId::new(&[&row.get::<_, String>(1)?]),
+                    address: row.get(2)?,
+                    reason: row.get(3)?,
+                    bytes: row.get(4)?,
+                    at: UNIX_EPOCH + Duration::from_millis(u64::try_from(at).unwrap_or_default()),
+                };
+                Ok((row.get(0)?, item))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Runs `work` where blocking is allowed, one at a time.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection.clone();
+        let done =
+            tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
+        match done.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(source)) => Err(StoreError::Failed { operation, source: source.into() }),
+            Err(source) => Err(StoreError::Failed { operation, source: source.into() }),
+        }
+    }
+
+    /// As [`run`](Self::run), in a transaction that holds only if `fence` is the newest.
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        fence: Fence,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let written = self.run(operation, move |connection| {
+            let transaction = connection.transaction()?;
+            let newest: i64 = transaction.query_row("SELECT fence FROM holder", [], |row| row.get(0))?;
+            if u64::try_from(newest) != Ok(fence.0) {
+                return Ok(None);
+            }
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(Some(value))
+        });
+        written.await?.ok_or(StoreError::Fenced { operation })
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn load(&self, scope: &str, record: Record, key: &str) -> Result<Option<String>, StoreError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        self.run("reading a record", move |connection| {
+            connection
+                .prepare_cached("SELECT value FROM record WHERE scope = ? AND kind = ? AND key = ?")?
+                .query_row(params![scope, record.name(), key], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
+    async fn save(&self, fence: Fence, scope: &str, record: Record, key: &str, value: &str) -> Result<(), StoreError> {
+        let (scope, key, value) = (scope.to_owned(), key.to_owned(), value.to_owned());
+        self.write("writing a record", fence, move |transaction| {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO record (scope, kind, key, value) VALUES (?, ?, ?, ?)")?
+                .execute(params![scope, record.name(), key, value])
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn remove(&self, fence: Fence, scope: &str, record: Record, key: &str) -> Result<(), StoreError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        self.write("removing a record", fence, move |transaction| {
+            transaction
+                .prepare_cached("DELETE FROM record WHERE scope = ? AND kind = ? AND key = ?")?
+                .execute(params![scope, record.name(), key])
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError> {
+        let (item, limit) = (item.clone(), self.settings.quarantine_max_bytes);
+        let fits = self.write("writing to the quarantine", fence, move |transaction| {
+            let held: i64 =
+                transaction
+                    .query_row("SELECT coalesce(sum(length(bytes) + 256), 0) FROM quarantine", [], |row| row.get(0))?;
+            if u64::try_from(held).unwrap_or_default() + item.bytes.len() as u64 > limit {
+                return Ok(false);
+            }
+            let at = item.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            transaction
+                .prepare_cached("INSERT INTO quarantine (unit, address, reason, bytes, at) VALUES (?, ?, ?, ?, ?)")?
+                .execute(params![
+                    item.unit.as_str(),
+                    item.address,
+                    item.reason,
+                    item.bytes,
+                    i64::try_from(at).unwrap_or(i64::MAX)
+                ])?;
+            Ok(true)
+        });
+        if fits.await? { Ok(()) } else { Err(StoreError::Full { bytes: limit }) }
+    }
+
+    fn fence(&self) -> Fence {
+        self.fence
+    }
+}
+
+fn open_error(path: &Path, source: rusqlite::Error) -> StateError {
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::InUse { path: path.into() },
+        _ => StateError::Open { path: path.into(), source },
+    }
+}

@@ -1,0 +1,114 @@
+//! The store as its users meet it: across restarts, processes, damage and other versions.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use quittance_core::{Fence, Quarantined, Record, Store, StoreError, UnitId};
+use quittance_state::{Settings, Sqlite, StateError};
+
+fn item(bytes: usize) -> Quarantined {
+    Quarantined {
+        unit: UnitId::new(&["aws", "1", "service"]),
+        address: "s3://bucket/key".to_owned(),
+        reason: "cannot be decoded".to_owned(),
+        bytes: vec![7; bytes],
+        at: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+    }
+}
+
+fn open(folder: &std::path::Path) -> Result<Sqlite, StateError> {
+    Sqlite::open(folder, Settings::default())
+}
+
+#[tokio::test]
+async fn records_and_quarantine_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    {
+        let store = open(&state).unwrap();
+        store.save(store.fence(), "unit", Record::Progress, "a", "1").await.unwrap();
+        store.save(store.fence(), "unit", Record::Progress, "a", "2").await.unwrap();
+        store.save(store.fence(), "unit", Record::Verdict, "a", "other kind").await.unwrap();
+        store.save(store.fence(), "unit", Record::Progress, "gone", "x").await.unwrap();
+        store.remove(store.fence(), "unit", Record::Progress, "gone").await.unwrap();
+        store.quarantine(store.fence(), &item(3)).await.unwrap();
+    }
+    let store = open(&state).unwrap();
+    assert_eq!(store.load("unit", Record::Progress, "a").await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.load("unit", Record::Verdict, "a").await.unwrap().as_deref(), Some("other kind"));
+    assert_eq!(store.load("unit", Record::Progress, "gone").await.unwrap(), None);
+    assert_eq!(store.load("another unit", Record::Progress, "a").await.unwrap(), None);
+    let quarantined = store.quarantined().await.unwrap();
+    assert!(quarantined.iter().map(|(_, item)| item).eq([&item(3)]));
+}
+
+#[tokio::test]
+async fn a_fence_that_is_not_the_newest_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).unwrap().fence();
+    let store = open(folder.path()).unwrap();
+    assert!(store.fence() > first);
+    for stale in [first, Fence(store.fence().0 + 1)] {
+        let refused = store.save(stale, "unit", Record::Progress, "a", "1").await;
+        assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+        let refused = store.quarantine(stale, &item(1)).await;
+        assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+    }
+    assert_eq!(store.load("unit", Record::Progress, "a").await.unwrap(), None);
+    assert!(store.quarantined().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_second_holder_is_refused_while_the_first_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    assert!(matches!(open(folder.path()), Err(StateError::InUse { .. })));
+    store.save(store.fence(), "unit", Record::Progress, "a", "1").await.unwrap();
+    drop(store);
+    open(folder.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_quarantine_takes_no_more_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path(), Settings { quarantine_max_bytes: 10_000 }).unwrap();
+    store.quarantine(store.fence(), &item(9_000)).await.unwrap();
+    let refused = store.quarantine(store.fence(), &item(2_000)).await;
+    assert!(matches!(refused, Err(StoreError::Full { bytes: 10_000 })), "{refused:?}");
+    store.save(store.fence(), "unit", Record::Progress, "a", "1").await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_state_is_an_error_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quittance.sqlite");
+    let garbage = b"this is no database, and long enough to be read as the header of one. ".repeat(100);
+    fs::write(&file, &garbage).unwrap();
+    assert!(matches!(open(folder.path()), Err(StateError::Open { .. })));
+    assert_eq!(fs::read(&file).unwrap(), garbage);
+}
+
+#[test]
+fn a_newer_state_is_refused_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let file = folder.path().join("quittance.sqlite");
+    rusqlite::Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(open(folder.path()), Err(StateError::Newer { found: 99, known: 1, .. })));
+}
+
+#[test]
+fn others_on_the_machine_cannot_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("made/by/us");
+    let _store = open(&state).unwrap();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for file in fs::read_dir(&state).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
+    }
+}

@@ -1,0 +1,88 @@
+//! A store in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use quittance_core::{Fence, Quarantined, Record, Store, StoreError};
+
+/// Records and quarantine in memory, with faults on demand.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    records: BTreeMap<(String, &'static str, String), String>,
+    quarantined: Vec<Quarantined>,
+    full: bool,
+    failing: bool,
+}
+
+impl MemoryStore {
+    /// All records: scope, kind, key, value.
+    pub fn records(&self) -> Vec<(String, &'static str, String, String)> {
+        self.state().records.iter().map(|((s, r, k), v)| (s.clone(), *r, k.clone(), v.clone())).collect()
+    }
+
+    /// Everything in quarantine.
+    pub fn quarantined(&self) -> Vec<Quarantined> {
+        self.state().quarantined.clone()
+    }
+
+    /// While full, the quarantine takes nothing more.
+    pub fn set_full(&self, full: bool) {
+        self.state().full = full;
+    }
+
+    /// While failing, nothing can be read or written.
+    pub fn set_failing(&self, failing: bool) {
+        self.state().failing = failing;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn working(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.state();
+        match state.failing {
+            true => Err(StoreError::Failed { operation, source: "no space left on device".into() }),
+            false => Ok(state),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn load(&self, scope: &str, record: Record, key: &str) -> Result<Option<String>, StoreError> {
+        let key = (scope.to_owned(), record.name(), key.to_owned());
+        Ok(self.working("reading a record")?.records.get(&key).cloned())
+    }
+
+    async fn save(&self, _: Fence, scope: &str, record: Record, key: &str, value: &str) -> Result<(), StoreError> {
+        let key = (scope.to_owned(), record.name(), key.to_owned());
+        self.working("writing a record")?.records.insert(key, value.to_owned());
+        Ok(())
+    }
+
+    async fn remove(&self, _: Fence, scope: &str, record: Record, key: &str) -> Result<(), StoreError> {
+        let key = (scope.to_owned(), record.name(), key.to_owned());
+        self.working("removing a record")?.records.remove(&key);
+        Ok(())
+    }
+
+    async fn quarantine(&self, _: Fence, item: &Quarantined) -> Result<(), StoreError> {
+        let mut state = self.working("writing to the quarantine")?;
+        if state.full {
+            return Err(StoreError::Full { bytes: 0 });
+        }
+        state.quarantined.push(item.clone());
+        Ok(())
+    }
+
+    fn fence(&self) -> Fence {
+        Fence(1)
+    }
+}
