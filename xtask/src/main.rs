@@ -1,1 +1,56 @@
-fn main() {}
+//! `cargo xtask`: the workspace's checks and its test suite, one command each.
+//!
+//! It only starts cargo, the test runner and the built binary; the work is in the crates and their tests.
+
+mod arrows;
+mod lint;
+mod provision;
+mod step;
+mod suite;
+mod workspace;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::{Result, bail};
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  test [--list] [NAME]   the whole test suite: unit tests, end-to-end tests, documentation examples;
+                         --list names the tests, NAME runs those whose name contains it
+  provision              only provides what the tests need, and prints the variables that name it, for a shell
+  lint                   format, clippy, dependency arrows, cargo-deny, documentation
+  arrows                 only the dependency arrows between the crates
+  bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    match run(&command.to_string_lossy(), arguments.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
+    if matches!(command, "provision" | "lint" | "arrows") && !arguments.is_empty() {
+        bail!("`{command}` takes no argument\n\n{USAGE}");
+    }
+    match command {
+        "test" => suite::test(&Workspace::load()?, &arguments),
+        "provision" => suite::provision(&Workspace::load()?),
+        "lint" => lint::lint(&Workspace::load()?),
+        "arrows" => lint::arrows(&Workspace::load()?),
+        "bench" => suite::bench(&Workspace::load()?, &arguments),
+        "" | "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("no command is called `{command}`\n\n{USAGE}"),
+    }
+}

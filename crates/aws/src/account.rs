@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::StalledStreamProtectionConfig;
+use quittance_core::Clock;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -35,6 +38,8 @@ pub struct AccountSettings {
     pub endpoint_url: Option<String>,
     /// The connector that all clients share.
     pub http: SharedHttpClient,
+    /// Time: signatures, credentials' ends and stalls are measured by it.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// A signed-in account. Clients are made once for each service and region.
@@ -67,6 +72,7 @@ impl Account {
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(keys))
             .http_client(settings.http)
+            .time_source(SdkClock(settings.clock))
             .retry_config(RetryConfig::disabled())
             .app_name(aws_config::AppName::new("quittance").expect("a plain word is an app name"));
         if let Some(url) = &settings.endpoint_url {
@@ -121,4 +127,19 @@ fn timeouts(attempt: u64) -> TimeoutConfig {
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(attempt))
         .build()
+}
+
+/// Our clock, as the SDK wants it. It sleeps by tokio, as we do.
+struct SdkClock(Arc<dyn Clock>);
+
+impl fmt::Debug for SdkClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SdkClock")
+    }
+}
+
+impl TimeSource for SdkClock {
+    fn now(&self) -> SystemTime {
+        self.0.wall()
+    }
 }

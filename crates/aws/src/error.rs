@@ -27,6 +27,26 @@ pub enum AwsError {
         /// The SDK's error.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A proxy is not understood. The text is not repeated: it may hold a password.
+    #[error("the proxy is not understood: expected `http://[user:password@]host:port`")]
+    Proxy {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The certificates to trust cannot be used.
+    #[error("the CA bundle `{}` cannot be used: {problem}", path.display())]
+    CaBundle {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up")]
+    Tls {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// An object's transfer broke and could not be resumed.
     #[error("reading `{object}` broke at byte {at}")]
     Transfer {
@@ -42,6 +62,22 @@ pub enum AwsError {
     Overwritten {
         /// Bucket and key.
         object: String,
+    },
+    /// An object's bytes are not those of its checksum.
+    #[error("`{object}` did not match its checksum")]
+    Checksum {
+        /// Bucket and key.
+        object: String,
+        /// The SDK's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An object is of a format that cannot be read.
+    #[error("`{object}` is {format}, which cannot be read")]
+    Unsupported {
+        /// Bucket and key.
+        object: String,
+        /// The format.
+        format: &'static str,
     },
     /// An object holds events that are too long to be sent.
     #[error("`{object}` holds {events} events longer than `max_event_bytes` ({max_event_bytes})")]

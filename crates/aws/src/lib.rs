@@ -5,16 +5,25 @@
 
 mod account;
 mod error;
+mod held;
+mod http;
 mod notification;
+mod routing;
 mod service;
+mod settings;
 mod sqs;
 mod tagging;
 
 pub mod objects;
+pub mod queue;
 
 pub use account::{Account, AccountSettings, Credentials};
 pub use error::AwsError;
-pub use notification::{Notification, ObjectRef, notification};
-pub use service::{PlanError, ServiceKind};
+pub use held::{Count, Limits, OnMissingObject, Owed, QueueSetup, Tally};
+pub use http::{HttpSettings, http_client};
+pub use notification::{Notification, ObjectRef, Payload, notification, payload};
+pub use routing::{Route, Router};
+pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
+pub use settings::{KeyFilter, is_dropped, listed, queue_name, regions, tag_template};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue};
-pub use tagging::{TagTemplate, Tagger, Whereabouts};
+pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -179,3 +179,50 @@ fn form_decode(key: &str) -> String {
         Err(_) => key.to_owned(),
     }
 }
+
+/// What a message's body holds if the body itself is the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// An event, taken out of SNS envelopes.
+    Event(String),
+    /// None, by design.
+    Control(&'static str),
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    #[serde(rename = "TopicArn")]
+    topic: Option<String>,
+    #[serde(rename = "Message")]
+    message: Option<String>,
+    #[serde(rename = "Service")]
+    service: Option<String>,
+    #[serde(rename = "Event")]
+    event: Option<String>,
+}
+
+/// Takes the event out of a body. Whatever is not known to be something else is an event.
+pub fn payload(body: String) -> Payload {
+    let mut body = body;
+    for _ in 0..=MAX_ENVELOPES {
+        if body.trim().is_empty() {
+            return Payload::Control("a body of nothing");
+        }
+        // Most bodies are neither, and are not worth a parser.
+        let looks_so = body.contains("\"TopicArn\"") || body.contains("\"s3:TestEvent\"");
+        let Some(envelope) = looks_so.then(|| serde_json::from_str::<Envelope>(&body).ok()).flatten() else { break };
+        if envelope.service.as_deref() == Some("Amazon S3") && envelope.event.as_deref() == Some("s3:TestEvent") {
+            return Payload::Control("s3:TestEvent");
+        }
+        match (envelope.topic, envelope.kind.as_deref(), envelope.message) {
+            (Some(_), Some("Notification"), Some(message)) => body = message,
+            (Some(_), Some("SubscriptionConfirmation" | "UnsubscribeConfirmation"), _) => {
+                return Payload::Control("SNS subscription confirmation");
+            }
+            _ => break,
+        }
+    }
+    Payload::Event(body)
+}

@@ -17,8 +17,31 @@ pub trait ServiceKind: Send + Sync + 'static {
     /// The service's name in a configuration.
     const NAME: &'static str;
 
+    /// What it reads and where that goes, for people.
+    fn describe(&self) -> ServiceDescription;
+
     /// The units that a configuration asks for, at least one for each region.
     fn plan(&self, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError>;
+}
+
+/// A service as people are told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceDescription {
+    /// What it reads, in a few words.
+    pub summary: &'static str,
+    /// Its types; one whose name is empty stands for a service without types.
+    pub types: &'static [TypeDescription],
+}
+
+/// A type of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeDescription {
+    /// Its name under `types`.
+    pub name: &'static str,
+    /// How it is read: `queue`, `objects` or `windows`.
+    pub engine: &'static str,
+    /// The Devo table that its events go to, if nothing else is set.
+    pub table: &'static str,
 }
 
 /// Why a service's configuration cannot be carried out.

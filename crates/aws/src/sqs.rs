@@ -36,6 +36,8 @@ pub struct QueueFacts {
     pub visibility_timeout: Duration,
     /// Receives after which SQS moves a message to the dead-letter queue, where there is one.
     pub max_receive_count: Option<u32>,
+    /// How long it keeps a message that nobody deletes.
+    pub retention: Option<Duration>,
 }
 
 /// An entry of a batch that was refused.
@@ -58,8 +60,8 @@ pub trait Queue: Send + Sync {
     /// Deletes by handle; a message that is gone already counts as deleted.
     async fn delete(&self, handles: &[String]) -> Result<Vec<Rejected>, AwsError>;
 
-    /// Hides messages for `visibility` from now.
-    async fn extend(&self, handles: &[String], visibility: Duration) -> Result<Vec<Rejected>, AwsError>;
+    /// Hides each message for so long from now.
+    async fn extend(&self, entries: &[(String, Duration)]) -> Result<Vec<Rejected>, AwsError>;
 }
 
 /// A queue at SQS.
@@ -98,12 +100,14 @@ impl SqsQueue {
             .await
             .map_err(|e| AwsError::api("GetQueueAttributes", &self.url, e))?;
         let attributes = answer.attributes.unwrap_or_default();
-        let seconds = attributes.get(&QueueAttributeName::VisibilityTimeout).and_then(|v| v.parse().ok()).unwrap_or(30);
+        let seconds = |name| attributes.get(&name).and_then(|v| v.parse().ok()).map(Duration::from_secs);
+        let visibility_timeout = seconds(QueueAttributeName::VisibilityTimeout).unwrap_or(Duration::from_secs(30));
+        let retention = seconds(QueueAttributeName::MessageRetentionPeriod);
         let max_receive_count = attributes
             .get(&QueueAttributeName::RedrivePolicy)
             .and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok())
             .and_then(|policy| policy.max_receive_count.as_u32());
-        Ok(QueueFacts { visibility_timeout: Duration::from_secs(seconds), max_receive_count })
+        Ok(QueueFacts { visibility_timeout, max_receive_count, retention })
     }
 }
 
@@ -180,12 +184,12 @@ impl Queue for SqsQueue {
         Ok(rejected(answer.failed))
     }
 
-    async fn extend(&self, handles: &[String], visibility: Duration) -> Result<Vec<Rejected>, AwsError> {
-        let entries = handles.iter().enumerate().map(|(index, handle)| {
+    async fn extend(&self, entries: &[(String, Duration)]) -> Result<Vec<Rejected>, AwsError> {
+        let entries = entries.iter().enumerate().map(|(index, (handle, visibility))| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(index.to_string())
                 .receipt_handle(handle)
-                .visibility_timeout(seconds(visibility))
+                .visibility_timeout(seconds(*visibility))
                 .build()
                 .expect("id and handle are set")
         });

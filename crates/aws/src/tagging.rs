@@ -1,6 +1,9 @@
 //! Tags made from what data says of itself, safely.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{
+    collections::HashMap,
+    fmt::{self, Write},
+};
 
 use quittance_core::{Tag, TagError, TagId, Tags};
 
@@ -28,9 +31,7 @@ impl Whereabouts {
             at.account = account.to_owned();
             let region = segments.nth(1).unwrap_or_default();
             let region = region.strip_prefix("aws-region=").unwrap_or(region);
-            if region.contains('-')
-                && let Some(region) = region_level(region.as_bytes())
-            {
+            if is_region(region.as_bytes()) {
                 at.region = region.to_owned();
             }
         }
@@ -93,6 +94,12 @@ impl TagTemplate {
             tag.write_str(text).expect("a string takes every write");
         }
         tag
+    }
+}
+
+impl fmt::Display for TagTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render("{event_type}", "{account}", "{region}"))
     }
 }
 
@@ -163,4 +170,20 @@ fn region_level(text: &[u8]) -> Option<&str> {
         && text.len() <= 32
         && text.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
     fits.then(|| std::str::from_utf8(text).ok()).flatten()
+}
+
+/// Whether a text has the shape of a region's name, as in `ap-southeast-2` or `us-gov-west-1`.
+pub(crate) fn is_region(text: &[u8]) -> bool {
+    let mut parts = text.rsplit(|b| *b == b'-');
+    let number = parts.next().is_some_and(|part| (1..=2).contains(&part.len()) && part.iter().all(u8::is_ascii_digit));
+    let words = parts.clone().count();
+    number
+        && (2..=4).contains(&words)
+        && text.len() <= 32
+        && parts.all(|part| (2..=12).contains(&part.len()) && part.iter().all(u8::is_ascii_lowercase))
+}
+
+/// A JSON string without its quotes, for a [`Tagger`]. Escapes stay, and make it unfit for a level of a tag.
+pub fn bare(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
 }

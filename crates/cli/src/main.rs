@@ -1,8 +1,12 @@
 //! The `quittance` command.
 
+mod bench;
+mod check;
 mod demo;
 mod logging;
+mod output;
 mod run;
+mod services;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,21 +35,39 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Says everything that is wrong with a configuration, its certificates, its destinations and its units.
+    #[command(visible_alias = "validate")]
+    Check(check::Options),
+    /// Lists the services, their types and the Devo tables of their events.
+    Services(services::Options),
+    /// Prints the JSON schema of a configuration, for editors.
+    Schema,
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
+    /// Compares the collector with the least that could do its work.
+    #[command(hide = true)]
+    Bench(bench::Options),
+    /// The other end of a bench, in a process of its own.
+    #[command(hide = true)]
+    BenchTown(bench::TownOptions),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let quiet = matches!(arguments.command, Command::Demo(_));
+    let quiet = !matches!(arguments.command, Command::Run { .. });
     logging::start(arguments.log_format, quiet);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
                 Command::Run { config } => run::run(&config).await,
+                Command::Check(options) => check::run(options).await,
+                Command::Services(options) => services::run(&options),
+                Command::Schema => services::schema(),
                 Command::Demo(options) => demo::demo(options).await,
+                Command::Bench(options) => bench::bench(options).await,
+                Command::BenchTown(options) => bench::town(options).await,
             }
         })
     });

@@ -3,7 +3,6 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use quittance_collector::{Collector, Config, Parts, open_store};
 use quittance_core::World;
 use quittance_devo::TcpDial;
@@ -56,7 +55,6 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
 
 /// The real clock, the real network.
 pub(crate) fn parts(config: &Config) -> Result<Parts> {
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
     let store = open_store(config)?;
-    Ok(Parts { world: World::system(), http, dial: Arc::new(TcpDial::default()), store })
+    Ok(Parts { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), store })
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
-use quittance_aws::{Account, ServiceKind};
+use quittance_aws::{Account, ServiceDescription, ServiceKind};
 use quittance_core::Unit;
+use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
+use quittance_service_events_all::ServiceEventsAll;
+use schemars::{Schema, SchemaGenerator};
 
-use crate::CollectorError;
+use crate::{Problem, Section};
 
 /// The services, one line each.
 pub fn catalogue() -> Vec<Box<dyn Service>> {
-    vec![Box::new(AuditEventsAll)]
+    vec![Box::new(ServiceEventsAll), Box::new(AuditEventsAll), Box::new(NonCloudwatchLogs)]
 }
 
 /// A service without its type.
@@ -18,8 +21,14 @@ pub trait Service: Send + Sync {
     /// Its name in a configuration.
     fn name(&self) -> &'static str;
 
-    /// The units that the section at `at` asks for.
-    fn plan(&self, at: &str, section: serde_yaml::Value, account: &Arc<Account>) -> Result<Vec<Unit>, CollectorError>;
+    /// What it reads and where that goes.
+    fn describe(&self) -> ServiceDescription;
+
+    /// The schema of its section.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// The units that its section asks for.
+    fn plan(&self, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem>;
 }
 
 impl<K: ServiceKind> Service for K {
@@ -27,9 +36,15 @@ impl<K: ServiceKind> Service for K {
         K::NAME
     }
 
-    fn plan(&self, at: &str, section: serde_yaml::Value, account: &Arc<Account>) -> Result<Vec<Unit>, CollectorError> {
-        let config =
-            serde_yaml::from_value(section).map_err(|source| CollectorError::Section { at: at.to_owned(), source })?;
-        ServiceKind::plan(self, config, account).map_err(|source| CollectorError::Plan { at: at.to_owned(), source })
+    fn describe(&self) -> ServiceDescription {
+        ServiceKind::describe(self)
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<K::Config>()
+    }
+
+    fn plan(&self, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem> {
+        ServiceKind::plan(self, section.read()?, account).map_err(|error| section.locate(error))
     }
 }

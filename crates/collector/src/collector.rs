@@ -3,19 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use quittance_aws::{Account, AccountSettings};
 use quittance_core::{Budget, Dial, Inlet, Ledger, Readiness, Sender, Store, Supervisor, Unit, World, output};
 use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
 use quittance_state::Sqlite;
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, Output, catalogue,
-    config::{DevoPlatform, Globals, PersistenceConfig},
+    CollectorError, Config, Files, Problems,
+    config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
+    planning::plan,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -28,8 +28,8 @@ const SETTLE: Duration = Duration::from_secs(10);
 pub struct Parts {
     /// Clock and randomness.
     pub world: World,
-    /// The connector that all AWS clients share.
-    pub http: SharedHttpClient,
+    /// The connector of all AWS clients; without one, each input's settings make its own.
+    pub http: Option<SharedHttpClient>,
     /// How to reach destinations.
     pub dial: Arc<dyn Dial>,
     /// What outlives the run.
@@ -54,6 +54,9 @@ pub struct Collector {
 impl Collector {
     /// Puts `config` together. Files are read; no connection is made.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
+        for warning in &config.warnings {
+            warn!("{}:{warning}", config.path.display());
+        }
         let files = Files::beside(&config.path);
         let (mut outputs, mut senders) = (Vec::new(), Vec::new());
         for (name, settings) in &config.outputs {
@@ -66,13 +69,12 @@ impl Collector {
             senders.push((sender, inlet));
         }
         let Parts { world, http, .. } = parts;
-        if outputs.is_empty() {
-            return Err(CollectorError::Nothing("outputs"));
+        let mut problems = Vec::new();
+        let planned = plan(&config, http.as_ref(), &world, &mut problems).await;
+        if !problems.is_empty() {
+            return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
-        let units = units(&config, &http).await?;
-        if units.is_empty() {
-            return Err(CollectorError::Nothing("enabled input with a service"));
-        }
+        let units = planned.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
             budget: Budget::new(outlet_bytes(&config.globals)),
@@ -119,32 +121,7 @@ impl Collector {
     }
 }
 
-async fn units(config: &Config, http: &SharedHttpClient) -> Result<Vec<Unit>, CollectorError> {
-    let services = catalogue();
-    let mut units = Vec::new();
-    for (input_name, input) in config.inputs.iter().filter(|(_, input)| input.enabled) {
-        let account = Arc::new(
-            Account::new(AccountSettings {
-                id: input.id.clone(),
-                credentials: input.credentials.clone(),
-                endpoint_url: input.endpoint_url.clone(),
-                http: http.clone(),
-            })
-            .await,
-        );
-        for (name, section) in &input.services {
-            let at = format!("inputs.{input_name}.services.{name}");
-            let Some(service) = services.iter().find(|service| service.name() == name) else {
-                let known = services.iter().map(|s| s.name()).collect::<Vec<_>>().join(", ");
-                return Err(CollectorError::UnknownService { at, name: name.clone(), known });
-            };
-            units.extend(service.plan(&at, section.clone(), &account)?);
-        }
-    }
-    Ok(units)
-}
-
-fn pool(
+pub(crate) fn pool(
     name: &str,
     settings: &DevoPlatform,
     globals: &Globals,
@@ -153,7 +130,12 @@ fn pool(
 ) -> Result<Pool, CollectorError> {
     let output = || name.to_owned();
     let find = |what, file: &str| {
-        files.find(file).map_err(|looked| CollectorError::MissingFile { output: output(), what, name: file.to_owned(), looked })
+        files.find(file).map_err(|looked| CollectorError::MissingFile {
+            output: output(),
+            what,
+            name: file.to_owned(),
+            looked,
+        })
     };
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);

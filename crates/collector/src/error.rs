@@ -2,8 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use quittance_aws::PlanError;
 use quittance_devo::DevoError;
+
+use crate::config::Problems;
 
 /// An error on the way from a file to a running collector.
 #[derive(Debug, thiserror::Error)]
@@ -17,40 +18,9 @@ pub enum CollectorError {
         /// Why.
         source: io::Error,
     },
-    /// It is no YAML, or not of the right shape.
-    #[error("the configuration `{}` is not understood", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_yaml::Error,
-    },
-    /// A section is not what its service needs.
-    #[error("{at} is not understood")]
-    Section {
-        /// Path of keys.
-        at: String,
-        /// Why.
-        source: serde_yaml::Error,
-    },
-    /// A service cannot be planned.
-    #[error("{at}")]
-    Plan {
-        /// Path of keys.
-        at: String,
-        /// Why.
-        source: PlanError,
-    },
-    /// No service has that name.
-    #[error("{at}: no service is called `{name}`: expected one of {known}")]
-    UnknownService {
-        /// Path of keys.
-        at: String,
-        /// The name.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
+    /// It is not right; every problem is in it, a line each.
+    #[error("the configuration cannot be used:\n{0}")]
+    Config(Problems),
     /// A file that an output names.
     #[error("outputs.{output}: cannot find the {what} `{name}`: looked for {looked}")]
     MissingFile {
@@ -82,7 +52,4 @@ pub enum CollectorError {
         /// Why.
         source: quittance_devo::ProxyError,
     },
-    /// Nothing to send to, or nothing to collect.
-    #[error("the configuration has no {0}")]
-    Nothing(&'static str),
 }

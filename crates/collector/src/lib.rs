@@ -1,14 +1,18 @@
 //! One customer's collector: puts a configuration together into outputs, units and the supervisor that runs them.
 
 mod catalogue;
+mod check;
 mod collector;
-mod config;
+pub mod config;
+mod connectors;
 mod console;
 mod error;
 mod files;
+mod planning;
 
 pub use catalogue::{Service, catalogue};
+pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
 pub use collector::{Collector, Parts, open_store};
-pub use config::{Config, Globals, Input, Output};
+pub use config::{Config, KeyPath, Position, Problem, Problems, Section};
 pub use error::CollectorError;
 pub use files::Files;

@@ -34,6 +34,8 @@ impl fmt::Display for UnitId {
 pub struct Unit {
     /// Its address.
     pub id: UnitId,
+    /// The tag of its events, with `{...}` where an event says a part of it: what a person is told.
+    pub tag: String,
     /// Proves that it can work.
     pub setup: Arc<dyn Setup>,
     /// Does the work.

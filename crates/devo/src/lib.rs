@@ -5,6 +5,7 @@
 //! therefore rotates its connections and settles receipts when one has ended well; every other way in which a
 //! connection may end leaves its batches owed.
 
+mod certificates;
 mod connection;
 mod error;
 mod pool;
@@ -15,6 +16,7 @@ mod tcp;
 mod tls;
 mod wire;
 
+pub use certificates::{IdentityFile, examine_identity};
 pub use error::DevoError;
 pub use pool::{Pool, PoolKind, PoolName};
 pub use proxy::{Proxy, ProxyDial, ProxyError};

@@ -43,7 +43,7 @@ pub fn client_config(identity: &Identity<'_>) -> Result<Arc<ClientConfig>, DevoE
     Ok(Arc::new(config))
 }
 
-fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DevoError> {
+pub(crate) fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DevoError> {
     let error = |source| DevoError::ReadPem { what, path: path.into(), source };
     let certificates: Vec<_> =
         CertificateDer::pem_file_iter(path).map_err(error)?.collect::<Result<_, _>>().map_err(error)?;

@@ -1,12 +1,12 @@
 //! An object's bytes, resumed where a transfer broke.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use quittance_core::{Backoff, Class, World};
 
-use crate::{Account, AwsError, ObjectRef};
+use crate::{Account, AwsError, ObjectRef, objects::puller::Regions};
 
 /// Tries that may fail in a row without a byte more before the pass is given up; the object is then read again later.
 const MAX_BREAKS: u32 = 5;
@@ -30,16 +30,20 @@ pub(crate) struct Body<'a> {
 
 impl<'a> Body<'a> {
     /// Asks for the object. The bucket's region is the one that the notification names, else `region`; a bucket that is
-    /// elsewhere says where.
+    /// elsewhere says where, which `regions` remembers.
     pub(crate) async fn open(
         account: &'a Account,
         object: &'a ObjectRef,
         region: &str,
+        regions: &Regions,
         world: &'a World,
     ) -> Result<Self, AwsError> {
-        let mut region = object.region.as_deref().unwrap_or(region).to_owned();
+        let known = || regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(&object.bucket).cloned();
+        let mut region = found.unwrap_or_else(|| object.region.as_deref().unwrap_or(region).to_owned());
         let answer = match get(account, &region, object, None).await {
             Err(GetError { elsewhere: Some(right), .. }) if right != region => {
+                known().insert(object.bucket.clone(), right.clone());
                 region = right;
                 get(account, &region, object, None).await
             }
@@ -81,6 +85,10 @@ impl<'a> Body<'a> {
                 }
                 None if self.length.is_none_or(|length| self.got == length) => return Ok(None),
                 None => "the transfer ended early".into(),
+                // Everything has come, so it is not the transfer that broke: the SDK has compared checksums.
+                Some(Err(error)) if self.length == Some(self.got) => {
+                    return Err(AwsError::Checksum { object: self.object.to_string(), source: error.into() });
+                }
                 Some(Err(error)) => error.into(),
             };
             self.resume(error).await?;

@@ -3,53 +3,41 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use quittance_core::{Debt, Debts, EventsBuilder, Outlet, OutputSet, TagId, Tags, World};
-use quittance_formats::{Frame, Inflate, compact::compact};
+use quittance_core::{Debt, EventsBuilder, OutputSet};
+use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parquet};
 
 use crate::{
-    Account, AwsError, ObjectRef, Whereabouts,
-    objects::{Limits, ObjectKind, Opened, Owed, Route, body::Body},
+    AwsError, ObjectRef,
+    held::{ItemKey, Owed, PassEnd},
+    objects::{Opened, Route, body::Body, puller::Objects},
+    routing::Filtered,
 };
 
 /// Inflated bytes of one batch: enough to fill many TLS records, little enough that many readers fit in memory.
 const WINDOW: usize = 256 << 10;
 
-/// What a pass works with.
-pub(crate) struct Pass<'a> {
-    pub(crate) account: &'a Account,
-    pub(crate) kind: &'a dyn ObjectKind,
-    pub(crate) at: &'a Whereabouts,
-    pub(crate) tags: &'a Tags,
-    pub(crate) limits: &'a Limits,
-    pub(crate) outlet: &'a Outlet,
-    pub(crate) debts: &'a Debts,
-    pub(crate) world: &'a World,
-}
+/// Bytes that tell a kind of content.
+const PREFIX: usize = 4;
 
-/// How a pass ended.
-pub(crate) struct PassEnd {
-    /// Debts that were lent, each of which will be settled.
-    pub(crate) lent: u64,
-    /// What the pass did not give, since it broke.
-    pub(crate) rest: Owed,
-    /// The version that was read.
-    pub(crate) etag: Option<String>,
-    /// Why it broke.
-    pub(crate) result: Result<(), AwsError>,
+/// A pass over one object.
+pub(super) struct Pass<'a> {
+    pub(super) shared: &'a Objects,
+    pub(super) object: &'a ObjectRef,
 }
 
 impl Pass<'_> {
-    /// Reads `object` and gives the events that are `owed`, as debts of `item`.
-    ///
-    /// `etag` is the version of an earlier pass: if it is another now, everything is owed again.
-    pub(crate) async fn run(&self, item: u64, object: &ObjectRef, owed: Owed, etag: Option<String>) -> PassEnd {
-        let mut body = match Body::open(self.account, object, &self.at.region, self.world).await {
+    /// Gives the events that are `owed`, as debts of `item`. `owed` and `seen` count in `version`, if one is known.
+    pub(super) async fn run(&self, item: ItemKey, owed: Owed, version: Option<String>, seen: u64) -> PassEnd {
+        let Objects { account, at, regions, world, kind, tags, max_event_bytes, .. } = self.shared;
+        let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
+        let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
             Ok(body) => body,
-            Err(error) => return PassEnd { lent: 0, rest: owed, etag, result: Err(error) },
+            Err(error) => return untouched(owed, version, error),
         };
-        let same = etag.is_none() || etag == body.etag;
-        let owed = if same { owed } else { Owed::all(self.outlet.all()) };
-        let Opened { framer, router, json } = self.kind.open(object, self.at, self.tags, self.limits.max_event_bytes);
+        if version.is_some() && version != body.etag {
+            return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
+        }
+        let Opened { framer, router, json } = kind.open(self.object, at, tags, *max_event_bytes);
         // A small object inflates to a few dozen times its size at most; more room is made where it is needed.
         let first = body
             .length()
@@ -68,28 +56,32 @@ impl Pass<'_> {
             framed: 0,
             sound: 0,
             ordinal: 0,
+            seen,
             groups: Vec::new(),
             spare: None,
             lent: 0,
             given: 0,
             oversized: 0,
-            filtered: Vec::new(),
+            filtered: Filtered::default(),
+            lost: false,
         };
-        let mut result = cutter.read(&mut body, object).await;
+        let mut result = cutter.read(&mut body).await;
         if let Err(AwsError::Decode { .. }) = result {
-            // What stands before the damage is sound.
-            _ = cutter.frame(false);
-            cutter.cut().await;
+            // What stands before the damage is sound, also where it was not framed yet when inflating failed.
+            if !cutter.lost {
+                _ = cutter.frame(false);
+            }
+            cutter.cut(true).await;
         }
         if result.is_ok() && cutter.oversized > 0 {
-            let max_event_bytes = self.limits.max_event_bytes;
-            result = Err(AwsError::Oversized { object: object.to_string(), events: cutter.oversized, max_event_bytes });
+            let (object, events) = (self.object.to_string(), cutter.oversized);
+            result = Err(AwsError::Oversized { object, events, max_event_bytes: *max_event_bytes });
         }
         let rest = match &result {
             Ok(()) => Owed::default(),
             Err(_) => cutter.owed.from(cutter.given),
         };
-        PassEnd { lent: cutter.lent, rest, etag: body.etag.take(), result }
+        PassEnd { lent: cutter.lent, rest, version: body.etag.take(), reached: cutter.ordinal, result }
     }
 }
 
@@ -102,11 +94,11 @@ struct Group {
 
 struct Cutter<'a> {
     pass: &'a Pass<'a>,
-    item: u64,
+    item: ItemKey,
     owed: Owed,
     hint: usize,
     framer: Box<dyn quittance_formats::Framer>,
-    router: Box<dyn crate::objects::Router>,
+    router: Box<dyn crate::routing::Router>,
     json: bool,
     frames: Vec<Frame>,
     /// Inflated bytes: `..framed` are events of the coming batch, the rest is not framed yet.
@@ -116,40 +108,56 @@ struct Cutter<'a> {
     sound: usize,
     /// Of the next event.
     ordinal: u64,
+    /// What was filtered before this ordinal was counted by an earlier pass.
+    seen: u64,
     groups: Vec<Group>,
     spare: Option<EventsBuilder>,
     lent: u64,
     /// All events before this ordinal were given, or are not owed.
     given: u64,
     oversized: u64,
-    filtered: Vec<(TagId, u64)>,
+    filtered: Filtered,
+    /// The framer has met damage and is of no further use.
+    lost: bool,
 }
 
 impl Cutter<'_> {
-    async fn read(&mut self, body: &mut Body<'_>, object: &ObjectRef) -> Result<(), AwsError> {
+    async fn read(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
+        let object = self.pass.object;
         let decode = |source| AwsError::Decode { object: object.to_string(), source };
         let mut inflate = Inflate::new();
+        let mut told = false;
         while let Some(piece) = body.next().await? {
             let mut at = 0;
             while at < piece.len() || !inflate.is_drained() {
                 at += inflate.decode(&piece[at..], &mut self.window).map_err(decode)?;
+                if !told && self.window.len() >= PREFIX {
+                    told = true;
+                    if is_parquet(&self.window) {
+                        return Err(AwsError::Unsupported { object: object.to_string(), format: "a parquet file" });
+                    }
+                }
                 if self.window.len() == self.window.capacity() {
                     self.frame(false).map_err(decode)?;
-                    self.cut().await;
+                    self.cut(false).await;
                 }
             }
         }
         inflate.finish().map_err(decode)?;
-        self.frame(true).map_err(decode)?;
-        self.cut().await;
+        // An object of nothing, or gzip of nothing, is no event of any format.
+        if told || !self.window.is_empty() {
+            self.frame(true).map_err(decode)?;
+            self.cut(true).await;
+        }
         Ok(())
     }
 
     /// Finds the events in what is not framed yet, and tags those that are owed.
-    fn frame(&mut self, last: bool) -> Result<(), quittance_formats::FormatError> {
+    fn frame(&mut self, last: bool) -> Result<(), FormatError> {
         self.frames.clear();
         let found = self.framer.frame(&self.window[self.framed..], last, &mut self.frames);
-        for frame in std::mem::take(&mut self.frames).drain(..) {
+        let mut frames = std::mem::take(&mut self.frames);
+        for frame in frames.drain(..) {
             let to = self.owed.to(self.ordinal, &mut self.hint);
             match frame {
                 Frame::Event { start, end } if !to.is_empty() => {
@@ -163,10 +171,8 @@ impl Cutter<'_> {
                     group.ordinals.end += 1;
                     match route {
                         Route::Send(tag) => group.events.push(start, end, tag),
-                        Route::Drop(tag) => match self.filtered.iter_mut().find(|(t, _)| *t == tag) {
-                            Some((_, count)) => *count += 1,
-                            None => self.filtered.push((tag, 1)),
-                        },
+                        Route::Drop(tag) if self.ordinal >= self.seen => self.filtered.add(tag),
+                        Route::Drop(_) => {}
                     }
                 }
                 Frame::Event { .. } => {}
@@ -174,6 +180,8 @@ impl Cutter<'_> {
             }
             self.ordinal += 1;
         }
+        self.frames = frames;
+        self.lost = found.is_err();
         // Damage: what was found before it stays in the batch.
         self.framed = match &found {
             Ok(consumed) => self.framed + consumed,
@@ -186,31 +194,30 @@ impl Cutter<'_> {
     fn group(&mut self, to: OutputSet) -> &mut Group {
         let fits = self.groups.last().is_some_and(|g| g.to == to && g.ordinals.end == self.ordinal);
         if !fits {
-            let events = self.spare.take().unwrap_or_else(|| EventsBuilder::new(self.pass.tags.clone()));
+            let events = self.spare.take().unwrap_or_else(|| EventsBuilder::new(self.pass.shared.tags.clone()));
             self.groups.push(Group { ordinals: self.ordinal..self.ordinal, to, events });
         }
         self.groups.last_mut().expect("one was pushed if there was none")
     }
 
     /// Gives what was framed, and goes on with a window that begins with what was not.
-    async fn cut(&mut self) {
-        let left = &self.window[self.framed..];
+    async fn cut(&mut self, last: bool) {
+        let left = if last { &[] } else { &self.window[self.framed..] };
         // An event that fills the whole window needs a larger one; the framer never leaves more than the longest event.
-        let capacity = if left.len() * 2 > WINDOW { left.len() * 2 } else { WINDOW };
+        let capacity = if last { 0 } else { WINDOW.max(left.len() * 2) };
         let mut next = Vec::with_capacity(capacity);
         next.extend_from_slice(left);
         let mut done = std::mem::replace(&mut self.window, next);
         done.truncate(self.framed);
         (self.framed, self.sound) = (0, 0);
         let buffer = Bytes::from(done);
-        for (tag, count) in self.filtered.drain(..) {
-            self.pass.outlet.ledger().filtered(&self.pass.tags.tag(tag), count);
-        }
+        let Objects { outlet, debts, tags, .. } = self.pass.shared;
+        self.filtered.enter(tags, outlet.ledger());
         for mut group in std::mem::take(&mut self.groups) {
             if !group.events.is_empty() {
                 let events = group.events.finish(buffer.clone());
                 let debt = Debt { item: self.item, events: group.ordinals.clone() };
-                self.pass.outlet.emit(events, debt, group.to, self.pass.debts).await;
+                outlet.emit(events, debt, group.to, debts).await;
                 self.lent += 1;
             }
             self.given = group.ordinals.end;

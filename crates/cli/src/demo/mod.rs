@@ -118,8 +118,8 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-#[allow(clippy::disallowed_methods, reason = "the demo times itself")]
-fn now() -> Instant {
+#[allow(clippy::disallowed_methods, reason = "demo and bench time themselves")]
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

@@ -130,6 +130,7 @@ inputs:
     id: "10001"
     enabled: true
     endpoint_url: {endpoint}
+    proxy: none
     credentials:
       access_key: AKIADEMODEMODEMODEMO
       access_secret: demo

@@ -24,13 +24,7 @@ pub struct Problem {
 impl Problem {
     /// Something that keeps the configuration from being used.
     pub(crate) fn error(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
-        Problem {
-            at,
-            severity: Severity::Error,
-            path: path.clone(),
-            message: message.into(),
-            hint: String::new(),
-        }
+        Problem { at, severity: Severity::Error, path: path.clone(), message: message.into(), hint: String::new() }
     }
 
     /// Something that is ignored, or will hurt later.

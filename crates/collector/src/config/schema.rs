@@ -39,7 +39,8 @@ impl Wanted {
                 overlay(&mut wanted, target);
                 continue;
             }
-            match wanted.get("anyOf").or_else(|| wanted.get("oneOf")).and_then(Json::as_array).map(|all| but_null(all)) {
+            match wanted.get("anyOf").or_else(|| wanted.get("oneOf")).and_then(Json::as_array).map(|all| but_null(all))
+            {
                 Some(alternatives) if alternatives.len() == 1 => {
                     let only = alternatives.into_iter().next().cloned();
                     wanted.remove("anyOf");
@@ -141,9 +142,10 @@ impl Wanted {
         self.0.get("additionalProperties").filter(|schema| schema.is_object())
     }
 
-    /// Whether a key that is not known is a mistake, and not only ignored.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.get("additionalProperties").is_some_and(|schema| schema == false)
+    /// What a key stands for, where one that is not known is a mistake and not only ignored.
+    pub(crate) fn closed_to(&self) -> Option<&str> {
+        let closed = self.0.get("additionalProperties").is_some_and(|schema| schema == false);
+        closed.then(|| self.0.get("title").and_then(Json::as_str).unwrap_or("key"))
     }
 
     /// Keys that must be there.

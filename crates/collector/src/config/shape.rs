@@ -9,8 +9,10 @@ use quittance_core::Interval;
 use serde_json::Value as Json;
 
 use super::{
-    KeyPath, Position, Problem, nearest, secret_file,
+    KeyPath, Position, Problem,
+    nearest::{by_likeness, nearest},
     schema::{Wanted, aliases, listed},
+    secret_file,
     tree::{Entry, Node, Origin, Scalar, Value},
 };
 
@@ -108,27 +110,28 @@ impl Fitting<'_> {
                 continue;
             }
             let (key_at, found) = match blank.iter().find(|(blank, _)| blank == key) {
-                Some((_, key_at)) => (*key_at, "has no value"),
-                None => (place.key_at, "is missing"),
+                Some((_, key_at)) => (*key_at, "no value"),
+                None => (place.key_at, "missing"),
             };
-            let message = format!("`{key}` {found}: expected {}", below.in_words());
-            self.problems.push(with_example(Problem::error(key_at, place.path, message), &below, key));
+            let message = format!("{found}: expected {}", below.in_words());
+            self.problems.push(with_example(Problem::error(key_at, &place.path.key(key), message), &below, key));
         }
         node.value = Value::Map(fitted);
     }
 
     fn unknown_key(&mut self, entry: &Entry, wanted: &Wanted, place: Place<'_>) {
-        let names = || wanted.keys().flat_map(|(key, schema)| std::iter::once(key).chain(aliases(schema)));
-        let hint = match nearest(&entry.key, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", listed(wanted.keys().map(|(key, _)| key))),
+        let ignored = Problem::warning(place.key_at, place.path, "unknown key, ignored");
+        let names = wanted.keys().flat_map(|(key, schema)| std::iter::once(key).chain(aliases(schema)));
+        let problem = match (wanted.closed_to(), nearest(&entry.key, names)) {
+            (Some(noun), _) => {
+                let names = by_likeness(&entry.key, wanted.keys().map(|(key, _)| key));
+                let message = format!("there is no {noun} of this name: expected one of {}", listed(names));
+                Problem::error(place.key_at, place.path, message)
+            }
+            (None, Some(near)) => ignored.with_hint(format!("did you mean `{near}`?")),
+            (None, None) => ignored.with_hint(format!("known here: {}", listed(wanted.keys().map(|(key, _)| key)))),
         };
-        let problem = if wanted.is_closed() {
-            Problem::error(place.key_at, place.path, format!("there is no `{}`", entry.key.escape_debug()))
-        } else {
-            Problem::warning(place.key_at, place.path, "unknown key, ignored")
-        };
-        self.problems.push(problem.with_hint(hint));
+        self.problems.push(problem);
     }
 
     fn unknown_variant<'n>(
@@ -143,7 +146,7 @@ impl Fitting<'_> {
             _ if !matches!(node.value, Value::Map(_)) => {
                 Problem::error(place.key_at, place.path, format!("expected a section of keys, found {}", node.kind()))
             }
-            None => Problem::error(place.key_at, place.path, format!("`{key}` is missing: {expected}")),
+            None => Problem::error(place.key_at, &place.path.key(key), format!("missing: {expected}")),
             Some(tag) => {
                 let message = format!("{expected}, found {}", shown(tag));
                 let near = tag.scalar().and_then(|scalar| nearest(&scalar.text, names));

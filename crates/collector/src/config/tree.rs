@@ -16,11 +16,17 @@ pub struct Position {
 impl Position {
     /// The first character of a file.
     pub(crate) const START: Position = Position { line: 1, column: 1 };
+
+    /// The first character after `text`.
+    pub(crate) fn after(text: &str) -> Position {
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        Position { line: text.matches('\n').count() + 1, column: last.chars().count() + 1 }
+    }
 }
 
 /// A value and where it stood. What it says appears in no debug output: it may be a secret.
 #[derive(Clone)]
-pub struct Node {
+pub(crate) struct Node {
     pub(crate) at: Position,
     pub(crate) value: Value,
 }
@@ -104,7 +110,9 @@ impl Node {
     /// `message` without any hidden text that stands in this node.
     pub(crate) fn redact(&self, message: String) -> String {
         match &self.value {
-            Value::Scalar(scalar) if scalar.origin == Origin::Elsewhere && !scalar.is_blank() => message.replace(&scalar.text, "…"),
+            Value::Scalar(scalar) if scalar.origin == Origin::Elsewhere && !scalar.is_blank() => {
+                message.replace(&scalar.text, "…")
+            }
             Value::Scalar(_) => message,
             Value::List(items) => items.iter().fold(message, |message, item| item.redact(message)),
             Value::Map(entries) => entries.iter().fold(message, |message, entry| entry.value.redact(message)),
@@ -199,12 +207,17 @@ impl Places {
         }
     }
 
+    /// The place of `path`.
+    pub(crate) fn get(&self, path: &KeyPath) -> Option<Position> {
+        self.0.get(path).copied()
+    }
+
     /// The place of `path`, or of the nearest key above it that exists.
     pub(crate) fn find(&self, path: &KeyPath) -> Position {
         let mut path = path.clone();
         loop {
-            if let Some(position) = self.0.get(&path) {
-                return *position;
+            if let Some(position) = self.get(&path) {
+                return position;
             }
             match path.parent() {
                 Some(parent) => path = parent,

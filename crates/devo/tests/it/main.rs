@@ -1,6 +1,7 @@
 //! The pool as the collector meets it: real TLS over links in memory, in virtual time, against a receiver with faults.
 
 mod acked;
+mod certificates;
 mod confirmation;
 mod faults;
 mod outlets;

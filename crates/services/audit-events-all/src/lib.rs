@@ -5,11 +5,10 @@ mod trail;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, PlanError, ServiceKind, TagTemplate,
-    objects::{Limits, ObjectsPuller, ObjectsSettings, ObjectsSetup},
+    Account, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    objects::ObjectsSettings, queue_name, regions, tag_template,
 };
-use quittance_core::{Unit, UnitId};
-use regex::Regex;
+use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,6 +42,13 @@ pub struct Config {
     pub use_region_and_account_id_from_event: bool,
     /// A regular expression; only objects whose key it matches are read.
     pub s3_file_type_filter: Option<String>,
+    /// What becomes of an object that is announced, and is still not there after 15 minutes.
+    #[serde(default)]
+    pub on_missing_object: OnMissingObject,
+    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    pub request_period_in_seconds: Option<Interval>,
+    /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
+    pub start_time: Option<String>,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -56,39 +62,35 @@ impl ServiceKind for AuditEventsAll {
 
     const NAME: &'static str = "audit-events-all";
 
+    fn describe(&self) -> ServiceDescription {
+        ServiceDescription {
+            summary: "CloudTrail's audit events",
+            types: &[TypeDescription { name: "audits_s3", engine: "objects", table: "cloud.aws.cloudtrail.events" }],
+        }
+    }
+
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        if config.types.is_empty() || config.regions.is_empty() {
-            let key = if config.types.is_empty() { "types" } else { "regions" };
-            return Err(PlanError::new(key, "expected at least one entry"));
+        if let Some(unknown) = listed("types", &config.types)?.iter().find(|t| *t != AUDITS_S3) {
+            let problem = format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}`");
+            return Err(PlanError::new("types", problem));
         }
-        if let Some(unknown) = config.types.iter().find(|t| *t != "audits_s3") {
-            return Err(PlanError::new(
-                "types",
-                format!("`{unknown}` is no type of this service: expected `audits_s3`"),
-            ));
-        }
-        let missing = || {
-            PlanError::new("audit_sqs_queue_name", "missing: `audits_s3` needs the queue that announces the objects")
-        };
-        let queue = config.audit_sqs_queue_name.clone().filter(|q| !q.is_empty()).ok_or_else(missing)?;
-        let limits = Limits::default();
+        let queue = queue_name(
+            "audit_sqs_queue_name",
+            config.audit_sqs_queue_name.as_deref(),
+            "`audits_s3` needs the queue that announces the objects",
+        )?;
         let kind = Arc::new(Trail::new(&config)?);
-        let unit = |region: &String| {
-            let settings = ObjectsSettings {
-                queue: queue.clone(),
-                region: region.clone(),
-                kind: kind.clone(),
-                limits: limits.clone(),
-            };
-            Unit {
-                id: UnitId::new(&["aws", account.id(), Self::NAME, "audits_s3", region, &queue]),
-                setup: Arc::new(ObjectsSetup::new(account.clone(), settings.clone())),
-                puller: Arc::new(ObjectsPuller::new(account.clone(), settings)),
-            }
+        let tag = config.tag_template()?.to_string();
+        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() };
+        let unit = |region: String| {
+            let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
+            settings.unit(account, Self::NAME, AUDITS_S3, tag.clone())
         };
-        Ok(config.regions.iter().map(unit).collect())
+        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
     }
 }
+
+const AUDITS_S3: &str = "audits_s3";
 
 impl Config {
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
@@ -96,12 +98,6 @@ impl Config {
             true => "cloud.aws.cloudtrail.{event_type}.{account}.{region}",
             false => "cloud.aws.cloudtrail.events.{account}.{region}",
         };
-        TagTemplate::new(self.tag.as_deref().unwrap_or(default), "events")
-            .map_err(|e| PlanError::new("tag", e.to_string()))
-    }
-
-    fn filter(&self) -> Result<Option<Regex>, PlanError> {
-        let regex = self.s3_file_type_filter.as_deref().filter(|f| !f.is_empty()).map(Regex::new).transpose();
-        regex.map_err(|e| PlanError::new("s3_file_type_filter", format!("not a regular expression: {e}")))
+        tag_template("tag", self.tag.as_deref(), default, "events")
     }
 }

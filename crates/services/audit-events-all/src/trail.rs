@@ -1,16 +1,13 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
 use quittance_aws::{
-    ObjectRef, PlanError, TagTemplate, Tagger, Whereabouts,
+    KeyFilter, ObjectRef, PlanError, TagTemplate, Tagger, Whereabouts, bare, is_dropped,
     objects::{ObjectKind, Opened, Route, Router, Selection},
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records, fields};
-use regex::Regex;
 
 use crate::Config;
 
@@ -18,7 +15,7 @@ pub(crate) struct Trail {
     template: TagTemplate,
     drop_event_names: Vec<String>,
     from_event: bool,
-    filter: Option<Regex>,
+    filter: KeyFilter,
 }
 
 impl Trail {
@@ -27,21 +24,17 @@ impl Trail {
             template: config.tag_template()?,
             drop_event_names: config.drop_event_names.clone(),
             from_event: config.use_region_and_account_id_from_event,
-            filter: config.filter()?,
+            filter: KeyFilter::new(config.s3_file_type_filter.as_deref())?,
         })
     }
 }
 
 impl ObjectKind for Trail {
     fn select(&self, object: &ObjectRef) -> Selection {
-        if object.key.ends_with('/') {
-            Selection::Skip("a folder mark")
-        } else if object.key.contains("/CloudTrail-Digest/") {
-            Selection::Skip("a digest holds no event")
-        } else if self.filter.as_ref().is_some_and(|filter| !filter.is_match(&object.key)) {
-            Selection::Skip("not matched by s3_file_type_filter")
-        } else {
-            Selection::Read
+        match self.filter.refuses(object) {
+            Some(reason) => Selection::Skip(reason),
+            None if object.key.contains("/CloudTrail-Digest/") => Selection::Skip("a digest holds no event"),
+            None => Selection::Read,
         }
     }
 
@@ -92,19 +85,16 @@ impl Router for TrailRouter {
         if !self.with_event_type && !self.from_event && self.drop_event_names.is_empty() {
             return Route::Send(self.tagger.id(None, None, None));
         }
-        let [source, region, user_account, recipient, name, category] = fields::read(
-            event,
-            [
-                &["eventSource"],
-                &["awsRegion"],
-                &["userIdentity", "accountId"],
-                &["recipientAccountId"],
-                &["eventName"],
-                &["eventCategory"],
-            ],
-        );
-        let event_type = match category {
-            Some(b"\"Insight\"") => Some(b"insights".as_slice()),
+        // What nearly every record says early is read first; only what lacks one of these is read to its end.
+        let [source, region, user_account, name] =
+            fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
+        let [recipient, category] = match (source, user_account) {
+            (Some(_), Some(_)) => [None, None],
+            _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
+        };
+        let event_type = match (source, category) {
+            // An Insight event names no source of its own.
+            (None, Some(b"\"Insight\"")) => Some(b"insights".as_slice()),
             _ => source.map(service),
         };
         // As Devo's own senders choose it: whose identity it was, else whose trail it is.
@@ -114,15 +104,7 @@ impl Router for TrailRouter {
             account,
             region.filter(|_| self.from_event).map(bare),
         );
-        let dropped =
-            !self.drop_event_names.is_empty() && name.and_then(fields::text).is_some_and(|name| self.is_dropped(&name));
-        if dropped { Route::Drop(tag) } else { Route::Send(tag) }
-    }
-}
-
-impl TrailRouter {
-    fn is_dropped(&self, name: &Cow<'_, str>) -> bool {
-        self.drop_event_names.iter().any(|dropped| dropped == name)
+        if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
     }
 }
 
@@ -131,9 +113,4 @@ fn service(raw: &[u8]) -> &[u8] {
     let name = bare(raw);
     let end = memmem::find(name, b".amazonaws").or_else(|| memchr::memchr(b'.', name)).unwrap_or(name.len());
     &name[..end]
-}
-
-/// A JSON string without its quotes. Escapes stay, and make it unfit for a level of a tag.
-fn bare(raw: &[u8]) -> &[u8] {
-    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
 }

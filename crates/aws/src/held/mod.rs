@@ -1,0 +1,98 @@
+//! Messages that are held: received from a queue, kept hidden from others, and deleted only when everything that they
+//! ask for has its receipt.
+//!
+//! Two engines stand on this: [`objects`](crate::objects), where a message names objects to be read, and
+//! [`queue`](crate::queue), where its body is the event. They bring their [`Work`]: what a message asks for, and how an
+//! item of it is given. Everything else is here, once. One task owns all state: messages and what is owed of their items
+//! ([`holdings`]), refused buckets ([`lanes`]), what is due when ([`schedule`]). Around it run bounded tasks: receives,
+//! passes over items, deletes, changes of visibility. Passes and receipts are apart: an item whose last event is emitted
+//! costs nothing but its entry until its receipts are back.
+//!
+//! What a destination does not confirm is given again from here, under the same receipt handle: its fault never spends a
+//! message's receive count.
+
+mod engine;
+mod fault;
+mod holdings;
+mod lanes;
+mod limits;
+mod memory;
+mod owed;
+mod schedule;
+mod setup;
+mod tally;
+
+use std::{fmt, future::Future, sync::Arc};
+
+use crate::AwsError;
+
+pub(crate) use engine::{Hold, run};
+pub(crate) use holdings::ItemKey;
+pub(crate) use memory::Memory;
+pub(crate) use setup::{Opened, open};
+
+pub use limits::{Limits, OnMissingObject};
+pub use owed::Owed;
+pub use setup::QueueSetup;
+pub use tally::{Count, Tally};
+
+/// What an engine does with the messages that it holds.
+pub(crate) trait Work: Send + Sync + 'static {
+    /// What a message asks for, one or more; shown in logs as the address of what it is.
+    type Item: fmt::Display + Send + Sync + 'static;
+
+    /// What a message asks for.
+    fn intake(&self, body: String) -> Intake<Self::Item>;
+
+    /// Gives what is owed of an item.
+    fn pass(&self, task: Task<Self::Item>) -> impl Future<Output = PassEnd> + Send;
+
+    /// The bucket of an item, if access to it is given and taken for all its items at once.
+    fn lane<'a>(&self, item: &'a Self::Item) -> Option<&'a str>;
+
+    /// Memory that an item keeps, in bytes.
+    fn weight(&self, item: &Self::Item) -> usize;
+}
+
+/// What a message asks for.
+pub(crate) enum Intake<I> {
+    /// That these be given; perhaps nothing.
+    Items {
+        /// What is to be given.
+        items: Vec<I>,
+        /// Entries that ask for nothing.
+        others: usize,
+        /// Entries that the user does not want.
+        skipped: usize,
+    },
+    /// Nothing, by design: a service's own message.
+    Control(&'static str),
+    /// Nobody knows.
+    Unknown(&'static str),
+}
+
+/// An item to give.
+pub(crate) struct Task<I> {
+    pub(crate) item: ItemKey,
+    pub(crate) what: Arc<I>,
+    /// The events to give, and to whom.
+    pub(crate) owed: Owed,
+    /// The version that `owed` counts in, if it was seen.
+    pub(crate) version: Option<String>,
+    /// Events before this ordinal were looked at in an earlier pass.
+    pub(crate) seen: u64,
+}
+
+/// How a pass ended.
+pub(crate) struct PassEnd {
+    /// Debts that were lent, each of which will be settled.
+    pub(crate) lent: u64,
+    /// What the pass did not give, since it broke.
+    pub(crate) rest: Owed,
+    /// The version that was read.
+    pub(crate) version: Option<String>,
+    /// Events before this ordinal were looked at in this pass.
+    pub(crate) reached: u64,
+    /// Why it broke.
+    pub(crate) result: Result<(), AwsError>,
+}

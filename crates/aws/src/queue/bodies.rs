@@ -1,0 +1,167 @@
+//! Bodies that are held, and how one is given.
+
+use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
+
+use bytes::Bytes;
+use quittance_core::{Debt, Debts, EventsBuilder, Outlet, OutputSet, Tags};
+use quittance_formats::compact::compact;
+use serde::de::IgnoredAny;
+
+use crate::{
+    AwsError, Payload,
+    held::{Intake, Owed, PassEnd, Task, Work},
+    payload,
+    queue::{BodyKind, Route, Router},
+    routing::Filtered,
+};
+
+/// A body, ready to be given.
+pub(super) struct Body(Bytes);
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a body of {} bytes", self.0.len())
+    }
+}
+
+/// What passes over bodies share.
+pub(super) struct Bodies {
+    pub(super) kind: Arc<dyn BodyKind>,
+    /// One for all passes, so that what it knows of tags is found again. Held for the microseconds that routing takes.
+    pub(super) router: Mutex<Box<dyn Router>>,
+    pub(super) tags: Tags,
+    pub(super) max_event_bytes: usize,
+    pub(super) outlet: Outlet,
+    pub(super) debts: Debts,
+}
+
+impl Work for Bodies {
+    type Item = Body;
+
+    fn intake(&self, body: String) -> Intake<Body> {
+        match payload(body) {
+            Payload::Event(body) => {
+                Intake::Items { items: vec![Body(on_one_line(body).into())], others: 0, skipped: 0 }
+            }
+            Payload::Control(what) => Intake::Control(what),
+        }
+    }
+
+    async fn pass(&self, task: Task<Body>) -> PassEnd {
+        let Task { item, what, owed, seen, .. } = task;
+        let body = &what.0;
+        let cut = self.cut(body, &owed, seen);
+        let mut lent = 0;
+        for Group { ordinals, to, mut events } in cut.groups {
+            if !events.is_empty() {
+                let debt = Debt { item, events: ordinals };
+                self.outlet.emit(events.finish(body.clone()), debt, to, &self.debts).await;
+                lent += 1;
+            }
+        }
+        let result = match cut.oversized {
+            0 => Ok(()),
+            events => {
+                let (object, max_event_bytes) = (what.to_string(), self.max_event_bytes);
+                Err(AwsError::Oversized { object, events, max_event_bytes })
+            }
+        };
+        PassEnd { lent, rest: cut.rest, version: None, reached: cut.events, result }
+    }
+
+    fn lane<'a>(&self, _: &'a Body) -> Option<&'a str> {
+        None
+    }
+
+    fn weight(&self, body: &Body) -> usize {
+        // The entries around it, and what its batch keeps beside the bytes.
+        body.0.len() + 1024
+    }
+}
+
+/// Events that go to the same outputs, without a gap in their ordinals.
+struct Group {
+    ordinals: Range<u64>,
+    to: OutputSet,
+    events: EventsBuilder,
+}
+
+struct Cut {
+    groups: Vec<Group>,
+    events: u64,
+    oversized: u64,
+    /// What is too long to be given.
+    rest: Owed,
+}
+
+impl Bodies {
+    /// Finds the events in a body, and tags those that are owed.
+    fn cut(&self, body: &[u8], owed: &Owed, seen: u64) -> Cut {
+        let (mut places, mut filtered, mut hint) = (Vec::new(), Filtered::default(), 0);
+        self.kind.events(body, &mut places);
+        let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: 0, rest: Owed::default() };
+        let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
+        for (ordinal, Range { start, end }) in (0..).zip(places) {
+            let to = owed.to(ordinal, &mut hint);
+            if to.is_empty() {
+                continue;
+            }
+            if end - start > self.max_event_bytes {
+                cut.oversized += 1;
+                cut.rest.add(ordinal..ordinal + 1, to);
+                continue;
+            }
+            let route = router.route(&body[start..end]);
+            let tag = match route {
+                Route::Send(tag) => tag,
+                Route::Drop(tag) => {
+                    if ordinal >= seen {
+                        filtered.add(tag);
+                    }
+                    continue;
+                }
+            };
+            match cut.groups.last_mut() {
+                Some(group) if group.to == to && group.ordinals.end == ordinal => {
+                    group.ordinals.end += 1;
+                    group.events.push(start, end, tag);
+                }
+                _ => {
+                    let mut events = EventsBuilder::new(self.tags.clone());
+                    events.push(start, end, tag);
+                    cut.groups.push(Group { ordinals: ordinal..ordinal + 1, to, events });
+                }
+            }
+        }
+        drop(router);
+        filtered.enter(&self.tags, self.outlet.ledger());
+        cut
+    }
+}
+
+/// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is
+/// framed is the sender's matter.
+fn on_one_line(body: String) -> Vec<u8> {
+    let has_lines = body.bytes().any(|b| b == b'\n' || b == b'\r');
+    let is_json = has_lines && serde_json::from_str::<IgnoredAny>(&body).is_ok();
+    let mut bytes = body.into_bytes();
+    if is_json {
+        let length = compact(&mut bytes);
+        bytes.truncate(length);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_one_line;
+
+    #[test]
+    fn only_json_is_put_on_one_line() {
+        let check = |body: &str, expected: &str| assert_eq!(on_one_line(body.to_owned()), expected.as_bytes());
+        check("{\n  \"a\": \"b c\",\r\n  \"d\": [1, 2]\n}\n", r#"{"a":"b c","d":[1,2]}"#);
+        check(r#"{"a": "no line"}"#, r#"{"a": "no line"}"#);
+        check("{not json\n at all}", "{not json\n at all}");
+        check("two\nlines", "two\nlines");
+    }
+}

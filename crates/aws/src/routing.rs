@@ -1,0 +1,37 @@
+//! Where events go.
+
+use quittance_core::TagId;
+
+/// Says where each event goes.
+pub trait Router: Send {
+    /// The tag of an event, or that the user does not want it.
+    fn route(&mut self, event: &[u8]) -> Route;
+}
+
+/// Where an event goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// To this tag.
+    Send(TagId),
+    /// Nowhere, by the user's wish; counted under this tag.
+    Drop(TagId),
+}
+
+/// Events that were dropped by the user's wish, by tag: entered in the ledger once a batch.
+#[derive(Default)]
+pub(crate) struct Filtered(Vec<(TagId, u64)>);
+
+impl Filtered {
+    pub(crate) fn add(&mut self, tag: TagId) {
+        match self.0.iter_mut().find(|(t, _)| *t == tag) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((tag, 1)),
+        }
+    }
+
+    pub(crate) fn enter(&mut self, tags: &quittance_core::Tags, ledger: &quittance_core::UnitLedger) {
+        for (tag, count) in self.0.drain(..) {
+            ledger.filtered(&tags.tag(tag), count);
+        }
+    }
+}

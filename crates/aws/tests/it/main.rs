@@ -1,0 +1,11 @@
+//! The engines that hold messages, as a collector runs them: the official SDK against a fake AWS in the same process, in
+//! virtual time, with a receiver whose receipts follow a script.
+
+mod bodies;
+mod notifications;
+mod poison;
+mod redelivery;
+mod scene;
+mod shutdown;
+mod throttling;
+mod transfer;

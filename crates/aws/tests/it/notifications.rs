@@ -1,0 +1,147 @@
+//! Every shape in which a queue may speak of objects.
+
+use quittance_testbed::aws::{FakeAws, Shape};
+
+use crate::scene::{BUCKET, DEAD, QUEUE, Scene, events, limits, text};
+
+/// Peers: vectordotdev/vector PR #7470, opensearch-project/data-prepper#2789, cherweg/logstash-input-s3-sns-sqs#75.
+#[tokio::test(start_paused = true)]
+async fn every_shape_leads_to_every_key() {
+    let keys = [
+        "plain/key.log",
+        "a b/c d.log",
+        "plus+plus.log",
+        "per%20cent.log",
+        "year=2026/month=01/x.log",
+        "Größe/夜間.log",
+        "quote\"back\\slash.log",
+        "a:b@c,d;e&f?g#h.log",
+        "emoji 🚀.log",
+        "%2B.log",
+        "trailing ",
+        "~tilde*star'apostrophe(paren)!",
+    ];
+    for shape in Shape::ALL {
+        let scene = Scene::new(Some(1)).await;
+        scene.aws.create_bucket("silent");
+        for (n, key) in (0..).zip(keys) {
+            scene.aws.put_object("silent", key, text(n * 10..n * 10 + 1));
+            let body = scene.aws.notification(shape, "silent", key, 100, "etag");
+            scene.aws.send(QUEUE, body);
+        }
+        let running = scene.objects(limits());
+        scene.until_empty().await;
+        assert_eq!(scene.aws.counts(DEAD).visible, 0, "{shape:?}");
+        let expected: Vec<_> = (0..keys.len() as u64).flat_map(|n| events(n * 10..n * 10 + 1)).collect();
+        assert_eq!(scene.receiver.texts(), expected, "{shape:?}");
+        scene.end(running).await;
+    }
+}
+
+/// Random keys of the characters that encodings treat in their own ways.
+#[tokio::test(start_paused = true)]
+async fn random_keys_survive_every_encoding() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let letters: Vec<char> = "abZ09 +%/=&?#:;,\"'\\~*()!$@[]{}|<>^`üß夜🚀".chars().collect();
+    for shape in Shape::ALL {
+        let scene = Scene::new(Some(1)).await;
+        scene.aws.create_bucket("silent");
+        for n in 0..40_u64 {
+            let mut key: String = (0..rng.usize(1..20)).map(|_| letters[rng.usize(..letters.len())]).collect();
+            // Dots and slashes at odd places are changed by URLs themselves; a key ends in a letter.
+            key = format!("{n}{}x", key.replace("//", "/"));
+            scene.aws.put_object("silent", &key, text(n * 10..n * 10 + 1));
+            scene.aws.send(QUEUE, scene.aws.notification(shape, "silent", &key, 100, "etag"));
+        }
+        let running = scene.objects(limits());
+        scene.until_empty().await;
+        assert_eq!(scene.receiver.texts().len(), 40, "{shape:?}");
+        scene.end(running).await;
+    }
+}
+
+/// redpanda-data/connect PR #4667: also in its envelopes.
+#[tokio::test(start_paused = true)]
+async fn test_events_are_deleted() {
+    let scene = Scene::new(Some(1)).await;
+    let tests: Vec<_> = Shape::ALL.into_iter().filter_map(|shape| scene.aws.test_event(shape, BUCKET)).collect();
+    for body in &tests {
+        scene.aws.send(QUEUE, body);
+    }
+    scene.aws.send(QUEUE, r#"{"Type":"SubscriptionConfirmation","TopicArn":"arn:aws:sns:us-east-1:1:t","Token":"x","SubscribeURL":"https://x"}"#);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!(running.tally.control.get(), tests.len() as u64 + 1);
+    assert_eq!((scene.aws.counts(DEAD).visible, scene.aws.calls("GetObject")), (0, 0));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_announces_no_new_object_is_deleted() {
+    let scene = Scene::new(Some(1)).await;
+    let entry = |name: &str| {
+        format!(r#"{{"eventName":"{name}","s3":{{"bucket":{{"name":"{BUCKET}"}},"object":{{"key":"k"}}}}}}"#)
+    };
+    for name in ["ObjectRemoved:Delete", "LifecycleExpiration:Delete", "ObjectTagging:Put", "s3:ObjectAcl:Put"] {
+        scene.aws.send(QUEUE, format!(r#"{{"Records":[{}]}}"#, entry(name)));
+    }
+    let both = format!(r#"{{"Records":[{},{}]}}"#, entry("ObjectRemoved:Delete"), entry("ObjectCreated:Copy"));
+    scene.aws.send(QUEUE, both);
+    scene.aws.send(QUEUE, r#"{"source":"aws.s3","detail-type":"Object Deleted","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#);
+    scene.aws.send(QUEUE, r#"{"Records":[]}"#);
+    scene.put_object_silently("k", 0..3);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts(), running.tally.others.get()), (events(0..3), 6));
+    assert_eq!(scene.aws.counts(QUEUE).deleted, 7);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn unwanted_objects_are_counted_and_deleted() {
+    let scene = Scene::new(Some(1)).await;
+    scene.put_lines("skip/a", 0..10);
+    scene.put_lines("b", 10..20);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts(), running.tally.skipped.get()), (events(10..20), 1));
+    scene.end(running).await;
+}
+
+/// A message with many objects is one debt.
+#[tokio::test(start_paused = true)]
+async fn a_message_may_announce_many_objects() {
+    let scene = Scene::new(Some(1)).await;
+    let keys: Vec<_> = (0..50).map(|n| format!("k{n}")).collect();
+    for (n, key) in (0..).zip(&keys) {
+        scene.put_object_silently(key, n * 10..n * 10 + 2);
+    }
+    scene.announce(&keys.iter().map(|key| (BUCKET, key.as_str())).collect::<Vec<_>>());
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts().len(), scene.aws.counts(QUEUE).deleted), (100, 1));
+    scene.end(running).await;
+}
+
+/// AppliedTrust/traildash#17: the bucket is in another region than the queue, and only S3 knows.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_in_another_region_is_found_once() {
+    let scene = Scene::new(Some(1)).await;
+    scene.aws.set_bucket_region(BUCKET, "eu-west-1");
+    for n in 0..10 {
+        scene.put_lines(&n.to_string(), n * 10..n * 10 + 1);
+        if n == 0 {
+            // The first finds out alone.
+            continue;
+        }
+    }
+    let running = scene.objects(quittance_aws::Limits { readers: 1, ..limits() });
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts().len(), 10);
+    assert_eq!(redirects(&scene.aws), 1);
+    scene.end(running).await;
+}
+
+fn redirects(aws: &FakeAws) -> u64 {
+    aws.calls_with("GetObject", "PermanentRedirect")
+}

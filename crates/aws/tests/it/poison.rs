@@ -1,0 +1,200 @@
+//! What can never be delivered neither blocks nor is lost.
+
+use std::time::Duration;
+
+use quittance_aws::{Limits, OnMissingObject};
+use quittance_testbed::{aws::Access, generate::gzip};
+use tokio::time::sleep;
+
+use crate::scene::{BUCKET, DEAD, QUEUE, Scene, Trail, all_events, events, limits, receives, text, truncated};
+
+#[tokio::test(start_paused = true)]
+async fn a_truncated_object_dies_and_good_ones_flow() {
+    let scene = Scene::new(Some(3)).await;
+    scene.aws.put_object(BUCKET, "broken", truncated(0..3000));
+    let running = scene.objects(limits());
+    scene.until("its sound events came", |scene| !scene.receiver.texts().is_empty()).await;
+    let sound = scene.receiver.texts();
+    assert!(events(0..3000).starts_with(&sound));
+    for n in 1..50 {
+        scene.put_lines(&n.to_string(), n * 10_000..n * 10_000 + 10);
+    }
+    scene.until("the good ones came", |scene| scene.receiver.texts().len() == sound.len() + 490).await;
+    scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
+    scene.until_empty().await;
+    assert_eq!(receives(&scene.aws), [(1, 49), (3, 1)].into());
+    assert_eq!(scene.receiver.texts().len(), sound.len() + 490, "what was sound came once");
+    scene.end(running).await;
+}
+
+/// Objects that are no events, or not of this kind: each is left to the dead-letter queue, and nothing of it is sent.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_of_the_kind_dies() {
+    let parquet = b"PAR1 and so on, to the end PAR1".to_vec();
+    let objects = [
+        ("parquet", parquet.clone()),
+        ("parquet.gz", gzip(&parquet, 6)),
+        ("lines.gz", gzip(text(0..10).as_bytes(), 6)),
+        ("digest", br#"{"awsAccountId":"111122223333","logFiles":[]}"#.to_vec()),
+        ("cut", br#"{"Records":[{"eventID":"#.to_vec()),
+    ];
+    for (key, object) in objects {
+        let scene = Scene::new(Some(2)).await;
+        scene.aws.put_object(BUCKET, key, object);
+        let running = scene.objects_of(std::sync::Arc::new(Trail), limits());
+        scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
+        assert_eq!(scene.receiver.texts(), Vec::<String>::new(), "{key}");
+        scene.end(running).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_nothing_holds_no_event() {
+    let scene = Scene::new(Some(1)).await;
+    let objects =
+        [("empty", Vec::new()), ("empty.gz", gzip(b"", 6)), ("no-records", br#"{"Records":[]}"#.to_vec())];
+    for (key, object) in objects {
+        scene.aws.put_object(BUCKET, key, object);
+    }
+    let running = scene.objects_of(std::sync::Arc::new(Trail), limits());
+    scene.until_empty().await;
+    assert_eq!((scene.aws.counts(QUEUE).deleted, scene.aws.counts(DEAD).visible), (3, 0));
+    scene.end(running).await;
+}
+
+/// One bad transfer is not a bad object. Which of the bytes before the damage were right nobody knows, so all events are
+/// given again.
+#[tokio::test(start_paused = true)]
+async fn a_corrupted_transfer_loses_nothing() {
+    for checksums in [false, true] {
+        let scene = Scene::new(Some(1)).await;
+        if checksums {
+            scene.aws.keep_checksums(BUCKET);
+        }
+        let object = gzip(text(0..5000).as_bytes(), 6);
+        scene.aws.corrupt_at(BUCKET, "a", object.len() as u64 / 2);
+        scene.aws.put_object(BUCKET, "a", object);
+        let running = scene.objects(limits());
+        scene.until_empty().await;
+        let mut texts = scene.receiver.texts();
+        texts.dedup();
+        texts.retain(|text| events(0..5000).contains(text));
+        assert_eq!(texts, events(0..5000), "with checksums: {checksums}");
+        assert_eq!(scene.aws.counts(DEAD).visible, 0);
+        scene.end(running).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_too_long_dies_and_the_others_do_not() {
+    let scene = Scene::new(Some(2)).await;
+    let long = "x".repeat(3000);
+    scene.aws.put_object(BUCKET, "a", format!("one\n{long}\ntwo\n"));
+    let running = scene.objects(Limits { max_event_bytes: 1000, ..limits() });
+    scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
+    assert_eq!(scene.receiver.texts(), ["one", "two"]);
+    scene.end(running).await;
+}
+
+/// opensearch-project/data-prepper#1924.
+#[tokio::test(start_paused = true)]
+async fn garbage_is_left_to_the_redrive_policy() {
+    let scene = Scene::new(Some(3)).await;
+    let garbage = ["hello", "{}", "[]", "null", "{\"Records\":7}", "{\"Records\":[{\"messageId\":\"m\"}]}"];
+    for body in garbage {
+        scene.aws.send(QUEUE, body);
+    }
+    scene.put_lines("a", 0..10);
+    let running = scene.objects(limits());
+    scene.until("all are dead", |scene| scene.aws.counts(DEAD).visible == garbage.len() as u64).await;
+    assert_eq!(scene.receiver.texts(), events(0..10));
+    assert_eq!(receives(&scene.aws), [(1, 1), (3, garbage.len() as u64)].into());
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_redrive_policy_poison_comes_ever_more_rarely() {
+    let scene = Scene::new(None).await;
+    scene.aws.send(QUEUE, "hello");
+    let running = scene.objects(limits());
+    sleep(Duration::from_secs(3 * 86400)).await;
+    let counts = scene.aws.counts(QUEUE);
+    assert_eq!((counts.deleted, counts.in_flight), (0, 1));
+    assert!((15..25).contains(&counts.received), "{counts:?}");
+    scene.end(running).await;
+}
+
+/// redpanda-data/connect#1090.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_gone_is_waited_for_and_then_dealt_with_as_the_user_says() {
+    for on_missing_object in [OnMissingObject::DeadLetter, OnMissingObject::Drop, OnMissingObject::Retry] {
+        let scene = Scene::new(Some(1)).await;
+        scene.announce(&[(BUCKET, "gone")]);
+        scene.put_lines("there", 0..10);
+        let running = scene.objects(Limits { on_missing_object, ..limits() });
+        sleep(Duration::from_secs(14 * 60)).await;
+        assert_eq!(scene.aws.counts(QUEUE).in_flight, 1, "it may yet come");
+        sleep(Duration::from_secs(6 * 60)).await;
+        let counts = scene.aws.counts(QUEUE);
+        let dead = scene.aws.counts(DEAD).visible;
+        let found = (counts.in_flight, counts.deleted, dead, running.tally.missing.get());
+        match on_missing_object {
+            OnMissingObject::DeadLetter => assert_eq!(found, (0, 1, 1, 1)),
+            OnMissingObject::Drop => assert_eq!(found, (0, 2, 0, 1)),
+            OnMissingObject::Retry => {
+                assert_eq!(found, (1, 1, 0, 0));
+                scene.put_object_silently("gone", 10..20);
+                scene.until_empty().await;
+                assert_eq!(scene.receiver.texts(), all_events(&[0..10, 10..20]));
+            }
+        }
+        scene.end(running).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_comes_late_is_read() {
+    let scene = Scene::new(Some(1)).await;
+    scene.announce(&[(BUCKET, "late")]);
+    let running = scene.objects(limits());
+    sleep(Duration::from_secs(600)).await;
+    scene.put_object_silently("late", 0..10);
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts(), receives(&scene.aws)), (events(0..10), [(1, 1)].into()));
+    scene.end(running).await;
+}
+
+/// An archived object says nothing about its bucket.
+#[tokio::test(start_paused = true)]
+async fn an_archived_object_stops_no_other() {
+    let scene = Scene::new(Some(2)).await;
+    scene.put_lines("archived", 0..10);
+    scene.aws.set_archived(BUCKET, "archived", true);
+    scene.put_lines("b", 10..20);
+    let running = scene.objects(limits());
+    scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
+    assert_eq!(scene.receiver.texts(), events(10..20));
+    scene.end(running).await;
+}
+
+/// Without the permission to list, what is gone looks forbidden. It is never taken for gone, and stops nobody else.
+#[tokio::test(start_paused = true)]
+async fn a_refused_object_in_a_readable_bucket_is_kept_and_stops_no_other() {
+    let scene = Scene::new(Some(1)).await;
+    scene.aws.set_access(BUCKET, Access::NoList);
+    scene.announce(&[(BUCKET, "gone")]);
+    for n in 1..20 {
+        scene.put_lines(&n.to_string(), n * 10..n * 10 + 10);
+    }
+    let running = scene.objects(Limits { on_missing_object: OnMissingObject::Drop, ..limits() });
+    scene.until("the others came", |scene| scene.receiver.texts().len() == 190).await;
+    for n in 20..40 {
+        scene.put_lines(&n.to_string(), n * 10..n * 10 + 10);
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(scene.receiver.texts().len() as u64, n * 10, "nothing waits for the one");
+    }
+    sleep(Duration::from_secs(3600)).await;
+    let counts = scene.aws.counts(QUEUE);
+    assert_eq!((counts.in_flight, counts.deleted, scene.aws.counts(DEAD).visible), (1, 39, 0));
+    scene.end(running).await;
+}

@@ -1,0 +1,392 @@
+//! What stands around an engine in these tests.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use quittance_aws::{
+    Account, AccountSettings, Credentials, Limits, ObjectRef, Tally, Whereabouts,
+    objects::{ObjectKind, ObjectsPuller, ObjectsSettings, Opened, Route, Router, Selection},
+    queue::{BodyKind, QueuePuller, QueueSettings},
+};
+use quittance_core::{
+    Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag, TagId,
+    Tags, UnitId, World, output,
+};
+use quittance_formats::{Header, Lines, Records};
+use quittance_testbed::{
+    aws::{FakeAws, QueueSettings as FakeQueue, Redrive, Shape},
+    generate::gzip,
+};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const QUEUE: &str = "announcements";
+pub(crate) const DEAD: &str = "dead-letters";
+pub(crate) const BUCKET: &str = "logs";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// What becomes of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// Its receipt comes back at once.
+    Deliver,
+    /// It is dropped.
+    Return,
+    /// It waits until the fate changes.
+    Keep,
+}
+
+/// A destination.
+#[derive(Clone)]
+pub(crate) struct Receiver {
+    state: Arc<Mutex<State>>,
+    ready: watch::Sender<bool>,
+}
+
+struct State {
+    fate: Fate,
+    /// The fates of the next batches.
+    script: VecDeque<Fate>,
+    kept: Vec<Batch>,
+    /// Tag and text of every event that was delivered.
+    delivered: Vec<(String, String)>,
+    given: usize,
+}
+
+impl Receiver {
+    fn start(mut inlet: Inlet) -> Receiver {
+        let (ready, mut changes) = watch::channel(true);
+        let (fate, script) = (Fate::Deliver, VecDeque::new());
+        let state = State { fate, script, kept: Vec::new(), delivered: Vec::new(), given: 0 };
+        let receiver = Receiver { state: Arc::new(Mutex::new(state)), ready };
+        let state = receiver.state.clone();
+        inlet.set_ready(true);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    batch = inlet.next() => {
+                        let Some(batch) = batch else { return };
+                        let mut state = state.lock().unwrap();
+                        state.given += batch.events.len();
+                        let fate = state.script.pop_front().unwrap_or(state.fate);
+                        state.meet(batch, fate);
+                    }
+                    Ok(()) = changes.changed() => inlet.set_ready(*changes.borrow()),
+                }
+            }
+        });
+        receiver
+    }
+
+    /// What becomes of batches from now on, and of those that wait.
+    pub(crate) fn set(&self, fate: Fate) {
+        let mut state = self.state.lock().unwrap();
+        state.fate = fate;
+        for batch in std::mem::take(&mut state.kept) {
+            state.meet(batch, fate);
+        }
+    }
+
+    /// What becomes of the next batches.
+    pub(crate) fn script(&self, fates: &[Fate]) {
+        self.state.lock().unwrap().script.extend(fates);
+    }
+
+    /// Whether it is known to confirm.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.send_replace(ready);
+    }
+
+    /// The texts that were delivered, sorted.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<_> = self.state.lock().unwrap().delivered.iter().map(|(_, text)| text.clone()).collect();
+        texts.sort();
+        texts
+    }
+
+    /// Tags and texts that were delivered, sorted.
+    pub(crate) fn delivered(&self) -> Vec<(String, String)> {
+        let mut delivered = self.state.lock().unwrap().delivered.clone();
+        delivered.sort();
+        delivered
+    }
+
+    /// Events that came, delivered or not.
+    pub(crate) fn given(&self) -> usize {
+        self.state.lock().unwrap().given
+    }
+}
+
+impl State {
+    fn meet(&mut self, batch: Batch, fate: Fate) {
+        match fate {
+            Fate::Deliver => {
+                let tags = batch.events.tags();
+                for event in batch.events.iter() {
+                    let text = String::from_utf8_lossy(event.bytes).into_owned();
+                    self.delivered.push((tags[usize::from(event.tag)].to_string(), text));
+                }
+                batch.receipt.delivered(Proof::Closed);
+            }
+            Fate::Return => drop(batch),
+            Fate::Keep => self.kept.push(batch),
+        }
+    }
+}
+
+/// A fake AWS, a receiver, and what a puller needs.
+pub(crate) struct Scene {
+    pub(crate) aws: FakeAws,
+    pub(crate) receiver: Receiver,
+    pub(crate) stop: CancellationToken,
+    account: Arc<Account>,
+    output: Output,
+    ledger: Arc<Ledger>,
+    world: World,
+}
+
+/// A puller that runs.
+pub(crate) struct Running {
+    ended: JoinHandle<Ended>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+impl Running {
+    /// How it ended.
+    pub(crate) async fn ended(self) -> Ended {
+        self.ended.await.unwrap()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_finished()
+    }
+}
+
+impl Scene {
+    /// A bucket that announces its objects in a queue, whose messages die after so many receives.
+    pub(crate) async fn new(max_receive_count: Option<u32>) -> Scene {
+        let aws = FakeAws::new(7);
+        aws.create_queue(DEAD, FakeQueue::default());
+        let redrive = max_receive_count.map(|max_receive_count| Redrive { queue: DEAD.to_owned(), max_receive_count });
+        aws.create_queue(QUEUE, FakeQueue { redrive, ..FakeQueue::default() });
+        aws.create_bucket(BUCKET);
+        aws.notify(BUCKET, QUEUE, Shape::S3Event);
+        let world = World { clock: Arc::new(FakeClock(aws.clone())), random: Random::seeded(11) };
+        let settings = AccountSettings {
+            id: "10001".to_owned(),
+            credentials: Credentials { access_key: "AKIATEST".to_owned(), access_secret: "secret".to_owned().into() },
+            // Not AWS's own, so that buckets are asked for by path.
+            endpoint_url: Some("https://aws.test".to_owned()),
+            http: aws.http_client(),
+            clock: world.clock.clone(),
+        };
+        let account = Arc::new(Account::new(settings).await);
+        let (output, inlet) = output();
+        let receiver = Receiver::start(inlet);
+        Scene { aws, receiver, stop: CancellationToken::new(), account, output, ledger: Arc::default(), world }
+    }
+
+    /// Runs the objects engine on the queue.
+    pub(crate) fn objects(&self, limits: Limits) -> Running {
+        self.objects_of(Arc::new(Text), limits)
+    }
+
+    pub(crate) fn objects_of(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
+        let settings = ObjectsSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind, limits };
+        let puller = ObjectsPuller::new(self.account.clone(), settings);
+        let tally = puller.tally();
+        Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Runs the queue engine on the queue.
+    pub(crate) fn bodies(&self, limits: Limits) -> Running {
+        let settings =
+            QueueSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind: Arc::new(Bodies), limits };
+        let puller = QueuePuller::new(self.account.clone(), settings);
+        let tally = puller.tally();
+        Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    fn run(&self, puller: Arc<dyn Puller>, stop: CancellationToken) -> JoinHandle<Ended> {
+        let outputs: Arc<[Output]> = [self.output.clone()].into();
+        let ledger = self.ledger.unit(&UnitId::new(&["test"]));
+        let outlet = Outlet::new(outputs, Budget::new(16 << 20), ledger);
+        let context = PullerContext { outlet, world: self.world.clone(), stop };
+        tokio::spawn(async move { puller.run(context).await })
+    }
+
+    /// Puts an object of lines.
+    pub(crate) fn put_lines(&self, key: &str, lines: Range<u64>) {
+        self.aws.put_object(BUCKET, key, gzip(text(lines).as_bytes(), 6));
+    }
+
+    /// Puts an object of lines that nobody hears of.
+    pub(crate) fn put_object_silently(&self, key: &str, lines: Range<u64>) {
+        let messages = self.aws.counts(QUEUE).sent;
+        self.aws.put_object(BUCKET, key, text(lines));
+        assert_eq!(self.aws.counts(QUEUE).sent, messages + 1);
+    }
+
+    /// Puts a message into the queue that announces several objects.
+    pub(crate) fn announce(&self, objects: &[(&str, &str)]) {
+        let entry = |(bucket, key): &(&str, &str)| {
+            format!(
+                r#"{{"eventName":"ObjectCreated:Put","awsRegion":"{REGION}","s3":{{"bucket":{{"name":"{bucket}"}},"object":{{"key":"{key}"}}}}}}"#
+            )
+        };
+        let entries: Vec<_> = objects.iter().map(entry).collect();
+        self.aws.send(QUEUE, format!(r#"{{"Records":[{}]}}"#, entries.join(",")));
+    }
+
+    /// Waits until it is so, a simulated month at most.
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Scene) -> bool) {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(20);
+        while !is_so(self) {
+            let elapsed = start.elapsed();
+            let state = self.aws.counts(QUEUE);
+            assert!(elapsed < Duration::from_secs(30 * 86400), "never: {what}; {state:?}, {:?}", self.counts());
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Waits until the queue has nothing left.
+    pub(crate) async fn until_empty(&self) {
+        self.until("the queue is empty", |scene| {
+            let counts = scene.aws.counts(QUEUE);
+            counts.visible == 0 && counts.in_flight == 0
+        })
+        .await;
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.ledger.total()
+    }
+
+    /// Stops everything, and checks what must hold at the end of every test.
+    pub(crate) async fn end(self, running: Running) {
+        self.stop.cancel();
+        let ended = running.ended().await;
+        assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+        let counts = self.counts();
+        assert!(counts.balances(), "{counts:?}");
+        assert_eq!(counts.in_flight, 0, "{counts:?}");
+        assert_eq!(counts.delivered(), self.receiver.texts().len() as u64);
+    }
+}
+
+/// Bounds for tests: as in real life, with a shorter drain.
+pub(crate) fn limits() -> Limits {
+    Limits { drain: Duration::from_secs(5), ..Limits::of_objects() }
+}
+
+/// Lines that are long enough for a few of them to fill a batch.
+pub(crate) fn text(lines: Range<u64>) -> String {
+    let mut rng = fastrand::Rng::with_seed(lines.start);
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&format!("{line:06} "));
+        text.extend((0..200).map(|_| rng.alphanumeric()));
+        text.push('\n');
+    }
+    text
+}
+
+/// The events of such lines, as they arrive.
+pub(crate) fn events(lines: Range<u64>) -> Vec<String> {
+    text(lines).lines().map(str::to_owned).collect()
+}
+
+/// Several objects' events together.
+pub(crate) fn all_events(objects: &[Range<u64>]) -> Vec<String> {
+    let mut all: Vec<_> = objects.iter().flat_map(|lines| events(lines.clone())).collect();
+    all.sort();
+    all
+}
+
+/// How often each receive count occurs.
+pub(crate) fn receives(aws: &FakeAws) -> BTreeMap<u32, u64> {
+    aws.receive_counts(QUEUE)
+}
+
+/// A clock that agrees with the fake AWS.
+struct FakeClock(FakeAws);
+
+impl Clock for FakeClock {
+    fn wall(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+/// Objects of lines; keys that begin with `skip` are not wanted.
+struct Text;
+
+impl ObjectKind for Text {
+    fn select(&self, object: &ObjectRef) -> Selection {
+        if object.key.starts_with("skip") { Selection::Skip("not wanted") } else { Selection::Read }
+    }
+
+    fn open(&self, _: &ObjectRef, _: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
+        let framer = Box::new(Lines::new(Header::None, max_event_bytes));
+        Opened { framer, router: Box::new(One(tags.id(&tag()))), json: false }
+    }
+}
+
+/// Objects as CloudTrail writes them.
+pub(crate) struct Trail;
+
+impl ObjectKind for Trail {
+    fn select(&self, _: &ObjectRef) -> Selection {
+        Selection::Read
+    }
+
+    fn open(&self, _: &ObjectRef, _: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
+        let framer = Box::new(Records::new("Records", max_event_bytes));
+        Opened { framer, router: Box::new(One(tags.id(&tag()))), json: true }
+    }
+}
+
+/// Bodies that are one event each, or as many as they have parts between `|`; a part that begins with `drop` is filtered.
+struct Bodies;
+
+impl BodyKind for Bodies {
+    fn events(&self, body: &[u8], found: &mut Vec<Range<usize>>) {
+        let mut start = 0;
+        for part in body.split(|b| *b == b'|') {
+            found.push(start..start + part.len());
+            start += part.len() + 1;
+        }
+    }
+
+    fn router(&self, _: &Whereabouts, tags: &Tags) -> Box<dyn Router> {
+        Box::new(One(tags.id(&tag())))
+    }
+}
+
+struct One(TagId);
+
+impl Router for One {
+    fn route(&mut self, event: &[u8]) -> Route {
+        if event.starts_with(b"drop") { Route::Drop(self.0) } else { Route::Send(self.0) }
+    }
+}
+
+fn tag() -> Tag {
+    Tag::new("my.app.test.events").unwrap()
+}
+
+/// The bytes of a gzip member, cut short.
+pub(crate) fn truncated(lines: Range<u64>) -> Bytes {
+    let whole = gzip(text(lines).as_bytes(), 6);
+    Bytes::copy_from_slice(&whole[..whole.len() * 2 / 3])
+}

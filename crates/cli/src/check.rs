@@ -1,0 +1,83 @@
+//! `quittance check`.
+
+use std::{fmt::Write, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use clap::Args;
+use quittance_collector::{Problem, Reach, Report, check};
+use quittance_core::World;
+use quittance_devo::TcpDial;
+use serde_json::json;
+
+use crate::output::print;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The configuration, as written for Devo's collector.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Neither destinations nor AWS are asked.
+    #[arg(long)]
+    offline: bool,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints everything that is wrong with a configuration and what it would run. An error in it is the exit code 1.
+pub(crate) async fn run(options: Options) -> Result<ExitCode> {
+    let reach = Reach { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), online: !options.offline };
+    let report = check(&options.config, reach).await?;
+    print(&if options.json { in_json(&report) } else { in_lines(&report) })?;
+    Ok(if report.problems.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn in_lines(report: &Report) -> String {
+    let mut text = String::new();
+    let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a string takes every write");
+    if !report.problems.all.is_empty() {
+        line(format_args!("{}", report.problems));
+    }
+    for output in &report.outputs {
+        line(format_args!("output {}: {}", output.name, output.destination));
+    }
+    for unit in &report.units {
+        line(format_args!("unit {}: service {}, tag {}", unit.id, unit.service, unit.tag));
+    }
+    line(format_args!(
+        "{}, {}",
+        count(report.problems.errors(), "error"),
+        count(report.problems.warnings(), "warning")
+    ));
+    text
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn in_json(report: &Report) -> String {
+    let problem = |problem: &Problem| {
+        json!({
+            "line": problem.at.line,
+            "column": problem.at.column,
+            "severity": if problem.is_error() { "error" } else { "warning" },
+            "path": problem.path.to_string(),
+            "message": problem.message,
+            "hint": problem.hint,
+        })
+    };
+    let report = json!({
+        "file": report.problems.file.display().to_string(),
+        "errors": report.problems.errors(),
+        "warnings": report.problems.warnings(),
+        "problems": report.problems.all.iter().map(problem).collect::<Vec<_>>(),
+        "outputs": report.outputs.iter().map(|output| json!({
+            "name": output.name, "destination": output.destination,
+        })).collect::<Vec<_>>(),
+        "units": report.units.iter().map(|unit| json!({
+            "id": unit.id, "input": unit.input, "service": unit.service, "tag": unit.tag,
+        })).collect::<Vec<_>>(),
+    });
+    format!("{report}\n")
+}

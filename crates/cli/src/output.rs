@@ -1,0 +1,12 @@
+//! Results, on standard output.
+
+use std::io::{self, ErrorKind, Write};
+
+/// Prints `text`; a reader that has seen enough, as in `quittance schema | head`, is no failure.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

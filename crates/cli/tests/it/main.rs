@@ -1,0 +1,6 @@
+//! The `quittance` command as a user runs it.
+
+mod certificates;
+mod check;
+mod scene;
+mod services;

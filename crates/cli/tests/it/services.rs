@@ -1,0 +1,27 @@
+//! `quittance services` and `quittance schema`.
+
+use serde_json::Value;
+
+use crate::scene::quittance;
+
+#[test]
+fn services_are_listed_with_their_tables() {
+    let said = quittance(&["services"]);
+    assert_eq!(said.code, Some(0));
+    let audit = said.out.lines().find(|line| line.contains("audits_s3")).expect("a line a type");
+    let words: Vec<&str> = audit.split_whitespace().take(4).collect();
+    assert_eq!(words, ["audit-events-all", "audits_s3", "objects", "cloud.aws.cloudtrail.events"]);
+}
+
+#[test]
+fn services_are_listed_as_json() {
+    let services: Vec<Value> = serde_json::from_str(&quittance(&["services", "--json"]).out).expect("JSON");
+    let audit = services.iter().find(|service| service["name"] == "audit-events-all").expect("the service");
+    assert_eq!(audit["types"][0]["table"], "cloud.aws.cloudtrail.events");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let schema: Value = serde_json::from_str(&quittance(&["schema"]).out).expect("JSON");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}

@@ -1,0 +1,215 @@
+//! Everything that can be known of a configuration before it runs: its shape, its certificates, its destinations and
+//! the setup of its units.
+
+use std::{error::Error, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures_util::{StreamExt, future::join_all, stream};
+use quittance_core::{Dial, Fence, Finding, Quarantined, Record, Severity, Store, StoreError, World};
+use quittance_devo::{DevoError, Identity, IdentityFile, Mode, examine_identity};
+
+use crate::{
+    CollectorError, Config, Files, KeyPath, Parts, Problem, Problems,
+    collector::pool,
+    config::{DevoPlatform, Examined, Output},
+    planning::{PlannedUnit, plan},
+};
+
+/// Setups under way at a time: enough to be quick, few enough for the quotas of small APIs.
+const SETUPS: usize = 8;
+
+/// What a check works with.
+pub struct Reach {
+    /// Clock and randomness.
+    pub world: World,
+    /// The connector of all AWS clients; without one, each input's settings make its own.
+    pub http: Option<SharedHttpClient>,
+    /// How to reach destinations.
+    pub dial: Arc<dyn Dial>,
+    /// Whether destinations and AWS are asked.
+    pub online: bool,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub struct Report {
+    /// Everything that is wrong.
+    pub problems: Problems,
+    /// The outputs, if the configuration could be read.
+    pub outputs: Vec<CheckedOutput>,
+    /// The units, if the configuration could be read.
+    pub units: Vec<CheckedUnit>,
+}
+
+/// An output that was checked.
+#[derive(Debug)]
+pub struct CheckedOutput {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it leads.
+    pub destination: String,
+}
+
+/// A unit that was checked.
+#[derive(Debug)]
+pub struct CheckedUnit {
+    /// Its address.
+    pub id: String,
+    /// The name of its input.
+    pub input: String,
+    /// The name of its service.
+    pub service: String,
+    /// The tag of its events, with `{...}` where an event says a part of it.
+    pub tag: String,
+}
+
+/// Checks the configuration in `path`. Only a file that cannot be read is an error.
+pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> {
+    let Examined { config, problems } = Config::examine(path)?;
+    let Some(config) = config else {
+        return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
+    };
+    let Reach { world, http, dial, online } = reach;
+    let parts = Parts { world, http, dial, store: Arc::new(NoStore) };
+    let mut problems = problems.all;
+    let planned = plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
+    let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {
+        match online {
+            true => check_setups(&config, &planned).await,
+            false => Vec::new(),
+        }
+    });
+    problems.extend(outputs);
+    problems.extend(setups);
+    let units = planned.into_iter().map(|PlannedUnit { unit, input, service, .. }| CheckedUnit {
+        id: unit.id.to_string(),
+        input,
+        service,
+        tag: unit.tag,
+    });
+    let outputs = config.outputs.iter().map(|(name, output)| CheckedOutput {
+        name: name.clone(),
+        destination: match output {
+            Output::DevoPlatform(devo) => format!("{}:{}", devo.address, devo.port),
+            Output::Console(_) => "standard output".to_owned(),
+        },
+    });
+    Ok(Report {
+        outputs: outputs.collect(),
+        units: units.collect(),
+        problems: Problems::new(config.path.clone(), problems),
+    })
+}
+
+async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
+    let checks = config.outputs.iter().filter_map(|(name, output)| match output {
+        Output::DevoPlatform(settings) => Some(check_devo(config, name, settings, parts, online)),
+        Output::Console(_) => None,
+    });
+    join_all(checks).await.concat()
+}
+
+async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts: &Parts, online: bool) -> Vec<Problem> {
+    let section = KeyPath::of(&["outputs", name, "config"]);
+    let files = Files::beside(&config.path);
+    let mut problems = Vec::new();
+    let mut find = |key: &str, file: &str| {
+        let found = files.find(file);
+        found.map_err(|looked| {
+            let path = section.key(key);
+            let problem = Problem::error(config.position(&path), &path, format!("there is no file `{file}`"));
+            problems.push(problem.with_hint(format!("looked for {looked}")));
+        })
+    };
+    let found = (find("chain", &settings.chain), find("cert", &settings.cert), find("key", &settings.key));
+    let (Ok(chain), Ok(cert), Ok(key)) = found else { return problems };
+    let identity = Identity { chain: &chain, cert: &cert, key: &key };
+    for (file, finding) in examine_identity(&identity, parts.world.clock.wall()) {
+        let key = match file {
+            IdentityFile::Chain => "chain",
+            IdentityFile::Cert => "cert",
+            IdentityFile::Key => "key",
+        };
+        problems.push(of_finding(config, &section.key(key), "", finding));
+    }
+    if problems.iter().any(Problem::is_error) {
+        return problems;
+    }
+    let failed = |error: &dyn Error| Problem::error(config.position(&section), &section, chain_of(error));
+    match pool(name, settings, &config.globals, &files, parts) {
+        Err(error) => problems.push(failed(&error)),
+        Ok(pool) if online => match pool.probe().await {
+            Ok(()) => {}
+            Err(error @ DevoError::NeverEnded { .. }) if settings.confirm.mode != Mode::Closed => {
+                let problem = Problem { severity: Severity::Warning, ..failed(&error) };
+                problems.push(problem.with_hint(
+                    "deliveries are then confirmed by the peer's acknowledgements, a weaker proof: see `confirm.mode`",
+                ));
+            }
+            Err(error) => problems.push(failed(&error).with_hint(advice(&error))),
+        },
+        Ok(_) => {}
+    }
+    problems
+}
+
+/// What to look at when a destination cannot be reached.
+fn advice(error: &DevoError) -> &'static str {
+    match error {
+        DevoError::Dial { .. } => "check `address` and `port`, name resolution, and that a firewall lets the way out",
+        DevoError::Handshake { .. } => "check that `address` is the region of your domain and `chain` is Devo's own",
+        _ => "check that `cert` is the certificate of your domain, still valid there, and not revoked",
+    }
+}
+
+async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> {
+    let checks = planned.iter().map(|planned| async move {
+        let findings = planned.unit.setup.check().await;
+        let about = format!("unit {}: ", planned.unit.id);
+        findings.into_iter().map(|f| of_finding(config, &planned.section, &about, f)).collect::<Vec<_>>()
+    });
+    stream::iter(checks).buffered(SETUPS).concat().await
+}
+
+fn of_finding(config: &Config, path: &KeyPath, about: &str, finding: Finding) -> Problem {
+    let problem = Problem::error(config.position(path), path, format!("{about}{}", finding.problem));
+    Problem { severity: finding.severity, ..problem }.with_hint(finding.fix)
+}
+
+fn chain_of(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// A check remembers nothing: the state may be in use by the collector that runs.
+struct NoStore;
+
+#[async_trait]
+impl Store for NoStore {
+    async fn load(&self, _: &str, _: Record, _: &str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn save(&self, _: Fence, _: &str, _: Record, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: Fence, _: &str, _: Record, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn quarantine(&self, _: Fence, _: &Quarantined) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn fence(&self) -> Fence {
+        Fence(0)
+    }
+}

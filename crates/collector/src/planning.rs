@@ -1,0 +1,66 @@
+//! The units that a configuration asks for.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use quittance_aws::{Account, AccountSettings};
+use quittance_core::{Unit, World};
+
+use crate::{Config, Files, KeyPath, Problem, catalogue, connectors::Connectors};
+
+/// A unit and where it comes from.
+pub(crate) struct PlannedUnit {
+    pub(crate) unit: Unit,
+    /// The input's name.
+    pub(crate) input: String,
+    /// The service's name.
+    pub(crate) service: String,
+    /// Its section.
+    pub(crate) section: KeyPath,
+}
+
+/// Plans every service of every input; what cannot be planned is noted in `problems`. Nothing is asked of AWS.
+pub(crate) async fn plan(
+    config: &Config,
+    http: Option<&SharedHttpClient>,
+    world: &World,
+    problems: &mut Vec<Problem>,
+) -> Vec<PlannedUnit> {
+    let services = catalogue();
+    let mut planned = Vec::new();
+    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    for (input_name, input) in &config.inputs {
+        let http = match connectors.of(input) {
+            Ok(http) => http,
+            Err(error) => {
+                let path = KeyPath::of(&["inputs", input_name]);
+                problems.push(Problem::error(config.position(&path), &path, error.chain()));
+                continue;
+            }
+        };
+        let account = Arc::new(
+            Account::new(AccountSettings {
+                id: input.id.clone(),
+                credentials: input.credentials.clone(),
+                endpoint_url: input.endpoint_url.clone(),
+                http,
+                clock: world.clock.clone(),
+            })
+            .await,
+        );
+        for (name, section) in &input.services {
+            // The schema lets no other name pass.
+            let Some(service) = services.iter().find(|service| service.name() == name) else { continue };
+            match service.plan(section, &account) {
+                Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
+                    unit,
+                    input: input_name.clone(),
+                    service: name.clone(),
+                    section: section.path.clone(),
+                })),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    planned
+}

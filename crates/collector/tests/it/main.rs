@@ -1,0 +1,8 @@
+//! Reading configurations.
+
+mod devo_shape;
+mod environment;
+mod garbage;
+mod positions;
+mod schema;
+mod support;

@@ -1,0 +1,125 @@
+//! What is wrong, or soon will be, with the three files of a domain.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use quittance_core::{Finding, Severity};
+use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+
+use crate::{DevoError, Identity, tls};
+
+/// How long before its end a certificate is worth a warning: a new one is asked for, made and put in place by people.
+const NOTICE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+const NEW_FILES: &str = "download the domain's files from Devo again: Administration, Credentials, X.509 certificates";
+
+/// One of the three files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdentityFile {
+    /// The certificates that the server's must descend from.
+    Chain,
+    /// Our certificate.
+    Cert,
+    /// Its private key.
+    Key,
+}
+
+/// Everything that is wrong with the files of `identity` at the time `now`, each with its file. No connection is made.
+pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(IdentityFile, Finding)> {
+    let mut findings = Vec::new();
+    let mut note = |file, finding| findings.push((file, finding));
+    match tls::certificates("the chain", identity.chain) {
+        Err(problem) => note(IdentityFile::Chain, error(problem.chain(), NEW_FILES)),
+        Ok(chain) => {
+            let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
+            // A chain often carries an old root beside its successor; one good certificate is enough to go on.
+            let some_are_good =
+                found.iter().filter(|finding| finding.severity == Severity::Error).count() < chain.len();
+            for finding in found {
+                let severity = if some_are_good { Severity::Warning } else { finding.severity };
+                note(IdentityFile::Chain, Finding { severity, ..finding });
+            }
+        }
+    }
+    let certificates = match tls::certificates("the certificate", identity.cert) {
+        Ok(certificates) => {
+            if let Some(finding) = judge(&certificates[0], identity.cert, now) {
+                note(IdentityFile::Cert, finding);
+            }
+            Some(certificates)
+        }
+        Err(problem) => {
+            note(IdentityFile::Cert, error(problem.chain(), NEW_FILES));
+            None
+        }
+    };
+    match (private_key(identity.key), certificates) {
+        (Err(finding), _) => note(IdentityFile::Key, finding),
+        (Ok(key), Some(certificates)) => {
+            if let Err(problem) = CertifiedKey::from_der(certificates, key, &aws_lc_rs::default_provider()) {
+                let (key, cert) = (identity.key.display(), identity.cert.display());
+                let problem = format!("the private key `{key}` is not that of the certificate `{cert}`: {problem}");
+                note(IdentityFile::Key, error(problem, "take both files from the same download"));
+            }
+        }
+        (Ok(_), None) => {}
+    }
+    findings
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Finding> {
+    PrivateKeyDer::from_pem_file(path).map_err(|source| {
+        let encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
+        match encrypted {
+            true => error(
+                format!("the private key `{}` is encrypted with a passphrase", path.display()),
+                "write it without one: `openssl pkey -in encrypted.key -out domain.key`",
+            ),
+            false => {
+                let problem = DevoError::ReadPem { what: "the private key", path: path.into(), source };
+                error(problem.chain(), NEW_FILES)
+            }
+        }
+    })
+}
+
+/// Whether a certificate can be read and is valid now, and for some time.
+fn judge(certificate: &CertificateDer<'_>, path: &Path, now: SystemTime) -> Option<Finding> {
+    let path = path.display();
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return Some(error(format!("a certificate in `{path}` cannot be read: it is no X.509"), NEW_FILES));
+    };
+    let name = certificate.subject().to_string();
+    let name = name.escape_debug();
+    let at = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    let validity = certificate.validity();
+    let (begin, end) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
+    // A clock outside of what a date can say is as good as none.
+    let now = Timestamp::try_from(now).unwrap_or_default();
+    if now < begin {
+        let problem = format!("the certificate `{name}` in `{path}` is not valid before {begin}");
+        return Some(error(problem, "check this machine's clock"));
+    }
+    if now > end {
+        return Some(error(format!("the certificate `{name}` in `{path}` expired at {end}"), NEW_FILES));
+    }
+    let left = end.duration_since(now).unsigned_abs();
+    (left < NOTICE).then(|| Finding {
+        severity: Severity::Warning,
+        problem: format!(
+            "the certificate `{name}` in `{path}` expires in {} days, at {end}",
+            left.as_secs() / (24 * 3600)
+        ),
+        fix: NEW_FILES.to_owned(),
+    })
+}
+
+fn error(problem: String, fix: &str) -> Finding {
+    Finding { severity: Severity::Error, problem, fix: fix.to_owned() }
+}

@@ -1,0 +1,73 @@
+//! Certificate files are judged by a given time.
+
+use std::{fs, path::PathBuf, time::SystemTime};
+
+use jiff::Timestamp;
+use quittance_core::Severity::{self, Error, Warning};
+use quittance_devo::{
+    Identity,
+    IdentityFile::{self, Cert, Chain},
+    examine_identity,
+};
+use quittance_testbed::certificates::{Pki, Validity};
+
+struct Files {
+    folder: tempfile::TempDir,
+    pki: Pki,
+}
+
+impl Files {
+    fn new() -> Files {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pki = Pki::new().expect("certificates");
+        pki.write_to(folder.path()).expect("certificates on disk");
+        Files { folder, pki }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What is found at the time `now`, with the certificate of `name`.
+    fn examine(&self, name: &str, now: &str) -> Vec<(IdentityFile, Severity, String)> {
+        let (chain, cert, key) =
+            (self.path("chain.crt"), self.path(&format!("{name}.crt")), self.path(&format!("{name}.key")));
+        let now: Timestamp = now.parse().expect("a time");
+        let findings = examine_identity(&Identity { chain: &chain, cert: &cert, key: &key }, SystemTime::from(now));
+        let folder = format!("{}/", self.folder.path().display());
+        findings.into_iter().map(|(file, f)| (file, f.severity, f.problem.replace(&folder, ""))).collect()
+    }
+}
+
+#[test]
+fn the_last_thirty_days_are_a_warning() {
+    let files = Files::new();
+    let validity = Validity { from: (2026, 1, 1), until: (2027, 1, 1) };
+    files.pki.authority.client("short", validity).unwrap().write_to(files.folder.path(), "short").unwrap();
+    assert_eq!(files.examine("short", "2026-12-01T23:59:59Z"), []);
+    assert_eq!(
+        files.examine("short", "2026-12-02T00:00:01Z"),
+        [(
+            Cert,
+            Warning,
+            "the certificate `CN=short, O=Quittance testbed` in `short.crt` expires in 29 days, at 2027-01-01T00:00:00Z"
+                .to_owned()
+        )]
+    );
+    assert_eq!(files.examine("short", "2026-12-31T23:00:00Z")[0].1, Warning);
+    assert_eq!(files.examine("short", "2027-01-01T00:00:01Z")[0].1, Error);
+    assert_eq!(files.examine("short", "2025-12-31T23:59:59Z")[0].1, Error);
+}
+
+#[test]
+fn an_old_root_beside_a_good_one_is_a_warning() {
+    let files = Files::new();
+    let good = fs::read_to_string(files.path("chain.crt")).unwrap();
+    let old = fs::read_to_string(files.path("expired.crt")).unwrap();
+    fs::write(files.path("chain.crt"), format!("{old}{good}")).unwrap();
+    let found = files.examine("client", "2026-06-01T00:00:00Z");
+    assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Warning)]);
+    fs::write(files.path("chain.crt"), old).unwrap();
+    let found = files.examine("client", "2026-06-01T00:00:00Z");
+    assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
+}

@@ -1,0 +1,137 @@
+//! `non-cloudwatch-logs`: logs that services write into S3 by themselves: VPC flow logs and CloudFront's access logs.
+
+mod logs;
+
+use std::sync::Arc;
+
+use quittance_aws::{
+    Account, KeyFilter, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TypeDescription, listed,
+    objects::ObjectsSettings, queue_name, regions, tag_template,
+};
+use quittance_core::{Interval, Unit};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use logs::{LogType, Logs, Reading};
+
+/// The service.
+pub struct NonCloudwatchLogs;
+
+/// The section `non-cloudwatch-logs`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NonCloudwatchLogs")]
+pub struct Config {
+    /// Which logs: `vpcflowlogs`, `cloudfront`.
+    #[schemars(extend("examples" = [["vpcflowlogs", "cloudfront"]]))]
+    pub types: Vec<String>,
+    /// Regions of the queues; one unit for each queue in each.
+    #[schemars(extend("examples" = [["eu-west-1"]]))]
+    pub regions: Vec<String>,
+    /// Name or URL of the queue that announces objects with VPC flow logs. It may be CloudFront's too.
+    pub vpcflowlogs_sqs_queue_name: Option<String>,
+    /// Name or URL of the queue that announces objects with CloudFront's access logs.
+    pub cloudfront_sqs_queue_name: Option<String>,
+    /// Accepted as Devo's collector has it: each of these logs has one table anyway.
+    #[serde(default)]
+    pub auto_event_type: bool,
+    /// Whether account and region in the tag are those that an object's key names; otherwise those of the queue.
+    #[serde(default = "yes")]
+    pub use_region_and_account_id_from_event: bool,
+    /// A regular expression; only objects whose key it matches are read.
+    pub s3_file_type_filter: Option<String>,
+    /// What becomes of an object that is announced, and is still not there after 15 minutes.
+    #[serde(default)]
+    pub on_missing_object: OnMissingObject,
+    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    pub request_period_in_seconds: Option<Interval>,
+    /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
+    pub start_time: Option<String>,
+    /// A tag of one's own, with `{account}` and `{region}` filled in for each object, if there is only one type.
+    pub tag: Option<String>,
+    /// A tag of one's own for VPC flow logs, with `{account}` and `{region}` filled in for each object.
+    pub vpcflowlogs_tag: Option<String>,
+    /// A tag of one's own for CloudFront's access logs, with `{account}` and `{region}` filled in for each object.
+    pub cloudfront_tag: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ServiceKind for NonCloudwatchLogs {
+    type Config = Config;
+
+    const NAME: &'static str = "non-cloudwatch-logs";
+
+    fn describe(&self) -> ServiceDescription {
+        ServiceDescription {
+            summary: "VPC flow logs and CloudFront access logs",
+            types: &[
+                TypeDescription { name: "vpcflowlogs", engine: "objects", table: "cloud.aws.vpc.flow" },
+                TypeDescription { name: "cloudfront", engine: "objects", table: "web.aws.cloudfront.accessW3c" },
+            ],
+        }
+    }
+
+    fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+        let filter = KeyFilter::new(config.s3_file_type_filter.as_deref())?;
+        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() };
+        let regions = regions(&config.regions)?;
+        let mut units = Vec::new();
+        for (queue, readings) in config.queues()? {
+            let of = readings.iter().map(|r| r.log.name()).collect::<Vec<_>>().join("+");
+            let tag = readings.iter().map(|r| r.template.to_string()).collect::<Vec<_>>().join(", ");
+            let from_key = config.use_region_and_account_id_from_event;
+            let kind = Arc::new(Logs { readings, from_key, filter: filter.clone() });
+            units.extend(regions.iter().map(|region| {
+                let (queue, region) = (queue.clone(), region.clone());
+                let settings = ObjectsSettings { queue, region, kind: kind.clone(), limits: limits.clone() };
+                settings.unit(account, Self::NAME, &of, tag.clone())
+            }));
+        }
+        Ok(units)
+    }
+}
+
+impl Config {
+    /// What is read from each queue. Types that name the same queue are read by one unit: two would take each other's
+    /// messages.
+    fn queues(&self) -> Result<Vec<(String, Vec<Reading>)>, PlanError> {
+        let types = listed("types", &self.types)?;
+        if types.len() > 1 && self.tag.as_ref().is_some_and(|tag| !tag.is_empty()) {
+            let problem = "one tag for several types: use `vpcflowlogs_tag` and `cloudfront_tag`";
+            return Err(PlanError::new("tag", problem));
+        }
+        let mut queues: Vec<(String, Vec<Reading>)> = Vec::new();
+        for name in types {
+            let log = LogType::named(&name).ok_or_else(|| {
+                let problem = format!("`{name}` is no type of this service: expected `vpcflowlogs` or `cloudfront`");
+                PlanError::new("types", problem)
+            })?;
+            let (queue_key, queue, tag_key, tag) = match log {
+                LogType::VpcFlow => (
+                    "vpcflowlogs_sqs_queue_name",
+                    &self.vpcflowlogs_sqs_queue_name,
+                    "vpcflowlogs_tag",
+                    &self.vpcflowlogs_tag,
+                ),
+                LogType::CloudFront => (
+                    "cloudfront_sqs_queue_name",
+                    &self.cloudfront_sqs_queue_name,
+                    "cloudfront_tag",
+                    &self.cloudfront_tag,
+                ),
+            };
+            let why = format!("`{name}` needs the queue that announces its objects");
+            let queue = queue_name(queue_key, queue.as_deref(), &why)?;
+            let own = tag.as_deref().filter(|tag| !tag.is_empty()).or(self.tag.as_deref());
+            let template = tag_template(tag_key, own, log.tag(), "events")?;
+            let reading = Reading { log, template };
+            match queues.iter_mut().find(|(other, _)| *other == queue) {
+                Some((_, readings)) => readings.push(reading),
+                None => queues.push((queue, vec![reading])),
+            }
+        }
+        Ok(queues)
+    }
+}

@@ -1,0 +1,177 @@
+//! Objects of log lines, one event a line: what tells the types apart, and how each is read.
+
+use quittance_aws::{
+    KeyFilter, ObjectRef, TagTemplate, Tagger, Whereabouts,
+    objects::{ObjectKind, Opened, Route, Router, Selection},
+};
+use quittance_core::{TagId, Tags};
+use quittance_formats::{Header, Lines};
+
+/// A type of logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogType {
+    VpcFlow,
+    CloudFront,
+}
+
+impl LogType {
+    pub(crate) fn named(name: &str) -> Option<LogType> {
+        [LogType::VpcFlow, LogType::CloudFront].into_iter().find(|log| log.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            LogType::VpcFlow => "vpcflowlogs",
+            LogType::CloudFront => "cloudfront",
+        }
+    }
+
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            LogType::VpcFlow => "cloud.aws.vpc.flow.{account}.{region}",
+            LogType::CloudFront => "web.aws.cloudfront.accessW3c.{account}.{region}",
+        }
+    }
+
+    /// Lines that say what the columns are.
+    fn header(self) -> Header {
+        match self {
+            LogType::VpcFlow => Header::FirstLine,
+            LogType::CloudFront => Header::Hash,
+        }
+    }
+
+    /// Whether a key looks like one of this type's.
+    fn claims(self, key: &str) -> bool {
+        match self {
+            LogType::VpcFlow => {
+                ["/vpcflowlogs/", "aws-service=vpcflowlogs", "_vpcflowlogs_"].into_iter().any(|sign| key.contains(sign))
+            }
+            LogType::CloudFront => {
+                let name = key.rsplit('/').next().unwrap_or_default();
+                // As in `E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz`.
+                key.contains("/CloudFront/") || name.split('.').nth(1).is_some_and(is_hour)
+            }
+        }
+    }
+
+    /// The account and region that a key names.
+    fn refine(self, at: &Whereabouts, key: &str) -> Whereabouts {
+        let refined = at.refined_by_key(key);
+        if self == LogType::VpcFlow && refined == *at {
+            // Moved elsewhere under its own name: `<account>_vpcflowlogs_<region>_<flow log>_...`.
+            let mut parts = key.rsplit('/').next().unwrap_or_default().split('_');
+            if let (Some(account), Some("vpcflowlogs"), Some(region)) = (parts.next(), parts.next(), parts.next()) {
+                return at.refined_by_key(&format!("AWSLogs/{account}/vpcflowlogs/{region}/"));
+            }
+        }
+        refined
+    }
+}
+
+/// `YYYY-MM-DD-HH`.
+fn is_hour(text: &str) -> bool {
+    let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    shape.eq(b"0000-00-00-00".iter().copied())
+}
+
+/// A type that is read, and its tag.
+pub(crate) struct Reading {
+    pub(crate) log: LogType,
+    pub(crate) template: TagTemplate,
+}
+
+/// What is read from one queue.
+pub(crate) struct Logs {
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) from_key: bool,
+    pub(crate) filter: KeyFilter,
+}
+
+impl Logs {
+    /// Which type an object is. A queue of one type announces that type, whatever its keys look like.
+    fn reading(&self, key: &str) -> Option<&Reading> {
+        match &*self.readings {
+            [only] => Some(only),
+            several => several.iter().find(|reading| reading.log.claims(key)),
+        }
+    }
+}
+
+impl ObjectKind for Logs {
+    fn select(&self, object: &ObjectRef) -> Selection {
+        match self.filter.refuses(object) {
+            Some(reason) => Selection::Skip(reason),
+            None if self.reading(&object.key).is_none() => Selection::Skip("its key is that of no type read here"),
+            None => Selection::Read,
+        }
+    }
+
+    fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
+        // Only selected objects are opened.
+        let Reading { log, template } = self.reading(&object.key).unwrap_or(&self.readings[0]);
+        let at = if self.from_key { log.refine(at, &object.key) } else { at.clone() };
+        let tag = Tagger::new(template.clone(), at, tags.clone()).id(None, None, None);
+        Opened {
+            framer: Box::new(Lines::new(log.header(), max_event_bytes)),
+            router: Box::new(ToOne(tag)),
+            json: false,
+        }
+    }
+}
+
+/// Every event of an object goes to one tag.
+struct ToOne(TagId);
+
+impl Router for ToOne {
+    fn route(&mut self, _: &[u8]) -> Route {
+        Route::Send(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_the_types_apart() {
+        let check = |key: &str, expected: Option<LogType>| {
+            let claims: Vec<_> =
+                [LogType::VpcFlow, LogType::CloudFront].into_iter().filter(|log| log.claims(key)).collect();
+            assert_eq!(claims, expected.into_iter().collect::<Vec<_>>(), "{key}");
+        };
+        let vpc = "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/01/15/111122223333_vpcflowlogs_eu-west-1_fl-0a_20260115T1200Z_0b.log.gz";
+        check(vpc, Some(LogType::VpcFlow));
+        check(
+            "p/AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=eu-west-1/year=2026/month=01/day=15/x.log.gz",
+            Some(LogType::VpcFlow),
+        );
+        check("moved/111122223333_vpcflowlogs_eu-west-1_fl-0a_20260115T1200Z_0b.log.gz", Some(LogType::VpcFlow));
+        check("cdn/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz", Some(LogType::CloudFront));
+        check("AWSLogs/111122223333/CloudFront/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz", Some(LogType::CloudFront));
+        check("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_x.json.gz", None);
+        check("E2K9QW7RT4ZX1M.2026-01-15.gz", None);
+    }
+
+    #[test]
+    fn account_and_region_are_the_keys() {
+        let at = Whereabouts { account: "999999999999".to_owned(), region: "us-east-1".to_owned() };
+        let check = |log: LogType, key: &str, account: &str, region: &str| {
+            let expected = Whereabouts { account: account.to_owned(), region: region.to_owned() };
+            assert_eq!(log.refine(&at, key), expected, "{key}");
+        };
+        let (vpc, cdn) = (LogType::VpcFlow, LogType::CloudFront);
+        check(vpc, "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/x.log.gz", "111122223333", "eu-west-1");
+        check(vpc, "AWSLogs/o-abc123/111122223333/vpcflowlogs/us-gov-west-1/x.log.gz", "111122223333", "us-gov-west-1");
+        check(
+            vpc,
+            "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=eu-west-1/year=2026/x.log.gz",
+            "111122223333",
+            "eu-west-1",
+        );
+        check(vpc, "moved/111122223333_vpcflowlogs_eu-west-1_fl-0a_2026_0b.log.gz", "111122223333", "eu-west-1");
+        check(vpc, "anything.log.gz", "999999999999", "us-east-1");
+        check(cdn, "E2K9.2026-01-15-12.5f.gz", "999999999999", "us-east-1");
+        check(cdn, "AWSLogs/111122223333/CloudFront/E2K9.2026-01-15-12.5f.gz", "111122223333", "us-east-1");
+    }
+}

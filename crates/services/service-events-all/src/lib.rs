@@ -1,0 +1,89 @@
+//! `service-events-all`: what AWS services say of themselves, as EventBridge rules put it into a queue.
+
+mod envelope;
+
+use std::sync::Arc;
+
+use quittance_aws::{
+    Account, Limits, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, queue::QueueSettings,
+    queue_name, regions, tag_template,
+};
+use quittance_core::{Interval, Unit};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use envelope::Envelopes;
+
+/// The service.
+pub struct ServiceEventsAll;
+
+/// The section `service-events-all`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ServiceEventsAll")]
+pub struct Config {
+    /// Name or URL of the queue that EventBridge rules put events into; the same name in every region.
+    pub cloudwatch_sqs_queue_name: String,
+    /// Regions of the queue; one unit each.
+    #[schemars(extend("examples" = [["eu-west-1"]]))]
+    pub regions: Vec<String>,
+    /// Whether the fourth level of the tag is the event's AWS service, as in `cloud.aws.cloudwatch.ec2`.
+    #[serde(default)]
+    pub auto_event_type: bool,
+    /// Events that tell of an API call with one of these `eventName`s are dropped.
+    #[serde(default)]
+    pub drop_event_names: Vec<String>,
+    /// Whether account and region in the tag are the event's own; otherwise those of the queue.
+    #[serde(default = "yes")]
+    pub use_region_and_account_id_from_event: bool,
+    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    pub request_period_in_seconds: Option<Interval>,
+    /// Devo's first moment to collect. Everything that is in the queue is read; this changes nothing.
+    pub start_time: Option<String>,
+    /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
+    pub tag: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ServiceKind for ServiceEventsAll {
+    type Config = Config;
+
+    const NAME: &'static str = "service-events-all";
+
+    fn describe(&self) -> ServiceDescription {
+        ServiceDescription {
+            summary: "events of AWS services, through EventBridge",
+            types: &[TypeDescription { name: "", engine: "queue", table: "cloud.aws.cloudwatch.events" }],
+        }
+    }
+
+    fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+        let name = Some(config.cloudwatch_sqs_queue_name.as_str());
+        let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
+        let template = config.tag_template()?;
+        let tag = template.to_string();
+        let kind = Arc::new(Envelopes {
+            template,
+            drop_event_names: config.drop_event_names,
+            from_event: config.use_region_and_account_id_from_event,
+        });
+        let unit = |region: String| {
+            let settings =
+                QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: Limits::of_bodies() };
+            settings.unit(account, Self::NAME, tag.clone())
+        };
+        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+}
+
+impl Config {
+    fn tag_template(&self) -> Result<TagTemplate, PlanError> {
+        let default = match self.auto_event_type {
+            true => "cloud.aws.cloudwatch.{event_type}.{account}.{region}",
+            false => "cloud.aws.cloudwatch.events.{account}.{region}",
+        };
+        tag_template("tag", self.tag.as_deref(), default, "events")
+    }
+}

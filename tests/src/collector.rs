@@ -1,0 +1,134 @@
+//! `quittance run` as a process.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{tools, until};
+
+/// Lines of the log that a failed test shows.
+const SHOWN: usize = 40;
+
+/// A running collector, killed when it is dropped.
+pub struct Collector {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Collector {
+    /// Starts it with this configuration; its log goes to a file beside.
+    pub fn start(configuration: &Path) -> Result<Collector> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let log = configuration.with_file_name(format!("collector-{number}.log"));
+        let level = std::env::var("QUITTANCE_LOG").unwrap_or_else(|_| "info".to_owned());
+        let binary = tools::binary()?;
+        let child = Command::new(&binary)
+            .arg("run")
+            .arg("--config")
+            .arg(configuration)
+            // Nothing of the caller's own AWS settings or proxies must leak in.
+            .env_clear()
+            .env("QUITTANCE_LOG", level)
+            .current_dir(configuration.parent().unwrap_or(Path::new("/")))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", binary.display()))?;
+        Ok(Collector { child, log })
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How many lines of its log hold `text`.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until a line of its log holds `text`.
+    pub async fn says(&self, text: &str) {
+        until(&format!("the collector says `{text}`"), Duration::from_secs(20), || self.logged(text) > 0).await;
+    }
+
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn assert_running(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            panic!("the collector ended by itself: {status}");
+        }
+    }
+
+    /// The most memory that it has had resident so far, in bytes.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM is no number")?;
+        Ok(kib * 1024)
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn terminate(&self) -> Result<()> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).context("cannot signal the collector")
+    }
+
+    /// Ends it as a power cut would (SIGKILL).
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it is still there after `limit`.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        let mut status = None;
+        until("the collector ends", limit, || {
+            status = self.child.try_wait().ok().flatten();
+            status.is_some()
+        })
+        .await;
+        status.expect("the wait ends with a status")
+    }
+
+    /// Asks it to stop, and waits for an end that it calls a success.
+    ///
+    /// # Panics
+    ///
+    /// If it ends otherwise, or not within 10 s.
+    pub async fn stop(mut self) -> Result<()> {
+        self.terminate()?;
+        let status = self.ended(Duration::from_secs(10)).await;
+        assert!(status.success(), "the collector ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let from = lines.len().saturating_sub(SHOWN);
+            eprintln!("--- the collector's log, last lines:\n{}\n---", lines[from..].join("\n"));
+        }
+    }
+}

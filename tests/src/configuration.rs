@@ -1,0 +1,149 @@
+//! A folder with certificates and a configuration, in the shape of Devo's own collector.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use quittance_testbed::certificates::{Identity, Pki};
+use tempfile::TempDir;
+
+use crate::cloud::{QUEUE, REGION};
+
+/// A temporary folder and a public key infrastructure.
+pub struct Place {
+    folder: TempDir,
+    /// Everyone's certificates.
+    pub pki: Pki,
+}
+
+/// Which certificates the collector gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// Those that the receiver takes.
+    Right,
+    /// A client's of another authority.
+    Stranger,
+    /// A client's that has expired.
+    Expired,
+    /// The right ones, but the authority trusted is not the receiver's.
+    StrangerChain,
+    /// The configuration names a client's certificate that is not there.
+    NoFile,
+}
+
+impl Place {
+    /// Makes both.
+    pub fn new() -> Result<Place> {
+        let folder = tempfile::Builder::new().prefix("quittance-test-").tempdir().context("cannot make a folder")?;
+        Ok(Place { folder, pki: Pki::new()? })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes the certificates and the configuration; returns the configuration's path.
+    pub fn write(&self, configuration: &Configuration) -> Result<PathBuf> {
+        let certs = self.folder().join("certs");
+        fs::create_dir_all(&certs)?;
+        let chain = match configuration.credentials {
+            Credentials::StrangerChain => &self.pki.stranger_authority,
+            _ => &self.pki.authority,
+        };
+        fs::write(certs.join("chain.crt"), chain.pem())?;
+        let client: Option<&Identity> = match configuration.credentials {
+            Credentials::Right | Credentials::StrangerChain => Some(&self.pki.client),
+            Credentials::Stranger => Some(&self.pki.stranger),
+            Credentials::Expired => Some(&self.pki.expired),
+            Credentials::NoFile => None,
+        };
+        if let Some(client) = client {
+            client.write_to(&certs, "domain")?;
+        }
+        let config = self.folder().join("config");
+        fs::create_dir_all(&config)?;
+        let path = config.join("config.yaml");
+        fs::write(&path, configuration.to_yaml()).context("cannot write the configuration")?;
+        Ok(path)
+    }
+}
+
+/// What differs between the tests' configurations.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Port of the receiver.
+    pub port: u16,
+    /// Where AWS is.
+    pub endpoint: String,
+    /// The collector's certificates.
+    pub credentials: Credentials,
+    /// `confirm.interval`.
+    pub interval: &'static str,
+    /// `confirm.end_timeout`.
+    pub end_timeout: &'static str,
+    /// `confirm.max_bytes`.
+    pub max_bytes: Option<u64>,
+    /// The sections under `services`, as YAML.
+    pub services: String,
+}
+
+impl Configuration {
+    /// The usual one: audit events from a trail's queue.
+    pub fn new(port: u16, endpoint: &str) -> Configuration {
+        Configuration {
+            port,
+            endpoint: endpoint.to_owned(),
+            credentials: Credentials::Right,
+            interval: "300ms",
+            end_timeout: "30s",
+            max_bytes: None,
+            services: audits(QUEUE, REGION),
+        }
+    }
+
+    fn to_yaml(&self) -> String {
+        let Configuration { port, endpoint, interval, end_timeout, .. } = self;
+        let max_bytes = self.max_bytes.map(|bytes| format!("\n        max_bytes: {bytes}")).unwrap_or_default();
+        let services: String = self.services.lines().map(|line| format!("      {line}\n")).collect();
+        format!(
+            r#"globals:
+  debug: false
+  id: not_used
+  name: collector
+outputs:
+  devo_1:
+    type: devo_platform
+    config:
+      address: localhost
+      port: {port}
+      type: SSL
+      chain: chain.crt
+      cert: domain.crt
+      key: domain.key
+      confirm:
+        interval: {interval}
+        end_timeout: {end_timeout}{max_bytes}
+inputs:
+  aws:
+    id: 10001
+    enabled: true
+    endpoint_url: {endpoint}
+    credentials:
+      access_key: AKIATESTTESTTESTTEST
+      access_secret: test
+    services:
+{services}"#
+        )
+    }
+}
+
+/// The section of audit events from a trail's queue.
+pub fn audits(queue: &str, region: &str) -> String {
+    format!(
+        "audit-events-all:\n  types: [audits_s3]\n  audit_sqs_queue_name: {queue}\n  auto_event_type: true\n  \
+         regions: [{region}]"
+    )
+}

@@ -1,0 +1,84 @@
+//! Where the things are that the tests need and that they do not make themselves.
+//!
+//! `cargo xtask test` provides all of them and says where by environment variables. Where a variable is set, what it
+//! names must work: only something that is neither named nor found makes a test ignored.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, bail};
+
+/// Something that the environment lacks, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Missing(pub String);
+
+/// The `quittance` binary: the one that the environment names, or the workspace's own.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(named) = env::var_os("QUITTANCE_BIN") {
+        return Ok(workspace().join(named));
+    }
+    let places = ["release", "debug"].map(|profile| workspace().join("target").join(profile).join("quittance"));
+    match places.iter().find(|place| place.is_file()) {
+        Some(found) => Ok(found.clone()),
+        None => bail!("there is no `quittance` binary: run `cargo build --release` or set QUITTANCE_BIN"),
+    }
+}
+
+/// The folder with real logs of AWS services.
+pub fn samples() -> Result<PathBuf, Missing> {
+    let folder = match env::var_os("QUITTANCE_SAMPLES") {
+        Some(named) => return Ok(workspace().join(named)),
+        None => workspace().join("../shared/samples"),
+    };
+    let missing = || {
+        Missing(format!(
+            "real sample logs: there is no folder `{}`; set QUITTANCE_SAMPLES to one with a SOURCES.md",
+            folder.display()
+        ))
+    };
+    if folder.is_dir() { Ok(folder) } else { Err(missing()) }
+}
+
+/// A Python that has moto with its server.
+pub fn moto() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_MOTO_PYTHON", "moto")
+}
+
+/// A Python that has ministack.
+pub fn ministack() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_MINISTACK_PYTHON", "ministack")
+}
+
+/// The one that the environment names, or the one that `cargo xtask test` left.
+fn python(variable: &str, emulator: &str) -> Result<PathBuf, Missing> {
+    if let Some(named) = env::var_os(variable) {
+        return Ok(workspace().join(named));
+    }
+    let usual = workspace().join("target/provision").join(emulator).join("bin/python");
+    match usual.is_file() {
+        true => Ok(usual),
+        false => Err(Missing(format!(
+            "the AWS emulator {emulator}: `cargo xtask test` installs it; or set {variable} to a Python that has it"
+        ))),
+    }
+}
+
+/// rsyslog's daemon.
+pub fn rsyslogd() -> Result<PathBuf, Missing> {
+    if let Some(named) = env::var_os("QUITTANCE_RSYSLOGD") {
+        return Ok(workspace().join(named));
+    }
+    let usual = Path::new("/usr/sbin/rsyslogd");
+    match usual.is_file() {
+        true => Ok(usual.to_owned()),
+        false => Err(Missing(
+            "rsyslog with its GnuTLS driver: `cargo xtask test` installs it; or set QUITTANCE_RSYSLOGD".to_owned(),
+        )),
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

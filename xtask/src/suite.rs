@@ -1,0 +1,120 @@
+//! The test suite, and the benches.
+
+use std::{env, ffi::OsString, path::PathBuf, process::Command};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    provision,
+    step::{self, Steps},
+    workspace::Workspace,
+};
+
+/// The version of cargo-nextest that the suite is known to pass with; `cargo test` does as well.
+const NEXTEST: &str = "0.9.143";
+
+/// Runs everything, or lists it.
+pub(crate) fn test(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let (options, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.to_string_lossy().starts_with('-'));
+    if let Some(unknown) = options.iter().find(|option| **option != "--list") {
+        bail!("`test` takes `--list` and names, not `{}`", unknown.to_string_lossy());
+    }
+    if names.len() > 1 {
+        bail!("`test` takes one name: a part of the names of the tests to run");
+    }
+    let nextest = nextest(workspace);
+    if !options.is_empty() {
+        return list(workspace, nextest, &names);
+    }
+    let mut steps = Steps::default();
+    let mut variables = Vec::new();
+    let prepared = steps.run("release binary", || step::command(&mut workspace.cargo(&["build", "--release"])))
+        && steps.run("what the tests need", || {
+            variables = provided(workspace)?;
+            Ok(())
+        });
+    if prepared {
+        steps.run("tests", || {
+            let runner: &[&str] = match nextest {
+                true => &["nextest", "run", "--workspace", "--no-fail-fast"],
+                false => &["test", "--workspace", "--no-fail-fast", "--tests"],
+            };
+            let mut command = workspace.cargo(runner);
+            if nextest {
+                command.arg("--no-tests=pass");
+            }
+            step::command(command.args(&names).envs(variables.iter().map(|(name, value)| (name, value))))
+        });
+        if names.is_empty() {
+            steps.run("documentation examples", || {
+                let mut command = workspace.cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
+                step::command(command.envs(variables.iter().map(|(name, value)| (name, value))))
+            });
+        }
+    }
+    steps.finish()
+}
+
+/// Provides what tests need, for those who run one test by hand.
+pub(crate) fn provision(workspace: &Workspace) -> Result<()> {
+    for (name, value) in provided(workspace)? {
+        println!("export {name}='{}'", value.display());
+    }
+    Ok(())
+}
+
+/// The variables that tell tests where everything is.
+fn provided(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut variables = vec![("QUITTANCE_BIN", workspace.binary())];
+    variables.extend(samples(workspace).map(|folder| ("QUITTANCE_SAMPLES", folder)));
+    variables.extend(provision::provide(&workspace.provisions())?);
+    Ok(variables)
+}
+
+/// Runs the binary's own benches.
+pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    step::command(&mut workspace.cargo(&["build", "--release"]))?;
+    step::command(Command::new(workspace.binary()).arg("bench").args(arguments).current_dir(&workspace.root))
+}
+
+fn list(workspace: &Workspace, nextest: bool, names: &[&OsString]) -> Result<()> {
+    let mut command = match nextest {
+        true => workspace.cargo(&["nextest", "list", "--workspace"]),
+        false => workspace.cargo(&["test", "--workspace", "--tests"]),
+    };
+    command.args(names);
+    if !nextest {
+        command.args(["--", "--list"]);
+    }
+    step::command(&mut command)
+}
+
+fn nextest(workspace: &Workspace) -> bool {
+    let output = workspace.cargo(&["nextest", "--version"]).output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        eprintln!("cargo-nextest is not installed (known to work: {NEXTEST}), cargo test runs the tests");
+        return false;
+    };
+    let version = String::from_utf8_lossy(&output.stdout);
+    if !version.contains(NEXTEST) {
+        let version = version.lines().next().unwrap_or_default();
+        eprintln!("{version} runs the tests; they are known to work with {NEXTEST}");
+    }
+    true
+}
+
+/// Real logs of AWS services, which some tests read; a folder beside the workspace unless the environment says otherwise.
+fn samples(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = match env::var_os("QUITTANCE_SAMPLES") {
+        Some(folder) => workspace.root.join(folder),
+        None => workspace.root.join("../shared/samples"),
+    };
+    if folder.is_dir() {
+        return Some(folder.canonicalize().unwrap_or(folder));
+    }
+    eprintln!();
+    eprintln!("WARNING: there is no folder `{}`: tests on sample logs have nothing to read.", folder.display());
+    eprintln!("         Set QUITTANCE_SAMPLES to the folder with the samples to run them.");
+    eprintln!();
+    None
+}
