@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -22,6 +22,8 @@ pub struct Suite {
     trials: Vec<Trial>,
     missing: BTreeSet<String>,
     times: Arc<Mutex<Vec<(Duration, String)>>>,
+    /// Held for reading by tests that share the machine, for writing by one that wants it for itself.
+    machine: Arc<RwLock<()>>,
 }
 
 impl Suite {
@@ -32,7 +34,18 @@ impl Suite {
         name: &str,
         test: impl FnOnce() -> F + Send + 'static,
     ) {
-        let trial = self.trial(module, name, test);
+        let trial = self.trial(module, name, false, test);
+        self.trials.push(trial);
+    }
+
+    /// Adds a test that measures, and so runs while no other does.
+    pub fn test_alone<F: Future<Output = Result<()>>>(
+        &mut self,
+        module: &str,
+        name: &str,
+        test: impl FnOnce() -> F + Send + 'static,
+    ) {
+        let trial = self.trial(module, name, true, test);
         self.trials.push(trial);
     }
 
@@ -58,11 +71,15 @@ impl Suite {
         &self,
         module: &str,
         name: &str,
+        alone: bool,
         test: impl FnOnce() -> F + Send + 'static,
     ) -> Trial {
         let name = full_name(module, name);
-        let times = self.times.clone();
+        let (times, machine) = (self.times.clone(), self.machine.clone());
         Trial::test(name.clone(), move || {
+            // What a failed test left is no reason to stop the others.
+            let _shared = (!alone).then(|| machine.read().unwrap_or_else(PoisonError::into_inner));
+            let _alone = alone.then(|| machine.write().unwrap_or_else(PoisonError::into_inner));
             let started = Instant::now();
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             let result = runtime.block_on(test());
@@ -73,16 +90,22 @@ impl Suite {
     }
 
     /// Runs the tests that the command line asks for.
-    pub fn run(self) -> ExitCode {
+    pub fn run(mut self) -> ExitCode {
         let mut arguments = Arguments::from_args();
+        if !self.missing.is_empty() {
+            // A runner that starts a process for each test shows this test's output (`.config/nextest.toml`).
+            let warning = self.warning();
+            let say = move || {
+                eprintln!("{warning}");
+                Ok(())
+            };
+            self.trials.push(Trial::test("missing::tools_for_ignored_tests", say));
+        }
         if arguments.test_threads.is_none() {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             arguments.test_threads = Some(cores * THREADS_PER_CORE);
         }
-        let conclusion = libtest_mimic::run(&arguments, self.trials);
-        if arguments.list {
-            return conclusion.exit_code();
-        }
+        let conclusion = libtest_mimic::run(&arguments, std::mem::take(&mut self.trials));
         let mut times = std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner));
         times.sort_unstable_by(|a, b| b.cmp(a));
         if times.len() > 1 {
@@ -90,11 +113,14 @@ impl Suite {
             times.iter().take(10).for_each(|(time, name)| println!("  {:6.2} s  {name}", time.as_secs_f64()));
         }
         if conclusion.num_ignored > 0 {
-            eprintln!("\nWARNING: {} tests did NOT run, for lack of:", conclusion.num_ignored);
-            self.missing.iter().for_each(|what| eprintln!("WARNING:   {what}"));
-            eprintln!();
+            eprintln!("{}", self.warning());
         }
         conclusion.exit_code()
+    }
+
+    fn warning(&self) -> String {
+        let missing: String = self.missing.iter().map(|what| format!("WARNING:   {what}\n")).collect();
+        format!("\nWARNING: some end-to-end tests are NOT run, but ignored, for lack of:\n{missing}")
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct Options {
 
 /// Prints everything that is wrong with a configuration and what it would run. An error in it is the exit code 1.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let reach = Reach { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), online: !options.offline };
+    let reach =
+        Reach { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), online: !options.offline };
     let report = check(&options.config, reach).await?;
     print(&if options.json { in_json(&report) } else { in_lines(&report) })?;
     Ok(if report.problems.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })

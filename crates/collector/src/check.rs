@@ -197,6 +197,10 @@ impl Store for NoStore {
         Ok(None)
     }
 
+    async fn list(&self, _: &str, _: Record) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn save(&self, _: Fence, _: &str, _: Record, _: &str, _: &str) -> Result<(), StoreError> {
         Ok(())
     }

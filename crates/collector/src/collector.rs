@@ -60,7 +60,7 @@ impl Collector {
         let files = Files::beside(&config.path);
         let (mut outputs, mut senders) = (Vec::new(), Vec::new());
         for (name, settings) in &config.outputs {
-            let (end, inlet) = output();
+            let (end, inlet) = output(name);
             outputs.push(end);
             let sender: Box<dyn Sender> = match settings {
                 Output::DevoPlatform(settings) => Box::new(pool(name, settings, &config.globals, &files, &parts)?),
@@ -68,7 +68,7 @@ impl Collector {
             };
             senders.push((sender, inlet));
         }
-        let Parts { world, http, .. } = parts;
+        let Parts { world, http, store, .. } = parts;
         let mut problems = Vec::new();
         let planned = plan(&config, http.as_ref(), &world, &mut problems).await;
         if !problems.is_empty() {
@@ -79,6 +79,7 @@ impl Collector {
             outputs: outputs.into(),
             budget: Budget::new(outlet_bytes(&config.globals)),
             ledger: Arc::default(),
+            store,
             world,
             stop,
         };

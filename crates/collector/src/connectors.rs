@@ -25,7 +25,8 @@ impl<'a> Connectors<'a> {
             return Ok(given.clone());
         }
         let bundle = input.ca_bundle.as_ref().map(|name| {
-            let missing = |looked| AwsError::CaBundle { path: name.into(), problem: format!("not found: looked for {looked}") };
+            let missing =
+                |looked| AwsError::CaBundle { path: name.into(), problem: format!("not found: looked for {looked}") };
             self.files.find(name).map_err(missing)
         });
         let settings = HttpSettings { proxy: input.proxy.clone(), ca_bundle: bundle.transpose()? };

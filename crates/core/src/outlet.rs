@@ -61,6 +61,7 @@ impl Hurry {
 /// The outlets' end of one output.
 #[derive(Clone)]
 pub struct Output {
+    name: Arc<str>,
     batches: mpsc::Sender<Batch>,
     ready: watch::Receiver<bool>,
     hurry: Arc<Notify>,
@@ -84,12 +85,15 @@ impl Output {
     }
 }
 
-/// The two ends of one output; it is not ready until its sender says so.
-pub fn output() -> (Output, Inlet) {
+/// The two ends of the output called `name`; it is not ready until its sender says so.
+pub fn output(name: &str) -> (Output, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let (ready, readiness) = watch::channel(false);
     let hurry = Arc::new(Notify::new());
-    (Output { batches, ready: readiness, hurry: hurry.clone() }, Inlet { batches: receiver, ready, hurry })
+    (
+        Output { name: name.into(), batches, ready: readiness, hurry: hurry.clone() },
+        Inlet { batches: receiver, ready, hurry },
+    )
 }
 
 /// A unit's end of the channels to every required output.
@@ -104,6 +108,11 @@ impl Outlet {
     /// An outlet to `outputs` with room from `budget`, entered in `ledger`.
     pub fn new(outputs: Arc<[Output]>, budget: Arc<Budget>, ledger: Arc<UnitLedger>) -> Self {
         Outlet { outputs, budget, ledger }
+    }
+
+    /// The names of the required outputs, in the order of their indices.
+    pub fn names(&self) -> Vec<&str> {
+        self.outputs.iter().map(|output| &*output.name).collect()
     }
 
     /// All required outputs.

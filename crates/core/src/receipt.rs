@@ -34,6 +34,21 @@ impl OutputSet {
         index < 64 && self.0 & (1 << index) != 0
     }
 
+    /// The outputs that are in both sets.
+    pub fn and(self, other: OutputSet) -> Self {
+        OutputSet(self.0 & other.0)
+    }
+
+    /// The set as a number: bit `n` is the output at index `n`.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set that [`bits`](Self::bits) came from.
+    pub fn from_bits(bits: u64) -> Self {
+        OutputSet(bits)
+    }
+
     /// Whether no output is.
     pub fn is_empty(self) -> bool {
         self.0 == 0

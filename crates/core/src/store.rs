@@ -14,7 +14,7 @@ pub struct Fence(pub u64);
 /// Kinds of records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Record {
-    /// What is owed of an object that was read in part; the key is its address.
+    /// What is still owed of a message that was dealt with in part; the key is the message's id.
     Progress,
     /// Whether an output confirms by ending its half; the key is the output's name.
     Verdict,
@@ -77,13 +77,17 @@ pub trait Store: Send + Sync {
     /// A record, if there is one.
     async fn load(&self, scope: &str, record: Record, key: &str) -> Result<Option<String>, StoreError>;
 
+    /// Every record of one kind: key and value.
+    async fn list(&self, scope: &str, record: Record) -> Result<Vec<(String, String)>, StoreError>;
+
     /// Writes a record over what was there.
     async fn save(&self, fence: Fence, scope: &str, record: Record, key: &str, value: &str) -> Result<(), StoreError>;
 
     /// Removes a record, if it is there.
     async fn remove(&self, fence: Fence, scope: &str, record: Record, key: &str) -> Result<(), StoreError>;
 
-    /// Sets something aside; when this has ended well, its source may forget it.
+    /// Sets something aside; when this has ended well, its source may forget it. The same address of the same unit is
+    /// kept once.
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError>;
 
     /// The right to write.

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{Backoff, Budget, Class, Ended, Failure, Ledger, Outlet, Output, PullerContext, Severity, Unit, World};
+use crate::{
+    Backoff, Budget, Class, Ended, Failure, Ledger, Outlet, Output, PullerContext, Severity, Store, Unit, World,
+};
 
 /// Bytes that one unit may have on their way, within the collector's budget.
 const UNIT_SHARE: usize = 16 << 20;
@@ -20,6 +22,8 @@ pub struct Supervisor {
     pub budget: Arc<Budget>,
     /// Where every unit has its account.
     pub ledger: Arc<Ledger>,
+    /// What outlives a run.
+    pub store: Arc<dyn Store>,
     /// Clock and randomness.
     pub world: World,
     /// Stops all units.
@@ -92,7 +96,13 @@ impl Supervisor {
             return Ended::Failed(Failure { class: Class::NeedsPerson, error });
         }
         info!(unit = %unit.id, "puller started");
-        let context = PullerContext { outlet, world: self.world.clone(), stop: self.stop.clone() };
+        let context = PullerContext {
+            unit: unit.id.clone(),
+            store: self.store.clone(),
+            outlet,
+            world: self.world.clone(),
+            stop: self.stop.clone(),
+        };
         unit.puller.run(context).await
     }
 }

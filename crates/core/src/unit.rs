@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Outlet, World};
+use crate::{Outlet, Store, World};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -71,6 +71,10 @@ pub trait Setup: Send + Sync {
 
 /// What a puller is given for one run.
 pub struct PullerContext {
+    /// Whose run it is.
+    pub unit: UnitId,
+    /// What outlives the run.
+    pub store: Arc<dyn Store>,
     /// Where events go.
     pub outlet: Outlet,
     /// Clock and randomness.

@@ -25,6 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an end under way is looked at: the peer may take its time as long as it takes bytes.
 const END_CHECK: Duration = Duration::from_millis(500);
 
+/// How long our last bytes may stay unacknowledged once the peer has ended: they are on their way, or were answered by a
+/// reset.
+const CROSSING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often they are looked at.
+const CROSSING_CHECK: Duration = Duration::from_millis(20);
+
 /// A connection with the receipts of what was written to it.
 pub(crate) struct Connection {
     stream: TlsStream<Metered>,
@@ -201,8 +208,23 @@ impl Connection {
                 return Err(DevoError::NeverEnded { after: rules.timeout });
             }
         }
+        self.rule_out_crossing(clock).await?;
         self.owed.drain(..).for_each(|batch| batch.receipt.delivered(Proof::Closed));
         Ok(Proof::Closed)
+    }
+
+    /// A peer that has read our end has acknowledged every byte before it. If it has not, its end was under way when
+    /// ours began, from a refusal, a restart, a balancer's timer: it answers nothing, and a reset follows.
+    async fn rule_out_crossing(&mut self, clock: &dyn Clock) -> Result<(), DevoError> {
+        let deadline = clock.now() + CROSSING_PATIENCE;
+        loop {
+            match self.metered().link.unacknowledged() {
+                Ok(0) => return Ok(()),
+                Ok(_) if clock.now() < deadline => clock.sleep(CROSSING_CHECK).await,
+                Ok(_) => return Err(DevoError::PeerEnded),
+                Err(source) => return Err(DevoError::Broken { what: "ending", source }),
+            }
+        }
     }
 
     fn metered(&self) -> &Metered {
@@ -213,11 +235,17 @@ impl Connection {
         let broken = |source| DevoError::Broken { what: "ending", source };
         loop {
             match ending {
-                Ending::Ours => match Pin::new(&mut self.stream).poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => *ending = Ending::Peers,
-                    Poll::Ready(Err(source)) => return Poll::Ready(Err(broken(source))),
-                    Poll::Pending => return self.poll_peer(cx).map(Err),
-                },
+                Ending::Ours => {
+                    // An end that is there before ours is no answer to it.
+                    if let Poll::Ready(error) = self.poll_peer(cx) {
+                        return Poll::Ready(Err(error));
+                    }
+                    match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                        Poll::Ready(Ok(())) => *ending = Ending::Peers,
+                        Poll::Ready(Err(source)) => return Poll::Ready(Err(broken(source))),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
                 Ending::Peers => match poll_discard(&mut self.stream, cx) {
                     Poll::Ready(Ok(())) => *ending = Ending::Transport,
                     // The peer's end without a close_notify of its own, as rsyslog ends: a FIN proves as much.

@@ -203,7 +203,8 @@ struct Carrier {
     /// When acknowledgements are looked at next.
     acked_check: tokio::time::Instant,
     current: Option<Connection>,
-    endings: JoinSet<Result<Proof, DevoError>>,
+    /// What each carried, and how it ended.
+    endings: JoinSet<(u64, Result<Proof, DevoError>)>,
 }
 
 impl Carrier {
@@ -353,20 +354,21 @@ impl Carrier {
     fn end_current(&mut self) {
         if let Some(connection) = self.current.take() {
             let (pool, rules) = (self.pool.clone(), self.pool.rules(self.verdict));
-            self.endings.spawn(async move { connection.end(&*pool.world.clock, rules).await });
+            let bytes = connection.bytes;
+            self.endings.spawn(async move { (bytes, connection.end(&*pool.world.clock, rules).await) });
         }
     }
 
-    fn ended(&mut self, ended: Result<Result<Proof, DevoError>, JoinError>) -> Option<DevoError> {
+    fn ended(&mut self, ended: Result<(u64, Result<Proof, DevoError>), JoinError>) -> Option<DevoError> {
         match ended {
-            Ok(Ok(_)) => {
+            Ok((_, Ok(_))) => {
                 self.max_bytes = (self.max_bytes * 2).min(self.pool.confirm.max_bytes);
                 None
             }
-            Ok(Err(error)) => {
+            Ok((bytes, Err(error))) => {
                 if matches!(error, DevoError::NeverEnded { .. }) {
-                    // A slow receiver gets smaller portions, never endless repeats.
-                    self.max_bytes = (self.max_bytes / 2).max(LEAST_BYTES);
+                    // A slow receiver gets smaller portions than it could not take, never endless repeats.
+                    self.max_bytes = (self.max_bytes.min(bytes) / 2).max(LEAST_BYTES);
                 }
                 Some(error)
             }

@@ -19,7 +19,8 @@ const MIGRATIONS: &[&str] = &["
         address TEXT NOT NULL,
         reason  TEXT NOT NULL,
         bytes   BLOB NOT NULL,
-        at      INTEGER NOT NULL
+        at      INTEGER NOT NULL,
+        UNIQUE (unit, address)
     ) STRICT;
     "];
 

@@ -140,6 +140,17 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn list(&self, scope: &str, record: Record) -> Result<Vec<(String, String)>, StoreError> {
+        let scope = scope.to_owned();
+        self.run("listing records", move |connection| {
+            connection
+                .prepare_cached("SELECT key, value FROM record WHERE scope = ? AND kind = ?")?
+                .query_map(params![scope, record.name()], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .await
+    }
+
     async fn save(&self, fence: Fence, scope: &str, record: Record, key: &str, value: &str) -> Result<(), StoreError> {
         let (scope, key, value) = (scope.to_owned(), key.to_owned(), value.to_owned());
         self.write("writing a record", fence, move |transaction| {
@@ -173,7 +184,9 @@ impl Store for Sqlite {
             }
             let at = item.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             transaction
-                .prepare_cached("INSERT INTO quarantine (unit, address, reason, bytes, at) VALUES (?, ?, ?, ?, ?)")?
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO quarantine (unit, address, reason, bytes, at) VALUES (?, ?, ?, ?, ?)",
+                )?
                 .execute(params![
                     item.unit.as_str(),
                     item.address,

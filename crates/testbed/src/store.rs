@@ -16,6 +16,7 @@ pub struct MemoryStore(Mutex<State>);
 struct State {
     records: BTreeMap<(String, &'static str, String), String>,
     quarantined: Vec<Quarantined>,
+    writes: u64,
     full: bool,
     failing: bool,
 }
@@ -29,6 +30,11 @@ impl MemoryStore {
     /// Everything in quarantine.
     pub fn quarantined(&self) -> Vec<Quarantined> {
         self.state().quarantined.clone()
+    }
+
+    /// Records written or removed so far.
+    pub fn writes(&self) -> u64 {
+        self.state().writes
     }
 
     /// While full, the quarantine takes nothing more.
@@ -61,15 +67,25 @@ impl Store for MemoryStore {
         Ok(self.working("reading a record")?.records.get(&key).cloned())
     }
 
+    async fn list(&self, scope: &str, record: Record) -> Result<Vec<(String, String)>, StoreError> {
+        let state = self.working("listing records")?;
+        let of_kind = state.records.iter().filter(|((s, r, _), _)| s == scope && *r == record.name());
+        Ok(of_kind.map(|((_, _, key), value)| (key.clone(), value.clone())).collect())
+    }
+
     async fn save(&self, _: Fence, scope: &str, record: Record, key: &str, value: &str) -> Result<(), StoreError> {
         let key = (scope.to_owned(), record.name(), key.to_owned());
-        self.working("writing a record")?.records.insert(key, value.to_owned());
+        let mut state = self.working("writing a record")?;
+        state.writes += 1;
+        state.records.insert(key, value.to_owned());
         Ok(())
     }
 
     async fn remove(&self, _: Fence, scope: &str, record: Record, key: &str) -> Result<(), StoreError> {
         let key = (scope.to_owned(), record.name(), key.to_owned());
-        self.working("removing a record")?.records.remove(&key);
+        let mut state = self.working("removing a record")?;
+        state.writes += 1;
+        state.records.remove(&key);
         Ok(())
     }
 
@@ -78,7 +94,9 @@ impl Store for MemoryStore {
         if state.full {
             return Err(StoreError::Full { bytes: 0 });
         }
-        state.quarantined.push(item.clone());
+        if !state.quarantined.iter().any(|kept| kept.unit == item.unit && kept.address == item.address) {
+            state.quarantined.push(item.clone());
+        }
         Ok(())
     }
 

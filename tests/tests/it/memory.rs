@@ -7,7 +7,7 @@ use quittance_testbed::{
     generate::{Origin, cloudtrail, gzip},
     sink::Keep,
 };
-use quittance_tests::{Options, Scene, Suite, cloud::BUCKET, tests};
+use quittance_tests::{Options, Scene, Suite, cloud::BUCKET};
 use tokio::time::Instant;
 
 /// The object's size once inflated, at least.
@@ -17,7 +17,7 @@ const SIZE: usize = 1 << 30;
 const MOST: u64 = 96 << 20;
 
 pub(crate) fn add(suite: &mut Suite) {
-    tests!(suite; one_gibibyte_in_one_object);
+    suite.test_alone(module_path!(), "one_gibibyte_in_one_object", one_gibibyte_in_one_object);
 }
 
 /// One document on one line, as CloudTrail writes it. Slow: it moves a gibibyte.
@@ -29,9 +29,8 @@ async fn one_gibibyte_in_one_object() -> Result<()> {
     scene.cloud.put_object(BUCKET, "AWSLogs/111122223333/CloudTrail/eu-west-1/large.json.gz", object);
     let started = Instant::now();
     let mut collector = scene.start()?;
-    let mut peak = 0;
-    scene.until("the object is delivered", &mut collector, |scene| scene.cloud.is_drained()).await;
-    peak = peak.max(collector.peak_memory()?);
+    scene.drained(&mut collector).await;
+    let peak = collector.peak_memory()?;
     let took = started.elapsed();
     println!(
         "memory: delivered in {took:.1?} ({:.0} MiB/s); peak resident memory {:.1} MiB",

@@ -181,7 +181,8 @@ async fn a_refused_bucket_keeps_its_messages() -> Result<()> {
     until("it says so", Duration::from_secs(10), || collector.logged("AccessDenied") > 0).await;
     let counts = scene.cloud.queue();
     assert_eq!((counts.in_flight, counts.dead_lettered), (1, 0), "{counts:?}");
-    assert_eq!(scene.cloud.calls_with("GetObject", "AccessDenied"), 1, "the bucket is left alone for a while");
+    let refusals = scene.cloud.calls_with("GetObject", "AccessDenied");
+    assert!(refusals <= 3, "{refusals} refusals: the bucket is not left alone");
     scene.verdict().assert_exact();
     collector.stop().await?;
 

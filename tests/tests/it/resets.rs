@@ -146,7 +146,6 @@ async fn slow_end_repeats_nothing() -> Result<()> {
 async fn slow_reader_gets_smaller_portions() -> Result<()> {
     let mut scene = Scene::usual().await?;
     scene.write(12, 80)?;
-    scene.configuration.max_bytes = Some(1 << 20);
     scene.configuration.end_timeout = "1s";
     scene.receiver.always(Some(Fault::SlowReader(400_000)));
     settle(&scene, 4 * scene.expected.bytes()).await

@@ -31,6 +31,7 @@ async fn in_full_flow() -> Result<()> {
         collector.stop().await?;
 
         let counts = scene.cloud.queue();
+        assert_eq!(counts.dead_lettered, 0, "the stop made dead letters of good messages: {counts:?}");
         assert_eq!(counts.deleted + counts.visible + counts.in_flight, counts.sent, "{counts:?}");
         let verdict = scene.verdict();
         assert_eq!((verdict.repeated, verdict.unexpected), (0, 0), "{verdict:#?}");
@@ -39,6 +40,8 @@ async fn in_full_flow() -> Result<()> {
         scene.hold_ends().await;
         let mut collector = scene.start()?;
         scene.drained(&mut collector).await;
+        let dead = scene.cloud.queue().dead_lettered;
+        assert_eq!(dead, 0, "the stop and the next start made dead letters of good messages");
         scene.verdict().assert_exact();
         collector.stop().await?;
     }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use quittance_tests::{Scene, Suite, tests, until};
+use quittance_tests::{Scene, Suite, until};
 use tokio::time::Instant;
 
 /// Generous: the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_secs(5);
 
 pub(crate) fn add(suite: &mut Suite) {
-    tests!(suite; cold_start);
+    suite.test_alone(module_path!(), "cold_start", cold_start);
 }
 
 async fn cold_start() -> Result<()> {

@@ -3,10 +3,10 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use quittance_core::{Backoff, Class, Ended, Failure, Outlet, Settlements, World};
+use quittance_core::{Backoff, Class, Ended, Failure, Outlet, Record, Settlements, StoreError, World};
 use tokio::{
     task::{AbortHandle, JoinError, JoinSet},
     time::Instant,
@@ -17,10 +17,11 @@ use tracing::{debug, info, warn};
 use crate::{
     AwsError, Message, Queue, QueueFacts, Rejected,
     held::{
-        Intake, ItemKey, Limits, Memory, OnMissingObject, PassEnd, Tally, Work,
+        Intake, ItemKey, Limits, Memory, OnMissingObject, PassEnd, Quarantine, Tally, Work,
         fault::Fault,
         holdings::{Held, Holdings, MessageKey, Next, Outcome},
         lanes::{Lanes, Refusal},
+        marks::{MARK_EVERY, MarkWrite, Marks},
         schedule::Schedule,
     },
     sqs::BATCH,
@@ -64,13 +65,16 @@ pub(crate) struct Hold<W> {
     pub(crate) limits: Limits,
     pub(crate) outlet: Outlet,
     pub(crate) world: World,
+    pub(crate) quarantine: Quarantine,
     pub(crate) memory: Arc<Mutex<Memory>>,
     pub(crate) tally: Arc<Tally>,
 }
 
 /// Runs until `stop`, or until it fails. Its tasks end with it.
 pub(crate) async fn run<W: Work>(hold: Hold<W>, settlements: Settlements, stop: CancellationToken) -> Ended {
-    Engine::new(Arc::new(hold), settlements).run(stop).await
+    let mut engine = Engine::new(Arc::new(hold), settlements);
+    engine.recall_marks().await;
+    engine.run(stop).await
 }
 
 /// What a call brings back.
@@ -79,6 +83,9 @@ enum Called {
     Deleted(Vec<(MessageKey, String)>, Result<Vec<Rejected>, AwsError>),
     Extended(Vec<MessageKey>, Result<Vec<Rejected>, AwsError>),
     Returned(Result<Vec<Rejected>, AwsError>),
+    /// The way back of a message that could not be set aside, or could not be deleted after it was.
+    SetAside(Option<(String, Duration)>),
+    Marked(Result<(), StoreError>),
 }
 
 /// A pass that ended.
@@ -86,6 +93,18 @@ struct Passed<I> {
     item: ItemKey,
     what: Arc<I>,
     end: PassEnd,
+}
+
+/// A message that can never be processed.
+struct Poison {
+    id: String,
+    handle: String,
+    receives: u32,
+    /// What in it is broken, if that is known.
+    address: Option<String>,
+    reason: String,
+    /// The body, if it says more than the address.
+    body: String,
 }
 
 /// How far a stop has come.
@@ -111,6 +130,8 @@ struct Engine<W: Work> {
     calls: JoinSet<Called>,
 
     receives: Vec<AbortHandle>,
+    /// Receives whose messages are not taken in yet.
+    receiving: usize,
     /// Receives that the backlog deserves.
     receivers: usize,
     receive_from: Instant,
@@ -133,6 +154,12 @@ struct Engine<W: Work> {
     returns: VecDeque<(String, Duration)>,
     /// Changes of visibility under way.
     hides: usize,
+
+    marks: Marks,
+    /// When each message's progress is looked at.
+    marks_due: Schedule<MessageKey>,
+    /// Whether a mark is being written.
+    marking: bool,
 }
 
 impl<W: Work> Engine<W> {
@@ -151,6 +178,7 @@ impl<W: Work> Engine<W> {
             passes: JoinSet::new(),
             calls: JoinSet::new(),
             receives: Vec::new(),
+            receiving: 0,
             receivers: 1,
             receive_from: now,
             receive_backoff: backoff(500, 60),
@@ -165,6 +193,9 @@ impl<W: Work> Engine<W> {
             deletes: 0,
             returns: VecDeque::new(),
             hides: 0,
+            marks: Marks::new(hold.outlet.names().into_iter().map(str::to_owned).collect()),
+            marks_due: Schedule::default(),
+            marking: false,
             hold,
         }
     }
@@ -201,6 +232,7 @@ impl<W: Work> Engine<W> {
             self.start_deletes(now);
             self.start_extensions(now);
             self.start_returns();
+            self.start_marks(now);
             if self.stage != Stage::Running && self.is_over() {
                 return Ended::Stopped;
             }
@@ -234,7 +266,7 @@ impl<W: Work> Engine<W> {
     fn start_receives(&mut self, now: Instant) {
         let limits = &self.hold.limits;
         self.receives.retain(|receive| !receive.is_finished());
-        while self.receives.len() < self.receivers
+        while self.receiving < self.receivers
             && now >= self.receive_from
             && self.hold.outlet.is_ready()
             && self.has_room()
@@ -244,17 +276,18 @@ impl<W: Work> Engine<W> {
             let (hold, visibility) = (self.hold.clone(), self.visibility);
             let receive = async move { Called::Received(hold.queue.receive(visibility).await) };
             self.receives.push(self.calls.spawn(receive));
+            self.receiving += 1;
         }
     }
 
     /// Whether another receive's messages may be held.
     fn has_room(&self) -> bool {
-        let coming = (self.receives.len() + 1) * BATCH;
+        let coming = (self.receiving + 1) * BATCH;
         let held = self.holdings.len();
         // Items of buckets that refuse us keep others from nothing, up to as many again.
         let active = held.saturating_sub(self.lanes.parked());
         let bytes = self.holdings.bytes() + coming * LARGEST_BODY;
-        let alone = held == 0 && self.receives.is_empty();
+        let alone = held == 0 && self.receiving == 0;
         active + coming <= self.held_limit
             && held + coming <= 2 * self.held_limit
             && (bytes <= self.hold.limits.held_bytes || alone)
@@ -306,8 +339,8 @@ impl<W: Work> Engine<W> {
                 info!(message = id, what, "message of the service itself, deleted");
                 Vec::new()
             }
-            Intake::Unknown(why) => {
-                self.poison(&id, handle, receives, why);
+            Intake::Unknown { why, body } => {
+                self.poison(Poison { id, handle, receives, address: None, reason: why.to_owned(), body });
                 return;
             }
         };
@@ -319,6 +352,7 @@ impl<W: Work> Engine<W> {
         let items = items.into_iter().map(weigh).collect();
         let (key, outcome) = self.holdings.hold((id, handle, receives), items, progress, now);
         self.leases.set(key, now + self.visibility / 2);
+        self.marks_due.set(key, now + MARK_EVERY);
         self.conclude(outcome, now);
     }
 
@@ -525,8 +559,9 @@ impl<W: Work> Engine<W> {
             Some(Outcome::Done(key)) => self.finish(key, now),
             Some(Outcome::Stuck(key)) => {
                 let reason = self.holdings.reason(key).unwrap_or("it cannot be delivered").to_owned();
-                if let Some(held) = self.give_up(key) {
-                    self.poison(&held.id, held.handle, held.receives, &reason);
+                let address = Some(self.holdings.dead(key)).filter(|address| !address.is_empty());
+                if let Some(Held { id, handle, receives, .. }) = self.give_up(key) {
+                    self.poison(Poison { id, handle, receives, address, reason, body: String::new() });
                 }
             }
             Some(Outcome::Idle(key)) => {
@@ -541,7 +576,11 @@ impl<W: Work> Engine<W> {
     /// Holds a message no longer. How far it came is remembered, should it come again.
     fn give_up(&mut self, key: MessageKey) -> Option<Held> {
         let progress = self.holdings.progress(key);
+        let moved = self.holdings.mark(key).is_some();
         let held = self.forget(key)?;
+        if moved {
+            self.marks.keep(&held.id, &progress, self.seconds());
+        }
         self.memory().keep(held.id.clone(), progress);
         Some(held)
     }
@@ -549,18 +588,98 @@ impl<W: Work> Engine<W> {
     fn forget(&mut self, key: MessageKey) -> Option<Held> {
         let held = self.holdings.forget(key)?;
         self.leases.remove(key);
+        self.marks_due.remove(key);
         held.items.iter().for_each(|item| self.lanes.gone(*item));
         Some(held)
     }
 
-    /// A message that can never be processed goes back, hidden for longer each time, so that it costs little until its
-    /// queue's redrive policy takes it; without one it comes for ever, rarely.
-    fn poison(&mut self, id: &str, handle: String, receives: u32, reason: &str) {
+    /// A message that can never be processed. A queue with a redrive policy takes it, after it went back a few times,
+    /// hidden for longer each time so that it costs little; without one it is set aside here, and deleted.
+    fn poison(&mut self, poison: Poison) {
         self.hold.tally.poison.add(1);
+        let Poison { id, handle, receives, address, reason, body } = poison;
         let most = self.hold.facts.max_receive_count;
         let hidden = hidden_poison(receives, most);
-        warn!(message = id, reason, receives, of = most, hidden_for = ?hidden, "message left to the queue's redrive policy");
-        self.returns.push_back((handle, hidden));
+        if most.is_some() {
+            warn!(message = id, reason, receives, of = most, hidden_for = ?hidden, "message left to the queue's redrive policy");
+            self.returns.push_back((handle, hidden));
+            return;
+        }
+        let hold = self.hold.clone();
+        self.calls.spawn(async move {
+            let address = address.unwrap_or_else(|| format!("message {id}"));
+            if let Err(error) = hold.quarantine.put(address.clone(), reason.clone(), body.into_bytes()).await {
+                warn!(message = id, address, reason, %error, hidden_for = ?hidden, "message stays: it cannot be set aside");
+                return Called::SetAside(Some((handle, hidden)));
+            }
+            warn!(message = id, address, reason, "message set aside, since its queue has no redrive policy");
+            hold.tally.quarantined.add(1);
+            match hold.queue.delete(std::slice::from_ref(&handle)).await {
+                Ok(rejected) if rejected.is_empty() => hold.tally.deleted.add(1),
+                // It comes again, and is then kept once.
+                _ => return Called::SetAside(Some((handle, hidden))),
+            }
+            Called::SetAside(None)
+        });
+    }
+
+    // Marking.
+
+    /// Remembers what an earlier process marked.
+    async fn recall_marks(&mut self) {
+        let Quarantine { unit, store, .. } = &self.hold.quarantine;
+        let marks = match store.list(unit.as_str(), Record::Progress).await {
+            Ok(marks) => marks,
+            Err(error) => {
+                warn!(%error, "progress marks cannot be read: what was delivered in part is given again whole");
+                return;
+            }
+        };
+        let now = self.seconds();
+        for (id, text) in marks {
+            if let Some(progress) = self.marks.recall(id.clone(), text, now) {
+                self.memory().keep(id, progress);
+            }
+        }
+    }
+
+    /// Marks messages that take longer than a confirmation, one write at a time.
+    fn start_marks(&mut self, now: Instant) {
+        while let Some(key) = self.marks_due.pop(now) {
+            self.mark(key);
+            if self.holdings.message(key).is_some() {
+                self.marks_due.set(key, now + MARK_EVERY);
+            }
+        }
+        if self.marking {
+            return;
+        }
+        let Some(write) = self.marks.next() else { return };
+        self.marking = true;
+        let hold = self.hold.clone();
+        self.calls.spawn(async move {
+            let Quarantine { unit, store, .. } = &hold.quarantine;
+            let (fence, unit) = (store.fence(), unit.as_str());
+            Called::Marked(match write {
+                MarkWrite::Save { id, text } => store.save(fence, unit, Record::Progress, &id, &text).await,
+                MarkWrite::Remove { id } => store.remove(fence, unit, Record::Progress, &id).await,
+            })
+        });
+    }
+
+    /// Keeps how far a message is, if something of it was delivered.
+    fn mark(&mut self, key: MessageKey) {
+        let now = self.seconds();
+        if let Some(progress) = self.holdings.mark(key)
+            && let Some(held) = self.holdings.message(key)
+        {
+            self.marks.keep(&held.id, &progress, now);
+        }
+    }
+
+    /// Seconds since 1970.
+    fn seconds(&self) -> u64 {
+        self.hold.world.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
     }
 
     // Deleting.
@@ -643,6 +762,7 @@ impl<W: Work> Engine<W> {
     fn forget_deleted(&mut self, key: MessageKey) {
         if let Some(held) = self.forget(key) {
             self.memory().forget(&held.id);
+            self.marks.forget(&held.id);
         }
     }
 
@@ -719,6 +839,10 @@ impl<W: Work> Engine<W> {
     }
 
     fn start_returns(&mut self) {
+        // At a stop, our own receives would take at once what goes back, and each round would cost a receive.
+        if self.stage != Stage::Running && !self.receives.iter().all(AbortHandle::is_finished) {
+            return;
+        }
         while self.hides < MOST_CALLS && !self.returns.is_empty() {
             let entries: Vec<_> = self.returns.drain(..self.returns.len().min(BATCH)).collect();
             let hold = self.hold.clone();
@@ -744,6 +868,7 @@ impl<W: Work> Engine<W> {
         self.passes.abort_all();
         self.receives.drain(..).for_each(|receive| receive.abort());
         for key in self.holdings.open_messages() {
+            self.mark(key);
             if let Some(held) = self.forget(key) {
                 self.returns.push_back((held.handle, Duration::ZERO));
             }
@@ -751,15 +876,24 @@ impl<W: Work> Engine<W> {
     }
 
     fn is_over(&self) -> bool {
-        self.holdings.len() == 0 && self.returns.is_empty() && self.calls.is_empty() && self.passes.is_empty()
+        self.holdings.len() == 0
+            && self.returns.is_empty()
+            && self.marks.is_empty()
+            && self.calls.is_empty()
+            && self.passes.is_empty()
     }
 
     // The rest.
 
     fn called(&mut self, called: Called, now: Instant) {
         match called {
-            Called::Received(Ok(messages)) => self.received(messages, now),
-            Called::Received(Err(error)) => self.not_received(error, now),
+            Called::Received(result) => {
+                self.receiving -= 1;
+                match result {
+                    Ok(messages) => self.received(messages, now),
+                    Err(error) => self.not_received(error, now),
+                }
+            }
             Called::Deleted(batch, result) => {
                 self.deletes -= 1;
                 self.deleted(batch, result, now);
@@ -767,6 +901,13 @@ impl<W: Work> Engine<W> {
             Called::Extended(keys, result) => {
                 self.hides -= 1;
                 self.extended(keys, result, now);
+            }
+            Called::SetAside(back) => self.returns.extend(back),
+            Called::Marked(result) => {
+                self.marking = false;
+                if let Err(error) = result {
+                    warn!(%error, "progress mark not written: after a crash some events would be sent twice");
+                }
             }
             Called::Returned(result) => {
                 self.hides -= 1;
@@ -800,6 +941,7 @@ impl<W: Work> Engine<W> {
             Some(self.receive_from).filter(|at| running && *at > now),
             self.holdings.next_read().filter(|at| *at > now),
             self.lanes.next_try().filter(|at| running && *at > now),
+            self.marks_due.next(),
         ];
         candidates.into_iter().flatten().fold(now + Duration::from_secs(60), Instant::min)
     }

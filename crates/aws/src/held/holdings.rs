@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -79,6 +79,12 @@ struct Item<I> {
     message: MessageKey,
     what: Arc<I>,
     owed: Owed,
+    /// What no output has confirmed yet, whether it is on its way or not.
+    unconfirmed: Owed,
+    /// Whether some output has confirmed something of it, since it came.
+    confirmed: bool,
+    /// The version that the pass under way reads.
+    reading: Arc<OnceLock<String>>,
     /// What a pass has shown to be out of reach; given up only with the message.
     dead: Option<Owed>,
     version: Option<String>,
@@ -199,6 +205,9 @@ impl<I> Holdings<I> {
             let state = Item {
                 message: key,
                 what: Arc::new(what),
+                unconfirmed: owed.clone(),
+                confirmed: false,
+                reading: Arc::default(),
                 owed,
                 dead: None,
                 version,
@@ -232,7 +241,9 @@ impl<I> Holdings<I> {
         self.waiting.remove(item);
         let state = self.items.get_mut(&item)?;
         state.stage = Stage::Reading;
+        state.reading = Arc::default();
         Some(Task {
+            reading: state.reading.clone(),
             item,
             what: state.what.clone(),
             owed: std::mem::take(&mut state.owed),
@@ -298,6 +309,9 @@ impl<I> Holdings<I> {
         }
         let item = self.key();
         state.owed = Owed::all(self.all);
+        state.unconfirmed = state.owed.clone();
+        state.confirmed = false;
+        state.reading = Arc::default();
         (state.dead, state.version, state.seen, state.lent, state.settled) = (None, None, 0, 0, 0);
         state.history.failures += 1;
         state.history.fault = None;
@@ -328,6 +342,8 @@ impl<I> Holdings<I> {
             true => state.rounds = 0,
             false => state.returned = true,
         }
+        state.confirmed |= settlement.owed != self.all;
+        state.unconfirmed.narrow(settlement.debt.events.clone(), settlement.owed);
         state.owed.add(settlement.debt.events, settlement.owed);
         (self.review(item, now), 0)
     }
@@ -340,6 +356,15 @@ impl<I> Holdings<I> {
     /// Why some item of the message is out of reach.
     pub(crate) fn reason(&self, key: MessageKey) -> Option<&str> {
         self.items_of(key).filter(|state| state.dead.is_some()).find_map(|state| state.history.reason.as_deref())
+    }
+
+    /// The items of the message that are out of reach, for people.
+    pub(crate) fn dead(&self, key: MessageKey) -> String
+    where
+        I: std::fmt::Display,
+    {
+        let dead = self.items_of(key).filter(|state| state.dead.is_some()).map(|state| state.what.to_string());
+        dead.collect::<Vec<_>>().join(", ")
     }
 
     /// Whether some item of the message is being given, or has debts under way.
@@ -355,6 +380,23 @@ impl<I> Holdings<I> {
             Progress { owed, version: state.version.clone(), seen: state.seen, fault: state.history.fault }
         });
         progress.collect()
+    }
+
+    /// How far each item of a message is, whatever is under way: what has no receipt counts as not given. `None` if
+    /// nothing of it was delivered since it came.
+    pub(crate) fn mark(&self, key: MessageKey) -> Option<Vec<Progress>> {
+        let moved = self.items_of(key).any(|state| state.confirmed || state.stage == Stage::Closed);
+        let mark = self.items_of(key).map(|state| {
+            let version = state.version.as_ref().or_else(|| state.reading.get()).cloned();
+            let closed = state.stage == Stage::Closed && state.dead.is_none();
+            let owed = match &version {
+                _ if closed => Owed::default(),
+                Some(_) => state.unconfirmed.clone(),
+                None => Owed::all(self.all),
+            };
+            Progress { owed, version, seen: state.seen, fault: state.history.fault }
+        });
+        moved.then(|| mark.collect())
     }
 
     /// SQS may show the message to others from now on.

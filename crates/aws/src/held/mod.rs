@@ -16,19 +16,26 @@ mod fault;
 mod holdings;
 mod lanes;
 mod limits;
+mod marks;
 mod memory;
 mod owed;
+mod quarantine;
 mod schedule;
 mod setup;
 mod tally;
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use crate::AwsError;
 
 pub(crate) use engine::{Hold, run};
 pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
+pub(crate) use quarantine::Quarantine;
 pub(crate) use setup::{Opened, open};
 
 pub use limits::{Limits, OnMissingObject};
@@ -68,7 +75,12 @@ pub(crate) enum Intake<I> {
     /// Nothing, by design: a service's own message.
     Control(&'static str),
     /// Nobody knows.
-    Unknown(&'static str),
+    Unknown {
+        /// What it is not.
+        why: &'static str,
+        /// The message's body, to be kept.
+        body: String,
+    },
 }
 
 /// An item to give.
@@ -81,6 +93,8 @@ pub(crate) struct Task<I> {
     pub(crate) version: Option<String>,
     /// Events before this ordinal were looked at in an earlier pass.
     pub(crate) seen: u64,
+    /// Where the pass says which version it reads, as soon as it knows.
+    pub(crate) reading: Arc<OnceLock<String>>,
 }
 
 /// How a pass ended.

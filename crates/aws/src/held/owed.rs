@@ -51,6 +51,24 @@ impl Owed {
         self
     }
 
+    /// The events in `events` are owed to no output but those in `to`, if they were owed at all.
+    pub fn narrow(&mut self, events: Range<u64>, to: OutputSet) {
+        let (mut before, mut within, mut after) = (Owed::default(), Owed::default(), Owed::default());
+        for (range, owed) in std::mem::take(&mut self.0) {
+            before.add(range.start..range.end.min(events.start), owed);
+            within.add(range.start.max(events.start)..range.end.min(events.end), owed.and(to));
+            after.add(range.start.max(events.end)..range.end, owed);
+        }
+        *self = before;
+        self.join(within);
+        self.join(after);
+    }
+
+    /// The ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Range<u64>, OutputSet)> {
+        self.0.iter()
+    }
+
     /// Joins what another holds; the two have nothing in common.
     pub fn join(&mut self, other: Owed) {
         other.0.into_iter().for_each(|(range, to)| self.add(range, to));

@@ -30,6 +30,10 @@ tally! {
     skipped,
     /// Messages left to the queue's redrive policy since something in them can never be delivered.
     poison,
+    /// Messages that were set aside, since their queue has no redrive policy to take them.
+    quarantined,
+    /// Events that were set aside since they are too long to be sent.
+    oversized,
     /// Objects that were not there and were given up, as `on_missing_object` says.
     missing,
     /// Events of an object that was overwritten before they were delivered.

@@ -5,10 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use quittance_core::{Debt, EventsBuilder, OutputSet};
 use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parquet};
+use tracing::warn;
 
 use crate::{
     AwsError, ObjectRef,
-    held::{ItemKey, Owed, PassEnd},
+    held::{ItemKey, Owed, PassEnd, Task},
     objects::{Opened, Route, body::Body, puller::Objects},
     routing::Filtered,
 };
@@ -26,14 +27,18 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Gives the events that are `owed`, as debts of `item`. `owed` and `seen` count in `version`, if one is known.
-    pub(super) async fn run(&self, item: ItemKey, owed: Owed, version: Option<String>, seen: u64) -> PassEnd {
+    /// Gives the events that are owed, as debts of the task's item.
+    pub(super) async fn run(&self, task: Task<ObjectRef>) -> PassEnd {
+        let Task { item, owed, version, seen, reading, .. } = task;
         let Objects { account, at, regions, world, kind, tags, max_event_bytes, .. } = self.shared;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
+        if let Some(etag) = &body.etag {
+            _ = reading.set(etag.clone());
+        }
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
@@ -61,7 +66,9 @@ impl Pass<'_> {
             spare: None,
             lent: 0,
             given: 0,
-            oversized: 0,
+            oversized: Vec::new(),
+            left: Owed::default(),
+            left_events: 0,
             filtered: Filtered::default(),
             lost: false,
         };
@@ -73,13 +80,17 @@ impl Pass<'_> {
             }
             cutter.cut(true).await;
         }
-        if result.is_ok() && cutter.oversized > 0 {
-            let (object, events) = (self.object.to_string(), cutter.oversized);
+        if result.is_ok() && !cutter.left.is_empty() {
+            let (object, events) = (self.object.to_string(), cutter.left_events);
             result = Err(AwsError::Oversized { object, events, max_event_bytes: *max_event_bytes });
         }
         let rest = match &result {
             Ok(()) => Owed::default(),
-            Err(_) => cutter.owed.from(cutter.given),
+            Err(_) => {
+                let mut rest = cutter.owed.from(cutter.given);
+                rest.join(cutter.left);
+                rest
+            }
         };
         PassEnd { lent: cutter.lent, rest, version: body.etag.take(), reached: cutter.ordinal, result }
     }
@@ -90,6 +101,15 @@ struct Group {
     ordinals: Range<u64>,
     to: OutputSet,
     events: EventsBuilder,
+}
+
+/// An event that is too long to be sent.
+struct Oversized {
+    ordinal: u64,
+    to: OutputSet,
+    /// First byte in the inflated object.
+    offset: u64,
+    len: u64,
 }
 
 struct Cutter<'a> {
@@ -115,7 +135,11 @@ struct Cutter<'a> {
     lent: u64,
     /// All events before this ordinal were given, or are not owed.
     given: u64,
-    oversized: u64,
+    /// Events too long to be sent.
+    oversized: Vec<Oversized>,
+    /// Those of them that could not be set aside.
+    left: Owed,
+    left_events: u64,
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
@@ -176,7 +200,10 @@ impl Cutter<'_> {
                     }
                 }
                 Frame::Event { .. } => {}
-                Frame::Oversized { .. } => self.oversized += 1,
+                Frame::Oversized { offset, len } if !to.is_empty() => {
+                    self.oversized.push(Oversized { ordinal: self.ordinal, to, offset, len });
+                }
+                Frame::Oversized { .. } => {}
             }
             self.ordinal += 1;
         }
@@ -200,6 +227,29 @@ impl Cutter<'_> {
         self.groups.last_mut().expect("one was pushed if there was none")
     }
 
+    /// Quarantines the events that are too long, by their address: their bytes were never held.
+    async fn set_aside(&mut self) {
+        let Objects { quarantine, outlet, tags, tally, max_event_bytes, .. } = self.pass.shared;
+        for Oversized { ordinal, to, offset, len } in std::mem::take(&mut self.oversized) {
+            let address = format!("{} event {ordinal}, bytes {offset} to {} inflated", self.pass.object, offset + len);
+            let reason = format!("longer than max_event_bytes ({max_event_bytes})");
+            match quarantine.put(address.clone(), reason, Vec::new()).await {
+                Ok(()) => {
+                    warn!(address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
+                    // Nothing of it was read, so its tag is that of an event that says nothing.
+                    let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
+                    outlet.ledger().quarantined(&tags.tag(tag), 1);
+                    tally.oversized.add(1);
+                }
+                Err(error) => {
+                    warn!(address, bytes = len, %error, "event is too long to be sent, and cannot be set aside");
+                    self.left.add(ordinal..ordinal + 1, to);
+                    self.left_events += 1;
+                }
+            }
+        }
+    }
+
     /// Gives what was framed, and goes on with a window that begins with what was not.
     async fn cut(&mut self, last: bool) {
         let left = if last { &[] } else { &self.window[self.framed..] };
@@ -211,6 +261,7 @@ impl Cutter<'_> {
         done.truncate(self.framed);
         (self.framed, self.sound) = (0, 0);
         let buffer = Bytes::from(done);
+        self.set_aside().await;
         let Objects { outlet, debts, tags, .. } = self.pass.shared;
         self.filtered.enter(tags, outlet.ledger());
         for mut group in std::mem::take(&mut self.groups) {

@@ -11,7 +11,7 @@ use tracing::{Instrument, debug, info_span};
 
 use crate::{
     Account, Notification, ObjectRef, Tally, Whereabouts,
-    held::{self, Hold, Intake, Limits, Memory, PassEnd, QueueSetup, Task, Work},
+    held::{self, Hold, Intake, Limits, Memory, PassEnd, Quarantine, QueueSetup, Task, Work},
     notification,
     objects::{ObjectKind, Selection, pass::Pass},
 };
@@ -65,13 +65,14 @@ impl ObjectsPuller {
 #[async_trait]
 impl Puller for ObjectsPuller {
     async fn run(&self, context: PullerContext) -> Ended {
-        let PullerContext { outlet, world, stop, .. } = context;
+        let PullerContext { unit, store, outlet, world, stop } = context;
         let ObjectsSettings { queue, region, kind, limits } = self.settings.clone();
         let held::Opened { queue: opened, facts, at } = match held::open(&self.account, &region, &queue).await {
             Ok(opened) => opened,
             Err(error) => return Ended::Failed(error.into()),
         };
         let (debts, settlements) = debts();
+        let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
         let work = Objects {
             account: self.account.clone(),
             kind,
@@ -82,9 +83,12 @@ impl Puller for ObjectsPuller {
             outlet: outlet.clone(),
             debts,
             world: world.clone(),
+            quarantine: quarantine.clone(),
+            tally: self.tally.clone(),
         };
         let hold = Hold {
             work,
+            quarantine,
             queue: Box::new(opened),
             facts,
             limits,
@@ -112,6 +116,8 @@ pub(super) struct Objects {
     pub(super) outlet: Outlet,
     pub(super) debts: Debts,
     pub(super) world: World,
+    pub(super) quarantine: Quarantine,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Work for Objects {
@@ -121,7 +127,7 @@ impl Work for Objects {
         let (created, others) = match notification(&body) {
             Notification::Objects { created, others } => (created, others),
             Notification::Control(what) => return Intake::Control(what),
-            Notification::Unknown(why) => return Intake::Unknown(why),
+            Notification::Unknown(why) => return Intake::Unknown { why, body },
         };
         let announced = created.len();
         let wanted = |object: &ObjectRef| match self.kind.select(object) {
@@ -136,7 +142,8 @@ impl Work for Objects {
     }
 
     async fn pass(&self, task: Task<ObjectRef>) -> PassEnd {
-        Pass { shared: self, object: &task.what }.run(task.item, task.owed, task.version, task.seen).await
+        let object = task.what.clone();
+        Pass { shared: self, object: &object }.run(task).await
     }
 
     fn lane<'a>(&self, object: &'a ObjectRef) -> Option<&'a str> {

@@ -3,13 +3,14 @@
 use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use bytes::Bytes;
-use quittance_core::{Debt, Debts, EventsBuilder, Outlet, OutputSet, Tags};
+use quittance_core::{Debt, Debts, EventsBuilder, Outlet, OutputSet, TagId, Tags};
 use quittance_formats::compact::compact;
 use serde::de::IgnoredAny;
+use tracing::warn;
 
 use crate::{
-    AwsError, Payload,
-    held::{Intake, Owed, PassEnd, Task, Work},
+    AwsError, Payload, Tally,
+    held::{Intake, Owed, PassEnd, Quarantine, Task, Work},
     payload,
     queue::{BodyKind, Route, Router},
     routing::Filtered,
@@ -33,6 +34,8 @@ pub(super) struct Bodies {
     pub(super) max_event_bytes: usize,
     pub(super) outlet: Outlet,
     pub(super) debts: Debts,
+    pub(super) quarantine: Quarantine,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Work for Bodies {
@@ -48,7 +51,9 @@ impl Work for Bodies {
     }
 
     async fn pass(&self, task: Task<Body>) -> PassEnd {
-        let Task { item, what, owed, seen, .. } = task;
+        let Task { item, what, owed, seen, reading, .. } = task;
+        // A message's body is always the same, so that what was given of it counts whenever it comes again.
+        _ = reading.set(String::new());
         let body = &what.0;
         let cut = self.cut(body, &owed, seen);
         let mut lent = 0;
@@ -59,14 +64,23 @@ impl Work for Bodies {
                 lent += 1;
             }
         }
-        let result = match cut.oversized {
+        let mut rest = Owed::default();
+        let mut left = 0;
+        for Oversized { ordinal, place, to, tag } in cut.oversized {
+            if self.set_aside(&body[place], tag).await {
+                continue;
+            }
+            rest.add(ordinal..ordinal + 1, to);
+            left += 1;
+        }
+        let result = match left {
             0 => Ok(()),
             events => {
                 let (object, max_event_bytes) = (what.to_string(), self.max_event_bytes);
                 Err(AwsError::Oversized { object, events, max_event_bytes })
             }
         };
-        PassEnd { lent, rest: cut.rest, version: None, reached: cut.events, result }
+        PassEnd { lent, rest, version: Some(String::new()), reached: cut.events, result }
     }
 
     fn lane<'a>(&self, _: &'a Body) -> Option<&'a str> {
@@ -89,30 +103,55 @@ struct Group {
 struct Cut {
     groups: Vec<Group>,
     events: u64,
-    oversized: u64,
-    /// What is too long to be given.
-    rest: Owed,
+    oversized: Vec<Oversized>,
+}
+
+/// An event that is too long to be given.
+struct Oversized {
+    ordinal: u64,
+    place: Range<usize>,
+    to: OutputSet,
+    tag: TagId,
 }
 
 impl Bodies {
+    /// Quarantines an event that is too long. Whether that went well.
+    async fn set_aside(&self, event: &[u8], tag: TagId) -> bool {
+        let max_event_bytes = self.max_event_bytes;
+        // Named by its content: the same event that comes again is kept once.
+        let address = format!("event {:016x}", fingerprint(event));
+        let reason = format!("longer than max_event_bytes ({max_event_bytes})");
+        match self.quarantine.put(address.clone(), reason, event.to_vec()).await {
+            Ok(()) => {
+                warn!(address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+                self.outlet.ledger().quarantined(&self.tags.tag(tag), 1);
+                self.tally.oversized.add(1);
+                true
+            }
+            Err(error) => {
+                warn!(address, bytes = event.len(), %error, "event is too long to be sent, and cannot be set aside");
+                false
+            }
+        }
+    }
+
     /// Finds the events in a body, and tags those that are owed.
     fn cut(&self, body: &[u8], owed: &Owed, seen: u64) -> Cut {
         let (mut places, mut filtered, mut hint) = (Vec::new(), Filtered::default(), 0);
         self.kind.events(body, &mut places);
-        let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: 0, rest: Owed::default() };
+        let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
         for (ordinal, Range { start, end }) in (0..).zip(places) {
             let to = owed.to(ordinal, &mut hint);
             if to.is_empty() {
                 continue;
             }
-            if end - start > self.max_event_bytes {
-                cut.oversized += 1;
-                cut.rest.add(ordinal..ordinal + 1, to);
-                continue;
-            }
             let route = router.route(&body[start..end]);
             let tag = match route {
+                Route::Send(tag) if end - start > self.max_event_bytes => {
+                    cut.oversized.push(Oversized { ordinal, place: start..end, to, tag });
+                    continue;
+                }
                 Route::Send(tag) => tag,
                 Route::Drop(tag) => {
                     if ordinal >= seen {
@@ -137,6 +176,11 @@ impl Bodies {
         filtered.enter(&self.tags, self.outlet.ledger());
         cut
     }
+}
+
+/// FNV-1a, 64 bits: tells events apart in a quarantine of a few thousand, and stays the same over restarts.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is

@@ -8,7 +8,7 @@ use tracing::{Instrument, info_span};
 
 use crate::{
     Account, Tally,
-    held::{self, Hold, Limits, Memory, QueueSetup},
+    held::{self, Hold, Limits, Memory, Quarantine, QueueSetup},
     queue::{BodyKind, bodies::Bodies},
 };
 
@@ -61,13 +61,14 @@ impl QueuePuller {
 #[async_trait]
 impl Puller for QueuePuller {
     async fn run(&self, context: PullerContext) -> Ended {
-        let PullerContext { outlet, world, stop, .. } = context;
+        let PullerContext { unit, store, outlet, world, stop } = context;
         let QueueSettings { queue, region, kind, limits } = self.settings.clone();
         let held::Opened { queue: opened, facts, at } = match held::open(&self.account, &region, &queue).await {
             Ok(opened) => opened,
             Err(error) => return Ended::Failed(error.into()),
         };
         let (tags, (debts, settlements)) = (Tags::default(), debts());
+        let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
         let work = Bodies {
             router: Mutex::new(kind.router(&at, &tags)),
             kind,
@@ -75,9 +76,12 @@ impl Puller for QueuePuller {
             max_event_bytes: limits.max_event_bytes,
             outlet: outlet.clone(),
             debts,
+            quarantine: quarantine.clone(),
+            tally: self.tally.clone(),
         };
         let hold = Hold {
             work,
+            quarantine,
             queue: Box::new(opened),
             facts,
             limits,

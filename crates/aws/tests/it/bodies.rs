@@ -83,12 +83,14 @@ async fn a_body_may_hold_several_events_and_some_that_nobody_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_too_long_dies_and_its_neighbours_do_not() {
+async fn an_event_that_is_too_long_is_set_aside_and_its_neighbours_flow() {
     let scene = Scene::new(Some(2)).await;
     scene.aws.send(QUEUE, format!("a|{}|b", "x".repeat(2000)));
     let running = scene.bodies(Limits { max_event_bytes: 1000, ..limits() });
-    scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
+    scene.until_empty().await;
     assert_eq!(scene.receiver.texts(), ["a", "b"]);
+    assert_eq!(scene.store.quarantined()[0].bytes, "x".repeat(2000).into_bytes());
+    assert_eq!(scene.counts().quarantined, 1);
     scene.end(running).await;
 }
 

@@ -2,6 +2,7 @@
 //! virtual time, with a receiver whose receipts follow a script.
 
 mod bodies;
+mod marks;
 mod notifications;
 mod poison;
 mod redelivery;

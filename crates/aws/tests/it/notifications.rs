@@ -2,7 +2,7 @@
 
 use quittance_testbed::aws::{FakeAws, Shape};
 
-use crate::scene::{BUCKET, DEAD, QUEUE, Scene, events, limits, text};
+use crate::scene::{BUCKET, DEAD, QUEUE, SILENT, Scene, events, limits, text};
 
 /// Peers: vectordotdev/vector PR #7470, opensearch-project/data-prepper#2789, cherweg/logstash-input-s3-sns-sqs#75.
 #[tokio::test(start_paused = true)]
@@ -23,10 +23,9 @@ async fn every_shape_leads_to_every_key() {
     ];
     for shape in Shape::ALL {
         let scene = Scene::new(Some(1)).await;
-        scene.aws.create_bucket("silent");
         for (n, key) in (0..).zip(keys) {
-            scene.aws.put_object("silent", key, text(n * 10..n * 10 + 1));
-            let body = scene.aws.notification(shape, "silent", key, 100, "etag");
+            scene.aws.put_object(SILENT, key, text(n * 10..n * 10 + 1));
+            let body = scene.aws.notification(shape, SILENT, key, 100, "etag");
             scene.aws.send(QUEUE, body);
         }
         let running = scene.objects(limits());
@@ -45,13 +44,12 @@ async fn random_keys_survive_every_encoding() {
     let letters: Vec<char> = "abZ09 +%/=&?#:;,\"'\\~*()!$@[]{}|<>^`üß夜🚀".chars().collect();
     for shape in Shape::ALL {
         let scene = Scene::new(Some(1)).await;
-        scene.aws.create_bucket("silent");
         for n in 0..40_u64 {
             let mut key: String = (0..rng.usize(1..20)).map(|_| letters[rng.usize(..letters.len())]).collect();
             // Dots and slashes at odd places are changed by URLs themselves; a key ends in a letter.
             key = format!("{n}{}x", key.replace("//", "/"));
-            scene.aws.put_object("silent", &key, text(n * 10..n * 10 + 1));
-            scene.aws.send(QUEUE, scene.aws.notification(shape, "silent", &key, 100, "etag"));
+            scene.aws.put_object(SILENT, &key, text(n * 10..n * 10 + 1));
+            scene.aws.send(QUEUE, scene.aws.notification(shape, SILENT, &key, 100, "etag"));
         }
         let running = scene.objects(limits());
         scene.until_empty().await;
@@ -80,16 +78,19 @@ async fn test_events_are_deleted() {
 async fn what_announces_no_new_object_is_deleted() {
     let scene = Scene::new(Some(1)).await;
     let entry = |name: &str| {
-        format!(r#"{{"eventName":"{name}","s3":{{"bucket":{{"name":"{BUCKET}"}},"object":{{"key":"k"}}}}}}"#)
+        format!(r#"{{"eventName":"{name}","s3":{{"bucket":{{"name":"{SILENT}"}},"object":{{"key":"k"}}}}}}"#)
     };
     for name in ["ObjectRemoved:Delete", "LifecycleExpiration:Delete", "ObjectTagging:Put", "s3:ObjectAcl:Put"] {
         scene.aws.send(QUEUE, format!(r#"{{"Records":[{}]}}"#, entry(name)));
     }
     let both = format!(r#"{{"Records":[{},{}]}}"#, entry("ObjectRemoved:Delete"), entry("ObjectCreated:Copy"));
     scene.aws.send(QUEUE, both);
-    scene.aws.send(QUEUE, r#"{"source":"aws.s3","detail-type":"Object Deleted","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#);
+    scene.aws.send(
+        QUEUE,
+        r#"{"source":"aws.s3","detail-type":"Object Deleted","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#,
+    );
     scene.aws.send(QUEUE, r#"{"Records":[]}"#);
-    scene.put_object_silently("k", 0..3);
+    scene.put_silently("k", 0..3);
     let running = scene.objects(limits());
     scene.until_empty().await;
     assert_eq!((scene.receiver.texts(), running.tally.others.get()), (events(0..3), 6));
@@ -114,9 +115,9 @@ async fn a_message_may_announce_many_objects() {
     let scene = Scene::new(Some(1)).await;
     let keys: Vec<_> = (0..50).map(|n| format!("k{n}")).collect();
     for (n, key) in (0..).zip(&keys) {
-        scene.put_object_silently(key, n * 10..n * 10 + 2);
+        scene.put_silently(key, n * 10..n * 10 + 2);
     }
-    scene.announce(&keys.iter().map(|key| (BUCKET, key.as_str())).collect::<Vec<_>>());
+    scene.announce(&keys.iter().map(|key| (SILENT, key.as_str())).collect::<Vec<_>>());
     let running = scene.objects(limits());
     scene.until_empty().await;
     assert_eq!((scene.receiver.texts().len(), scene.aws.counts(QUEUE).deleted), (100, 1));
@@ -127,14 +128,11 @@ async fn a_message_may_announce_many_objects() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_in_another_region_is_found_once() {
     let scene = Scene::new(Some(1)).await;
-    scene.aws.set_bucket_region(BUCKET, "eu-west-1");
     for n in 0..10 {
-        scene.put_lines(&n.to_string(), n * 10..n * 10 + 1);
-        if n == 0 {
-            // The first finds out alone.
-            continue;
-        }
+        scene.put_silently(&n.to_string(), n * 10..n * 10 + 1);
+        scene.announce(&[(SILENT, &n.to_string())]);
     }
+    scene.aws.set_bucket_region(SILENT, "eu-west-1");
     let running = scene.objects(quittance_aws::Limits { readers: 1, ..limits() });
     scene.until_empty().await;
     assert_eq!(scene.receiver.texts().len(), 10);

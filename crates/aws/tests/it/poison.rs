@@ -1,12 +1,12 @@
 //! What can never be delivered neither blocks nor is lost.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use quittance_aws::{Limits, OnMissingObject};
 use quittance_testbed::{aws::Access, generate::gzip};
 use tokio::time::sleep;
 
-use crate::scene::{BUCKET, DEAD, QUEUE, Scene, Trail, all_events, events, limits, receives, text, truncated};
+use crate::scene::{BUCKET, DEAD, QUEUE, SILENT, Scene, Trail, all_events, events, limits, receives, text, truncated};
 
 #[tokio::test(start_paused = true)]
 async fn a_truncated_object_dies_and_good_ones_flow() {
@@ -51,8 +51,7 @@ async fn what_is_not_of_the_kind_dies() {
 #[tokio::test(start_paused = true)]
 async fn an_object_of_nothing_holds_no_event() {
     let scene = Scene::new(Some(1)).await;
-    let objects =
-        [("empty", Vec::new()), ("empty.gz", gzip(b"", 6)), ("no-records", br#"{"Records":[]}"#.to_vec())];
+    let objects = [("empty", Vec::new()), ("empty.gz", gzip(b"", 6)), ("no-records", br#"{"Records":[]}"#.to_vec())];
     for (key, object) in objects {
         scene.aws.put_object(BUCKET, key, object);
     }
@@ -76,23 +75,38 @@ async fn a_corrupted_transfer_loses_nothing() {
         scene.aws.put_object(BUCKET, "a", object);
         let running = scene.objects(limits());
         scene.until_empty().await;
-        let mut texts = scene.receiver.texts();
-        texts.dedup();
-        texts.retain(|text| events(0..5000).contains(text));
-        assert_eq!(texts, events(0..5000), "with checksums: {checksums}");
+        let arrived: HashSet<_> = scene.receiver.texts().into_iter().collect();
+        assert!(events(0..5000).iter().all(|event| arrived.contains(event)), "with checksums: {checksums}");
         assert_eq!(scene.aws.counts(DEAD).visible, 0);
         scene.end(running).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_too_long_dies_and_the_others_do_not() {
+async fn an_event_that_is_too_long_is_set_aside_and_the_others_flow() {
     let scene = Scene::new(Some(2)).await;
+    let long = "x".repeat(3000);
+    scene.aws.put_object(BUCKET, "a", format!("one\n{long}\ntwo\n"));
+    let running = scene.objects(Limits { max_event_bytes: 1000, ..limits() });
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts(), ["one", "two"]);
+    let aside = scene.store.quarantined();
+    assert_eq!(aside.len(), 1);
+    assert!(aside[0].address.ends_with("/a event 1, bytes 4 to 3004 inflated"), "{}", aside[0].address);
+    assert_eq!((scene.counts().quarantined, scene.counts().pulled), (1, 3));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_set_aside_stays_where_it_is() {
+    let scene = Scene::new(Some(2)).await;
+    scene.store.set_full(true);
     let long = "x".repeat(3000);
     scene.aws.put_object(BUCKET, "a", format!("one\n{long}\ntwo\n"));
     let running = scene.objects(Limits { max_event_bytes: 1000, ..limits() });
     scene.until("it is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
     assert_eq!(scene.receiver.texts(), ["one", "two"]);
+    assert_eq!(scene.counts().quarantined, 0);
     scene.end(running).await;
 }
 
@@ -113,8 +127,31 @@ async fn garbage_is_left_to_the_redrive_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_redrive_policy_poison_comes_ever_more_rarely() {
+async fn without_a_redrive_policy_poison_is_set_aside() {
     let scene = Scene::new(None).await;
+    scene.aws.send(QUEUE, "hello");
+    scene.aws.put_object(BUCKET, "cut", truncated(0..5000));
+    scene.put_lines("good", 0..10);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    let mut aside = scene.store.quarantined();
+    aside.sort_by_key(|item| item.bytes.len());
+    assert_eq!(aside.len(), 2);
+    assert!(
+        aside[0].address.ends_with("/cut") && aside[0].reason.contains("gzip"),
+        "{} {}",
+        aside[0].address,
+        aside[0].reason
+    );
+    assert_eq!(aside[1].bytes, b"hello");
+    assert!(events(0..10).iter().all(|event| scene.receiver.texts().contains(event)));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_that_cannot_be_set_aside_comes_ever_more_rarely() {
+    let scene = Scene::new(None).await;
+    scene.store.set_full(true);
     scene.aws.send(QUEUE, "hello");
     let running = scene.objects(limits());
     sleep(Duration::from_secs(3 * 86400)).await;
@@ -129,7 +166,7 @@ async fn without_a_redrive_policy_poison_comes_ever_more_rarely() {
 async fn an_object_that_is_gone_is_waited_for_and_then_dealt_with_as_the_user_says() {
     for on_missing_object in [OnMissingObject::DeadLetter, OnMissingObject::Drop, OnMissingObject::Retry] {
         let scene = Scene::new(Some(1)).await;
-        scene.announce(&[(BUCKET, "gone")]);
+        scene.announce(&[(SILENT, "gone")]);
         scene.put_lines("there", 0..10);
         let running = scene.objects(Limits { on_missing_object, ..limits() });
         sleep(Duration::from_secs(14 * 60)).await;
@@ -143,7 +180,7 @@ async fn an_object_that_is_gone_is_waited_for_and_then_dealt_with_as_the_user_sa
             OnMissingObject::Drop => assert_eq!(found, (0, 2, 0, 1)),
             OnMissingObject::Retry => {
                 assert_eq!(found, (1, 1, 0, 0));
-                scene.put_object_silently("gone", 10..20);
+                scene.put_silently("gone", 10..20);
                 scene.until_empty().await;
                 assert_eq!(scene.receiver.texts(), all_events(&[0..10, 10..20]));
             }
@@ -155,10 +192,10 @@ async fn an_object_that_is_gone_is_waited_for_and_then_dealt_with_as_the_user_sa
 #[tokio::test(start_paused = true)]
 async fn an_object_that_comes_late_is_read() {
     let scene = Scene::new(Some(1)).await;
-    scene.announce(&[(BUCKET, "late")]);
+    scene.announce(&[(SILENT, "late")]);
     let running = scene.objects(limits());
     sleep(Duration::from_secs(600)).await;
-    scene.put_object_silently("late", 0..10);
+    scene.put_silently("late", 0..10);
     scene.until_empty().await;
     assert_eq!((scene.receiver.texts(), receives(&scene.aws)), (events(0..10), [(1, 1)].into()));
     scene.end(running).await;

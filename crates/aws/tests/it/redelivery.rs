@@ -6,7 +6,7 @@ use quittance_aws::Limits;
 use quittance_testbed::aws::Loss;
 use tokio::time::sleep;
 
-use crate::scene::{BUCKET, DEAD, Fate, QUEUE, Scene, all_events, events, limits, receives, text, truncated};
+use crate::scene::{BUCKET, DEAD, Fate, QUEUE, SILENT, Scene, all_events, events, limits, receives, text, truncated};
 
 fn tens(objects: u64) -> Vec<std::ops::Range<u64>> {
     (0..objects).map(|n| n * 10..n * 10 + 10).collect()
@@ -86,11 +86,10 @@ async fn nothing_is_deleted_before_the_last_receipt() {
 async fn objects_beside_a_broken_one_are_not_sent_again() {
     let scene = Scene::new(Some(4)).await;
     for (key, lines) in [("a", 0..10), ("c", 20..30)] {
-        scene.aws.create_bucket("silent");
-        scene.aws.put_object("silent", key, text(lines));
+        scene.aws.put_object(SILENT, key, text(lines));
     }
-    scene.aws.put_object("silent", "b", truncated(10..20));
-    scene.announce(&[("silent", "a"), ("silent", "b"), ("silent", "c")]);
+    scene.aws.put_object(SILENT, "b", truncated(10..20));
+    scene.announce(&[(SILENT, "a"), (SILENT, "b"), (SILENT, "c")]);
     let running = scene.objects(limits());
     scene.until("the message is dead", |scene| scene.aws.counts(DEAD).visible == 1).await;
     assert_eq!(receives(&scene.aws), [(4, 1)].into());
@@ -106,13 +105,12 @@ async fn objects_beside_a_broken_one_are_not_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_mended_object_is_delivered_without_its_neighbours() {
     let scene = Scene::new(Some(10)).await;
-    scene.aws.create_bucket("silent");
-    scene.aws.put_object("silent", "a", text(0..10));
-    scene.aws.put_object("silent", "b", truncated(10..20));
-    scene.announce(&[("silent", "a"), ("silent", "b")]);
+    scene.aws.put_object(SILENT, "a", text(0..10));
+    scene.aws.put_object(SILENT, "b", truncated(10..20));
+    scene.announce(&[(SILENT, "a"), (SILENT, "b")]);
     let running = scene.objects(limits());
     scene.until("it was given back", |_| running.tally.poison.get() == 2).await;
-    scene.aws.put_object("silent", "b", text(10..20));
+    scene.aws.put_object(SILENT, "b", text(10..20));
     scene.until_empty().await;
     let mut texts = scene.receiver.texts();
     texts.dedup();

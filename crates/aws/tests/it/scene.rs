@@ -14,13 +14,14 @@ use quittance_aws::{
     queue::{BodyKind, QueuePuller, QueueSettings},
 };
 use quittance_core::{
-    Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag, TagId,
-    Tags, UnitId, World, output,
+    Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag,
+    TagId, Tags, UnitId, World, output,
 };
 use quittance_formats::{Header, Lines, Records};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings as FakeQueue, Redrive, Shape},
     generate::gzip,
+    store::MemoryStore,
 };
 use tokio::{
     sync::watch,
@@ -31,7 +32,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const QUEUE: &str = "announcements";
 pub(crate) const DEAD: &str = "dead-letters";
+/// Announces its objects.
 pub(crate) const BUCKET: &str = "logs";
+/// Announces nothing.
+pub(crate) const SILENT: &str = "silent";
 pub(crate) const REGION: &str = "us-east-1";
 
 /// What becomes of a batch.
@@ -57,8 +61,8 @@ struct State {
     /// The fates of the next batches.
     script: VecDeque<Fate>,
     kept: Vec<Batch>,
-    /// Tag and text of every event that was delivered.
-    delivered: Vec<(String, String)>,
+    /// Every event that was delivered.
+    delivered: Vec<String>,
     given: usize,
 }
 
@@ -96,6 +100,11 @@ impl Receiver {
         }
     }
 
+    /// The batches that wait are lost with the process that they were given by.
+    pub(crate) fn forget_kept(&self) {
+        self.state.lock().unwrap().kept.clear();
+    }
+
     /// What becomes of the next batches.
     pub(crate) fn script(&self, fates: &[Fate]) {
         self.state.lock().unwrap().script.extend(fates);
@@ -108,16 +117,9 @@ impl Receiver {
 
     /// The texts that were delivered, sorted.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let mut texts: Vec<_> = self.state.lock().unwrap().delivered.iter().map(|(_, text)| text.clone()).collect();
+        let mut texts = self.state.lock().unwrap().delivered.clone();
         texts.sort();
         texts
-    }
-
-    /// Tags and texts that were delivered, sorted.
-    pub(crate) fn delivered(&self) -> Vec<(String, String)> {
-        let mut delivered = self.state.lock().unwrap().delivered.clone();
-        delivered.sort();
-        delivered
     }
 
     /// Events that came, delivered or not.
@@ -130,11 +132,8 @@ impl State {
     fn meet(&mut self, batch: Batch, fate: Fate) {
         match fate {
             Fate::Deliver => {
-                let tags = batch.events.tags();
-                for event in batch.events.iter() {
-                    let text = String::from_utf8_lossy(event.bytes).into_owned();
-                    self.delivered.push((tags[usize::from(event.tag)].to_string(), text));
-                }
+                let texts = batch.events.iter().map(|event| String::from_utf8_lossy(event.bytes).into_owned());
+                self.delivered.extend(texts);
                 batch.receipt.delivered(Proof::Closed);
             }
             Fate::Return => drop(batch),
@@ -145,6 +144,7 @@ impl State {
 
 /// A fake AWS, a receiver, and what a puller needs.
 pub(crate) struct Scene {
+    pub(crate) store: Arc<MemoryStore>,
     pub(crate) aws: FakeAws,
     pub(crate) receiver: Receiver,
     pub(crate) stop: CancellationToken,
@@ -161,6 +161,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Ends it as `kill -9` does: nothing is settled, nothing goes back.
+    pub(crate) fn kill(self) {
+        self.ended.abort();
+    }
+
     /// How it ended.
     pub(crate) async fn ended(self) -> Ended {
         self.ended.await.unwrap()
@@ -179,6 +184,7 @@ impl Scene {
         let redrive = max_receive_count.map(|max_receive_count| Redrive { queue: DEAD.to_owned(), max_receive_count });
         aws.create_queue(QUEUE, FakeQueue { redrive, ..FakeQueue::default() });
         aws.create_bucket(BUCKET);
+        aws.create_bucket(SILENT);
         aws.notify(BUCKET, QUEUE, Shape::S3Event);
         let world = World { clock: Arc::new(FakeClock(aws.clone())), random: Random::seeded(11) };
         let settings = AccountSettings {
@@ -190,9 +196,18 @@ impl Scene {
             clock: world.clock.clone(),
         };
         let account = Arc::new(Account::new(settings).await);
-        let (output, inlet) = output();
+        let (output, inlet) = output("test");
         let receiver = Receiver::start(inlet);
-        Scene { aws, receiver, stop: CancellationToken::new(), account, output, ledger: Arc::default(), world }
+        Scene {
+            store: Arc::default(),
+            aws,
+            receiver,
+            stop: CancellationToken::new(),
+            account,
+            output,
+            ledger: Arc::default(),
+            world,
+        }
     }
 
     /// Runs the objects engine on the queue.
@@ -220,7 +235,13 @@ impl Scene {
         let outputs: Arc<[Output]> = [self.output.clone()].into();
         let ledger = self.ledger.unit(&UnitId::new(&["test"]));
         let outlet = Outlet::new(outputs, Budget::new(16 << 20), ledger);
-        let context = PullerContext { outlet, world: self.world.clone(), stop };
+        let context = PullerContext {
+            unit: UnitId::new(&["test"]),
+            store: self.store.clone(),
+            outlet,
+            world: self.world.clone(),
+            stop,
+        };
         tokio::spawn(async move { puller.run(context).await })
     }
 
@@ -229,11 +250,9 @@ impl Scene {
         self.aws.put_object(BUCKET, key, gzip(text(lines).as_bytes(), 6));
     }
 
-    /// Puts an object of lines that nobody hears of.
-    pub(crate) fn put_object_silently(&self, key: &str, lines: Range<u64>) {
-        let messages = self.aws.counts(QUEUE).sent;
-        self.aws.put_object(BUCKET, key, text(lines));
-        assert_eq!(self.aws.counts(QUEUE).sent, messages + 1);
+    /// Puts an object of lines into the bucket that announces nothing.
+    pub(crate) fn put_silently(&self, key: &str, lines: Range<u64>) {
+        self.aws.put_object(SILENT, key, text(lines));
     }
 
     /// Puts a message into the queue that announces several objects.

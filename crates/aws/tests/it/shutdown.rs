@@ -6,7 +6,7 @@ use quittance_aws::Limits;
 use quittance_testbed::aws::Loss;
 use tokio::time::{Instant, sleep};
 
-use crate::scene::{BUCKET, Fate, QUEUE, Scene, events, limits, text};
+use crate::scene::{BUCKET, Fate, QUEUE, SILENT, Scene, events, limits, text};
 
 async fn stop_takes(scene: Scene, running: crate::scene::Running) -> Duration {
     let start = Instant::now();
@@ -74,7 +74,7 @@ async fn whatever_is_under_way_goes_back() {
         }
         scene.aws.put_object(BUCKET, &key, text(n * 10..n * 10 + 2));
     }
-    scene.announce(&[(BUCKET, "gone")]);
+    scene.announce(&[(SILENT, "gone")]);
     scene.receiver.set(Fate::Keep);
     let running = scene.objects(Limits { readers: 4, ..limits() });
     sleep(Duration::from_secs(20)).await;

@@ -136,7 +136,8 @@ async fn the_number_of_held_messages_is_bounded() {
     scene.receiver.set(Fate::Keep);
     let running = scene.objects(Limits { held_messages: 120, ..limits() });
     sleep(Duration::from_secs(1000)).await;
-    assert!((100..=120).contains(&scene.aws.counts(QUEUE).in_flight));
+    let held = scene.aws.counts(QUEUE).in_flight;
+    assert!((100..=120).contains(&held), "{held} held");
     scene.receiver.set(Fate::Deliver);
     scene.until_empty().await;
     assert_eq!(scene.aws.calls_with("GetObject", "ok"), 500);

@@ -8,7 +8,7 @@ use quittance_testbed::{
 };
 use tokio::time::sleep;
 
-use crate::scene::{BUCKET, DEAD, Scene, events, limits, receives, text};
+use crate::scene::{BUCKET, DEAD, SILENT, Scene, events, limits, receives, text};
 
 const LINES: std::ops::Range<u64> = 0..8000;
 
@@ -76,12 +76,13 @@ async fn lost_and_unanswered_requests_are_made_again() {
 async fn an_object_overwritten_while_it_is_read_is_read_afresh() {
     let scene = Scene::new(Some(1)).await;
     let object = text(LINES);
-    scene.aws.stall_after(BUCKET, "a", object.len() as u64 / 2);
-    scene.aws.put_object(BUCKET, "a", object);
+    scene.aws.stall_after(SILENT, "a", object.len() as u64 / 2);
+    scene.aws.put_object(SILENT, "a", object);
+    scene.announce(&[(SILENT, "a")]);
     let running = scene.objects(limits());
     scene.until("half of it came", |scene| scene.receiver.given() > 3000).await;
     let before = scene.receiver.texts().len();
-    scene.put_object_silently("a", 50_000..50_100);
+    scene.put_silently("a", 50_000..50_100);
     scene.until_empty().await;
     let texts = scene.receiver.texts();
     assert_eq!(texts[texts.len() - 100..], events(50_000..50_100));
@@ -95,11 +96,12 @@ async fn an_object_overwritten_while_it_is_read_is_read_afresh() {
 async fn events_owed_of_an_overwritten_object_are_counted() {
     use crate::scene::Fate;
     let scene = Scene::new(Some(1)).await;
-    scene.put_lines("a", LINES);
+    scene.put_silently("a", LINES);
+    scene.announce(&[(SILENT, "a")]);
     scene.receiver.script(&[Fate::Deliver, Fate::Return, Fate::Keep]);
     let running = scene.objects(limits());
     scene.until("all was given", |scene| scene.receiver.given() == 8000).await;
-    scene.put_object_silently("a", 50_000..50_100);
+    scene.put_silently("a", 50_000..50_100);
     scene.receiver.set(Fate::Return);
     sleep(Duration::from_secs(10)).await;
     scene.receiver.set(Fate::Deliver);

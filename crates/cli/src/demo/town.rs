@@ -1,6 +1,7 @@
 //! What stands around the collector in the demo: a fake AWS with data, certificates, a receiver, a configuration.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,25 +9,97 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use fastrand::Rng;
 use jiff::Timestamp;
 use quittance_testbed::{
-    aws::{FakeAws, QueueSettings, Shape, server},
+    aws::{FakeAws, MessageId, QueueSettings, Shape, server},
     certificates::Pki,
-    generate::{Origin, cloudtrail, gzip},
+    generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, vpcflow},
     sink::{Keep, Sink},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const REGION: &str = "eu-west-1";
-const AUDIT_QUEUE: &str = "demo-audit";
-const AUDIT_BUCKET: &str = "demo-trail";
 
-/// Events of one object, as busy trails have them.
-const EVENTS_PER_OBJECT: u64 = 500;
+/// Announced objects that may wait in a queue: the writer is no faster than the collector by more than this.
+const OBJECTS_AHEAD: u64 = 16;
 
-/// Announced objects that may wait in the queue: the writer is no faster than the collector by more than this.
-const AHEAD: u64 = 32;
+/// The same for messages that are events.
+const MESSAGES_AHEAD: u64 = 1000;
+
+/// Where data comes from, in the order of the services in the configuration.
+const SOURCES: [Source; 4] = [
+    Source { queue: "demo-events", share: 5, data: Data::Messages },
+    Source {
+        queue: "demo-audit",
+        share: 55,
+        data: Data::Objects {
+            bucket: "demo-trail",
+            events: 500,
+            shape: Shape::S3Event,
+            key: cloudtrail::key,
+            write: cloudtrail::object,
+        },
+    },
+    Source {
+        queue: "demo-vpcflow",
+        share: 25,
+        data: Data::Objects {
+            bucket: "demo-flows",
+            events: 2000,
+            shape: Shape::SnsWrapped,
+            key: vpcflow::key,
+            write: vpcflow::object,
+        },
+    },
+    Source {
+        queue: "demo-cloudfront",
+        share: 15,
+        data: Data::Objects {
+            bucket: "demo-cdn",
+            events: 500,
+            shape: Shape::EventBridge,
+            key: cloudfront::key,
+            write: cloudfront::object,
+        },
+    },
+];
+
+/// A queue and what stands behind it.
+struct Source {
+    queue: &'static str,
+    /// Of a hundred events, how many come from here.
+    share: u64,
+    data: Data,
+}
+
+#[derive(Clone, Copy)]
+enum Data {
+    /// Every message is an event of EventBridge.
+    Messages,
+    /// Every message announces an object.
+    Objects {
+        bucket: &'static str,
+        /// Events of one object, as busy accounts have them.
+        events: u64,
+        /// How it is announced.
+        shape: Shape,
+        key: fn(&mut Rng, &Origin) -> String,
+        write: fn(&mut Rng, &Origin, u64, usize) -> Vec<u8>,
+    },
+}
+
+impl Source {
+    /// Whether the collector has enough to do here.
+    fn is_ahead(&self, aws: &FakeAws) -> bool {
+        let most = match self.data {
+            Data::Messages => MESSAGES_AHEAD,
+            Data::Objects { .. } => OBJECTS_AHEAD,
+        };
+        aws.counts(self.queue).visible >= most
+    }
+}
 
 /// Everything but the collector.
 pub(super) struct Town {
@@ -53,9 +126,12 @@ impl Town {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         aws.set_base_url(&endpoint);
-        aws.create_queue(AUDIT_QUEUE, QueueSettings::default());
-        aws.create_bucket(AUDIT_BUCKET);
-        aws.notify(AUDIT_BUCKET, AUDIT_QUEUE, Shape::S3Event);
+        for source in &SOURCES {
+            aws.create_queue(source.queue, QueueSettings::default());
+            if let Data::Objects { bucket, .. } = source.data {
+                aws.create_bucket(bucket);
+            }
+        }
         tokio::spawn(server::serve(aws.clone(), listener, stop.clone()));
 
         let sink = Sink::new(Keep::Distinct);
@@ -71,44 +147,101 @@ impl Town {
         Ok(Arc::new(Town { config, sink, aws, seed, _stop: stop.drop_guard() }))
     }
 
-    /// Writes objects with `events` events in all, a little ahead of the collector.
+    /// Writes `events` events in all, a little ahead of the collector.
     pub(super) async fn write(self: Arc<Self>, events: u64) -> Result<u64> {
-        let time: Timestamp = "2026-01-15T12:00:00Z".parse().context("the demo's base time")?;
-        let mut written = 0;
-        while written < events {
-            while self.aws.counts(AUDIT_QUEUE).visible >= AHEAD {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut writers: Vec<_> = SOURCES.iter().map(|source| Writer::new(source, events)).collect();
+        // Whatever the shares leave over.
+        writers[1].left += events - writers.iter().map(|writer| writer.left).sum::<u64>();
+        while writers.iter().any(|writer| writer.left > 0) {
+            writers.iter_mut().for_each(|writer| writer.clear(&self.aws));
+            let open = writers.iter_mut().filter(|writer| writer.left > 0 && !writer.source.is_ahead(&self.aws));
+            // The one that is furthest behind its share.
+            match open.max_by_key(|writer| writer.left * 100 / writer.source.share) {
+                Some(writer) => writer.write(&self.aws, self.seed).await?,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
-            let count = EVENTS_PER_OBJECT.min(events - written);
-            let (first, seed) = (written, self.seed ^ written.rotate_left(32));
-            // Writing and compressing takes milliseconds of pure computing.
-            let (key, object) = tokio::task::spawn_blocking(move || {
-                let mut rng = fastrand::Rng::with_seed(seed);
-                let origin = Origin::any(&mut rng, time);
-                let object = cloudtrail::object(&mut rng, &origin, first, count as usize);
-                (cloudtrail::key(&mut rng, &origin), gzip(&object, 6))
-            })
-            .await
-            .context("generating data")?;
-            self.aws.put_object(AUDIT_BUCKET, &key, object);
-            written += count;
         }
-        Ok(written)
+        Ok(events)
     }
 
     /// Messages that the collector has deleted.
     pub(super) fn deleted(&self) -> u64 {
-        self.aws.counts(AUDIT_QUEUE).deleted
+        SOURCES.iter().map(|source| self.aws.counts(source.queue).deleted).sum()
     }
 
     /// Whether no message is left.
     pub(super) fn is_settled(&self) -> bool {
-        let counts = self.aws.counts(AUDIT_QUEUE);
-        counts.visible == 0 && counts.in_flight == 0
+        let counts = SOURCES.iter().map(|source| self.aws.counts(source.queue));
+        counts.map(|counts| counts.visible + counts.in_flight).sum::<u64>() == 0
+    }
+}
+
+/// Writes one source's data.
+struct Writer {
+    source: &'static Source,
+    written: u64,
+    left: u64,
+    /// Keys of announced objects. Objects are removed once their message is deleted, to keep this process small.
+    announced: HashMap<MessageId, String>,
+    cleared: usize,
+}
+
+impl Writer {
+    fn new(source: &'static Source, events: u64) -> Writer {
+        let left = events * source.share / 100;
+        Writer { source, written: 0, left, announced: HashMap::new(), cleared: 0 }
+    }
+
+    /// Writes an object, or some messages.
+    async fn write(&mut self, aws: &FakeAws, seed: u64) -> Result<()> {
+        let time: Timestamp = "2026-01-15T12:00:00Z".parse().context("the demo's base time")?;
+        let (first, queue) = (self.written, self.source.queue);
+        let mut rng = Rng::with_seed(seed ^ self.source.share ^ first.rotate_left(32));
+        let origin = Origin::any(&mut rng, time);
+        let count = match self.source.data {
+            Data::Messages => {
+                let count = self.left.min(100);
+                (first..first + count).for_each(|n| _ = aws.send(queue, eventbridge::event(&mut rng, &origin, n)));
+                count
+            }
+            Data::Objects { bucket, events, shape, key, write } => {
+                let count = self.left.min(events);
+                // Writing and compressing takes milliseconds of pure computing.
+                let object = tokio::task::spawn_blocking(move || {
+                    let object = write(&mut rng, &origin, first, count as usize);
+                    (key(&mut rng, &origin), gzip(&object, 6))
+                });
+                let (key, object) = object.await.context("generating data")?;
+                let size = object.len() as u64;
+                let etag = aws.put_object(bucket, &key, object);
+                let id = aws.send(queue, aws.notification(shape, bucket, &key, size, &etag));
+                self.announced.insert(id, key);
+                count
+            }
+        };
+        self.written += count;
+        self.left -= count;
+        Ok(())
+    }
+
+    /// Removes the objects whose messages are deleted.
+    fn clear(&mut self, aws: &FakeAws) {
+        let Data::Objects { bucket, .. } = self.source.data else { return };
+        if aws.counts(self.source.queue).deleted == self.cleared as u64 {
+            return;
+        }
+        let deleted = aws.deleted_ids(self.source.queue);
+        for id in &deleted[self.cleared..] {
+            if let Some(key) = self.announced.remove(id) {
+                aws.delete_object(bucket, &key);
+            }
+        }
+        self.cleared = deleted.len();
     }
 }
 
 fn configuration(endpoint: &str, port: u16) -> String {
+    let [events, audit, vpcflow, cloudfront] = SOURCES.map(|source| source.queue);
     format!(
         r#"# Written by `quittance demo`; the shape is that of Devo's own collector.
 globals:
@@ -135,10 +268,19 @@ inputs:
       access_key: AKIADEMODEMODEMODEMO
       access_secret: demo
     services:
+      service-events-all:
+        cloudwatch_sqs_queue_name: {events}
+        auto_event_type: true
+        regions: [{REGION}]
       audit-events-all:
         types: [audits_s3]
-        audit_sqs_queue_name: {AUDIT_QUEUE}
+        audit_sqs_queue_name: {audit}
         auto_event_type: true
+        regions: [{REGION}]
+      non-cloudwatch-logs:
+        types: [vpcflowlogs, cloudfront]
+        vpcflowlogs_sqs_queue_name: {vpcflow}
+        cloudfront_sqs_queue_name: {cloudfront}
         regions: [{REGION}]
 "#
     )

@@ -41,7 +41,7 @@ proptest! {
     fn every_debt_is_settled_once(outputs in 1..4_usize, steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (ends, mut inlets): (Vec<_>, Vec<_>) = (0..outputs).map(|_| output()).unzip();
+            let (ends, mut inlets): (Vec<_>, Vec<_>) = (0..outputs).map(|n| output(&n.to_string())).unzip();
             inlets.iter().for_each(|inlet| inlet.set_ready(true));
             let ledger = Arc::new(Ledger::default());
             let outlet = Outlet::new(ends.into(), Budget::new(1 << 20), ledger.unit(&UnitId::new(&["unit"])));
@@ -106,7 +106,7 @@ proptest! {
 
 #[tokio::test]
 async fn a_sender_that_is_gone_returns_what_it_is_given() {
-    let (end, inlet) = output();
+    let (end, inlet) = output("only");
     inlet.set_ready(true);
     let ledger = Arc::new(Ledger::default());
     let outlet = Outlet::new([end].into(), Budget::new(1 << 20), ledger.unit(&UnitId::new(&["unit"])));

@@ -3,6 +3,7 @@
 mod acked;
 mod certificates;
 mod confirmation;
+mod crossed_ends;
 mod faults;
 mod outlets;
 mod proxy;

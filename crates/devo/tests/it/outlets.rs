@@ -19,8 +19,8 @@ async fn batch(inlet: &mut Inlet) -> quittance_core::Batch {
 
 #[tokio::test]
 async fn a_debt_is_settled_for_each_output() {
-    let (first, mut first_inlet) = output();
-    let (second, mut second_inlet) = output();
+    let (first, mut first_inlet) = output("first");
+    let (second, mut second_inlet) = output("second");
     first_inlet.set_ready(true);
     second_inlet.set_ready(true);
     let ledger = Arc::new(Ledger::default());

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use quittance_core::{
-    Budget, Debt, Debts, EventsBuilder, Interval, Ledger, Outlet, OutputSet, Sender, Settlements, Tag, Tags, UnitId,
-    World, debts, output,
+    Budget, Debt, Debts, Dial, EventsBuilder, Interval, Ledger, Outlet, OutputSet, Sender, Settlements, Tag, Tags,
+    UnitId, World, debts, output,
 };
 use quittance_devo::{Confirm, Destination, Identity, Mode, Pool, PoolKind, PoolName, Wire, client_config};
 use quittance_testbed::{
@@ -40,6 +40,8 @@ pub(crate) struct Setting {
     pub(crate) sink: Sink,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) kind: PoolKind,
+    /// What lies between the pool and the receiver.
+    pub(crate) dial: fn(SimDial) -> Arc<dyn Dial>,
 }
 
 impl Default for Setting {
@@ -51,6 +53,7 @@ impl Default for Setting {
             sink: Sink::new(Keep::Messages),
             store: Arc::default(),
             kind: PoolKind::Standard,
+            dial: |dial| Arc::new(dial),
         }
     }
 }
@@ -79,11 +82,11 @@ impl Setting {
             },
             tls,
             confirm: self.confirm,
-            dial: Arc::new(SimDial { sink: self.sink.clone(), tls: pki.server_config().unwrap() }),
+            dial: (self.dial)(SimDial { sink: self.sink.clone(), tls: pki.server_config().unwrap() }),
             store: self.store.clone(),
             world: world.clone(),
         };
-        let (end, inlet) = output();
+        let (end, inlet) = output("devo_1");
         let stop = CancellationToken::new();
         let sender = tokio::spawn(Box::new(pool).run(inlet, stop.clone()));
         let ledger = Arc::new(Ledger::default());

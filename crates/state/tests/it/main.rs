@@ -12,7 +12,7 @@ use quittance_state::{Settings, Sqlite, StateError};
 fn item(bytes: usize) -> Quarantined {
     Quarantined {
         unit: UnitId::new(&["aws", "1", "service"]),
-        address: "s3://bucket/key".to_owned(),
+        address: format!("s3://bucket/key of {bytes} bytes"),
         reason: "cannot be decoded".to_owned(),
         bytes: vec![7; bytes],
         at: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
@@ -35,11 +35,14 @@ async fn records_and_quarantine_outlive_a_restart() {
         store.save(store.fence(), "unit", Record::Progress, "gone", "x").await.unwrap();
         store.remove(store.fence(), "unit", Record::Progress, "gone").await.unwrap();
         store.quarantine(store.fence(), &item(3)).await.unwrap();
+        store.quarantine(store.fence(), &item(3)).await.unwrap();
     }
     let store = open(&state).unwrap();
     assert_eq!(store.load("unit", Record::Progress, "a").await.unwrap().as_deref(), Some("2"));
     assert_eq!(store.load("unit", Record::Verdict, "a").await.unwrap().as_deref(), Some("other kind"));
     assert_eq!(store.load("unit", Record::Progress, "gone").await.unwrap(), None);
+    let listed = store.list("unit", Record::Progress).await.unwrap();
+    assert_eq!(listed, [("a".to_owned(), "2".to_owned())]);
     assert_eq!(store.load("another unit", Record::Progress, "a").await.unwrap(), None);
     let quarantined = store.quarantined().await.unwrap();
     assert!(quarantined.iter().map(|(_, item)| item).eq([&item(3)]));

@@ -53,7 +53,7 @@ impl Life {
             truth: BTreeMap::new(),
             delivered: BTreeSet::new(),
             /// The same for those under way.
-    out: BTreeSet::new(),
+            out: BTreeSet::new(),
             debts: Vec::new(),
             passes: Vec::new(),
             parked: Vec::new(),
