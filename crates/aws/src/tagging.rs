@@ -116,6 +116,9 @@ pub struct Tagger {
 /// Tags that one tagger remembers. Data decides how many there are, so there must be an end.
 const MAX_KNOWN: usize = 4096;
 
+/// Bytes of the longest level that is taken from data.
+const MAX_LEVEL: usize = 64;
+
 impl Tagger {
     /// Tags by `template`; accounts and regions that events do not say are those of `fallback`.
     pub fn new(template: TagTemplate, fallback: Whereabouts, tags: Tags) -> Self {
@@ -124,6 +127,9 @@ impl Tagger {
 
     /// The tag for an event; each part may be absent or nonsense.
     pub fn id(&mut self, event_type: Option<&[u8]>, account: Option<&[u8]>, region: Option<&[u8]>) -> TagId {
+        // What is too long for a level is not worth remembering either.
+        let [event_type, account, region] =
+            [event_type, account, region].map(|part| part.filter(|part| part.len() <= MAX_LEVEL));
         self.key.clear();
         for part in [event_type, account, region] {
             self.key.extend_from_slice(part.unwrap_or_default());
@@ -156,7 +162,7 @@ fn event_type_level(text: &[u8]) -> Option<String> {
         b if b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' => Some(char::from(b)),
         _ => None,
     };
-    let fits = !text.is_empty() && text.len() <= 64;
+    let fits = !text.is_empty() && text.len() <= MAX_LEVEL;
     fits.then(|| text.iter().map(level).collect()).flatten()
 }
 
@@ -186,4 +192,62 @@ pub(crate) fn is_region(text: &[u8]) -> bool {
 /// A JSON string without its quotes, for a [`Tagger`]. Escapes stay, and make it unfit for a level of a tag.
 pub fn bare(raw: &[u8]) -> &[u8] {
     raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(parts: [Option<&[u8]>; 3]) -> String {
+        let template = TagTemplate::new("cloud.aws.cloudtrail.{event_type}.{account}.{region}", "events").unwrap();
+        let at = Whereabouts { account: "999999999999".to_owned(), region: "us-east-1".to_owned() };
+        let tags = Tags::default();
+        let id = Tagger::new(template, at, tags.clone()).id(parts[0], parts[1], parts[2]);
+        tags.tag(id).to_string()
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_tag_falls_back() {
+        let fallback = "cloud.aws.cloudtrail.events.999999999999.us-east-1";
+        assert_eq!(tag([None, None, None]), fallback);
+        let long = vec![b'a'; 100_000];
+        let odd: [&[u8]; 9] = [b"", b"a b", b"a.b", b"<13>a: b", b"\n", b"a\0", "\u{e9}".as_bytes(), b"\xff", &long];
+        for odd in odd {
+            assert_eq!(tag([Some(odd), Some(odd), Some(odd)]), fallback, "{:?}", odd.escape_ascii().to_string());
+        }
+        assert_eq!(
+            tag([Some(b"Network-Firewall"), Some(b"111122223333"), Some(b"eu-west-1")]),
+            "cloud.aws.cloudtrail.network_firewall.111122223333.eu-west-1"
+        );
+    }
+
+    #[test]
+    fn tags_do_not_grow_without_end() {
+        let template = TagTemplate::new("my.app.{event_type}.all", "events").unwrap();
+        let tags = Tags::default();
+        let mut tagger = Tagger::new(template, Whereabouts::default(), tags.clone());
+        let ids: std::collections::HashSet<_> =
+            (0..3 * MAX_KNOWN).map(|n| tagger.id(Some(n.to_string().as_bytes()), None, None)).collect();
+        assert_eq!(ids.len(), MAX_KNOWN + 1);
+        assert_eq!(tagger.known.len(), MAX_KNOWN);
+    }
+
+    #[test]
+    fn a_template_is_checked_when_it_is_made() {
+        for wrong in ["", "one", "a..b", "a.{nothing}", "a.{event_type", "a b.c", "a.b:"] {
+            assert!(TagTemplate::new(wrong, "events").is_err(), "{wrong}");
+        }
+        let own = TagTemplate::new("my.app.aws.{event_type}-x", "all").unwrap();
+        assert_eq!(own.to_string(), "my.app.aws.{event_type}-x");
+    }
+
+    #[test]
+    fn regions_are_known_by_their_shape() {
+        for region in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "us-iso-east-1", "me-central-1"] {
+            assert!(is_region(region.as_bytes()), "{region}");
+        }
+        for other in ["", "1", "us-1", "useast1", "US-EAST-1", "us-east-", "us-east-1a", "E2K9.2026-01-15-12.5f.gz"] {
+            assert!(!is_region(other.as_bytes()), "{other}");
+        }
+    }
 }

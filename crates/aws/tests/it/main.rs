@@ -1,6 +1,8 @@
 //! The engines that hold messages, as a collector runs them: the official SDK against a fake AWS in the same process, in
 //! virtual time, with a receiver whose receipts follow a script.
 
+#![allow(clippy::unwrap_used)]
+
 mod bodies;
 mod marks;
 mod notifications;

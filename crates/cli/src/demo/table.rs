@@ -88,7 +88,7 @@ fn rows(snapshot: &Snapshot, elapsed: Duration, most: usize) -> Vec<String> {
         row.1 += tag.bytes;
     }
     let mut sorted: Vec<_> = tables.into_iter().collect();
-    sorted.sort_by(|a, b| b.1.cmp(&a.1));
+    sorted.sort_by_key(|(_, row)| std::cmp::Reverse(*row));
     let row = |name: &str, events: u64, size: u64| {
         format!("{name:<44}{events:>12}{:>12}{:>12.0}", bytes(size), events as f64 / seconds)
     };

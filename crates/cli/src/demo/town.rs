@@ -257,7 +257,7 @@ outputs:
       cert: demo.crt
       key: demo.key
       confirm:
-        interval: 2s
+        interval: 500ms
 inputs:
   aws:
     id: "10001"

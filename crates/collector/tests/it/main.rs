@@ -1,5 +1,7 @@
 //! Reading configurations.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
 mod devo_shape;
 mod environment;
 mod garbage;

@@ -1,5 +1,7 @@
 //! The framework as pullers and senders meet it.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
 mod budgets;
 mod receipts;
 mod supervision;

@@ -1,5 +1,7 @@
 //! The pool as the collector meets it: real TLS over links in memory, in virtual time, against a receiver with faults.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
 mod acked;
 mod certificates;
 mod confirmation;

@@ -131,6 +131,8 @@ impl Router for ToOne {
 
 #[cfg(test)]
 mod tests {
+    use quittance_testbed::generate::{Origin, cloudfront, vpcflow};
+
     use super::*;
 
     #[test]
@@ -151,6 +153,51 @@ mod tests {
         check("AWSLogs/111122223333/CloudFront/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz", Some(LogType::CloudFront));
         check("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_x.json.gz", None);
         check("E2K9QW7RT4ZX1M.2026-01-15.gz", None);
+    }
+
+    fn object(key: &str) -> ObjectRef {
+        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), region: None }
+    }
+
+    /// How many events, and their tag.
+    fn read(logs: &Logs, key: &str, content: &[u8]) -> (usize, String) {
+        let at = Whereabouts { account: "999999999999".to_owned(), region: "us-east-1".to_owned() };
+        let (tags, mut frames) = (Tags::default(), Vec::new());
+        let Opened { mut framer, mut router, .. } = logs.open(&object(key), &at, &tags, 1 << 20);
+        framer.frame(content, true, &mut frames).unwrap();
+        let Route::Send(id) = router.route(b"event") else { panic!("nothing is dropped") };
+        (frames.len(), tags.tag(id).to_string())
+    }
+
+    #[test]
+    fn a_shared_queue_is_told_apart_by_its_keys() {
+        let reading = |log: LogType| Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap() };
+        let readings = vec![reading(LogType::VpcFlow), reading(LogType::CloudFront)];
+        let logs = Logs { readings, from_key: true, filter: KeyFilter::default() };
+        let mut rng = fastrand::Rng::with_seed(5);
+        let origin = Origin::new("111122223333", "eu-west-1", jiff::Timestamp::UNIX_EPOCH);
+        let (key, content) = (vpcflow::key(&mut rng, &origin), vpcflow::object(&mut rng, &origin, 0, 300));
+        assert_eq!(logs.select(&object(&key)), Selection::Read);
+        assert_eq!(read(&logs, &key, &content), (300, "cloud.aws.vpc.flow.111122223333.eu-west-1".to_owned()));
+        let (key, content) = (cloudfront::key(&mut rng, &origin), cloudfront::object(&mut rng, &origin, 0, 300));
+        assert_eq!(logs.select(&object(&key)), Selection::Read);
+        assert_eq!(
+            read(&logs, &key, &content),
+            (300, "web.aws.cloudfront.accessW3c.999999999999.us-east-1".to_owned())
+        );
+        assert!(matches!(logs.select(&object("AWSLogs/111122223333/WAFLogs/x.log.gz")), Selection::Skip(_)));
+    }
+
+    #[test]
+    fn a_queue_of_its_own_is_read_whatever_its_keys_are() {
+        let log = LogType::VpcFlow;
+        let readings = vec![Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap() }];
+        let filter = KeyFilter::new(Some(r"\.gz$")).unwrap();
+        let logs = Logs { readings, from_key: false, filter };
+        assert_eq!(logs.select(&object("anything.gz")), Selection::Read);
+        assert!(matches!(logs.select(&object("anything.txt")), Selection::Skip(_)));
+        assert!(matches!(logs.select(&object("folder.gz/")), Selection::Skip(_)));
+        assert_eq!(read(&logs, "anything.gz", b"version\n2 a\n").1, "cloud.aws.vpc.flow.999999999999.us-east-1");
     }
 
     #[test]

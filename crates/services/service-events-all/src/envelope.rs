@@ -36,7 +36,7 @@ impl Router for EnvelopeRouter {
     fn route(&mut self, event: &[u8]) -> Route {
         let [source, account, region] = fields::read(event, [&["source"], &["account"], &["region"]]);
         let tag = self.tagger.id(
-            source.filter(|_| self.with_event_type).map(service),
+            source.filter(|_| self.with_event_type).and_then(service),
             account.filter(|_| self.from_event).map(bare),
             region.filter(|_| self.from_event).map(bare),
         );
@@ -49,8 +49,63 @@ impl Router for EnvelopeRouter {
     }
 }
 
-/// `ec2` of `"aws.ec2"`; the sources of customers and partners stay whole, and fit into a tag or do not.
-fn service(raw: &[u8]) -> &[u8] {
-    let name = bare(raw);
-    name.strip_prefix(b"aws.").unwrap_or(name)
+/// `ec2` of `"aws.ec2"`. Only AWS may use such a source: what customers and partners send stays out of AWS's tables.
+fn service(raw: &[u8]) -> Option<&[u8]> {
+    bare(raw).strip_prefix(b"aws.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"version":"0","id":"1","detail-type":"AWS API Call via CloudTrail","source":"aws.ec2","account":"111122223333","time":"2026-01-15T12:00:00Z","region":"eu-west-1","resources":[],"detail":{"eventName":"RunInstances","source":"inner"}}"#;
+
+    fn route(kind: &Envelopes, event: &str) -> (bool, String) {
+        let at = Whereabouts { account: "999999999999".to_owned(), region: "us-east-1".to_owned() };
+        let tags = Tags::default();
+        let (sent, id) = match kind.router(&at, &tags).route(event.as_bytes()) {
+            Route::Send(id) => (true, id),
+            Route::Drop(id) => (false, id),
+        };
+        (sent, tags.tag(id).to_string())
+    }
+
+    fn kind(template: &str) -> Envelopes {
+        let template = TagTemplate::new(template, "events").unwrap();
+        Envelopes { template, drop_event_names: Vec::new(), from_event: true }
+    }
+
+    #[test]
+    fn the_envelope_says_the_tag() {
+        let auto = kind("cloud.aws.cloudwatch.{event_type}.{account}.{region}");
+        let check = |event: &str, tag: &str| assert_eq!(route(&auto, event), (true, tag.to_owned()), "{event}");
+        check(EVENT, "cloud.aws.cloudwatch.ec2.111122223333.eu-west-1");
+        let other = |source: &str| EVENT.replace("aws.ec2", source);
+        check(&other("aws.cognito-idp"), "cloud.aws.cloudwatch.cognito_idp.111122223333.eu-west-1");
+        check(&other("com.acme.orders"), "cloud.aws.cloudwatch.events.111122223333.eu-west-1");
+        check(&other("ec2"), "cloud.aws.cloudwatch.events.111122223333.eu-west-1");
+        check(&other("aws.partner/x.com/y"), "cloud.aws.cloudwatch.events.111122223333.eu-west-1");
+        check(&other(r"aws.ec2\u000a"), "cloud.aws.cloudwatch.events.111122223333.eu-west-1");
+        // What an input transformer may make of it.
+        for event in ["{}", "not json", "[1]", "42", r#""text""#, r#"{"source":7,"account":{},"region":[]}"#] {
+            check(event, "cloud.aws.cloudwatch.events.999999999999.us-east-1");
+        }
+    }
+
+    #[test]
+    fn the_tag_may_be_the_queues() {
+        let kind = Envelopes { from_event: false, ..kind("cloud.aws.cloudwatch.events.{account}.{region}") };
+        assert_eq!(route(&kind, EVENT), (true, "cloud.aws.cloudwatch.events.999999999999.us-east-1".to_owned()));
+    }
+
+    #[test]
+    fn calls_may_be_dropped_by_name() {
+        let kind = Envelopes {
+            drop_event_names: vec!["RunInstances".to_owned()],
+            ..kind("cloud.aws.cloudwatch.events.{account}.{region}")
+        };
+        assert!(!route(&kind, EVENT).0);
+        assert!(route(&kind, &EVENT.replace("RunInstances", "StopInstances")).0);
+        assert!(route(&kind, "not json").0);
+    }
 }

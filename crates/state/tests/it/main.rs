@@ -1,5 +1,7 @@
 //! The store as its users meet it: across restarts, processes, damage and other versions.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

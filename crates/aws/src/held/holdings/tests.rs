@@ -52,7 +52,6 @@ impl Life {
             holdings: Holdings::new(OutputSet::first(OUTPUTS)),
             truth: BTreeMap::new(),
             delivered: BTreeSet::new(),
-            /// The same for those under way.
             out: BTreeSet::new(),
             debts: Vec::new(),
             passes: Vec::new(),
