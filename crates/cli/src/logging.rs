@@ -1,9 +1,18 @@
 //! Log lines, to standard error: standard output is for results.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    fmt::Debug,
+    io::{IsTerminal, stderr},
+};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use quittance_collector::MessageSink;
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, layer::Context, prelude::*};
 
 /// How log lines look.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -15,14 +24,66 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Starts logging; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`.
-pub(crate) fn start(format: Format, quiet: bool) {
+/// Starts logging; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`. Warnings and statistics are
+/// also offered to `internal`.
+pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) {
     let default = if quiet { "error" } else { "info" };
     let filter = EnvFilter::try_from_env("QUITTANCE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
-    match format {
-        Format::Human => builder.with_target(false).init(),
-        Format::Json => builder.json().flatten_event(true).init(),
+    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    let lines = match format {
+        Format::Human => lines.with_target(false).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(Internal(internal).with_filter(LevelFilter::INFO))
+        .init();
+}
+
+/// Offers the collector's own warnings and statistics as JSON objects.
+struct Internal(MessageSink);
+
+impl<S: Subscriber> Layer<S> for Internal {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let statistics = metadata.target() == "quittance_devo::statistics";
+        // Only what this program says itself: a library's words may be about anything.
+        if !metadata.target().starts_with("quittance") || (*metadata.level() > Level::WARN && !statistics) {
+            return;
+        }
+        let mut fields = Fields(Map::new());
+        event.record(&mut fields);
+        let Fields(mut fields) = fields;
+        // Never about the senders that carry it: one failure would feed the next.
+        if fields.values().any(|value| value.as_str().is_some_and(|text| text.contains("internal_senders"))) {
+            return;
+        }
+        fields.insert("level".to_owned(), metadata.level().as_str().into());
+        fields.insert("target".to_owned(), metadata.target().into());
+        self.0.offer(Value::Object(fields).to_string());
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
     }
 }

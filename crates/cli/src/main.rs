@@ -11,6 +11,7 @@ mod services;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use quittance_collector::messages;
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
 #[global_allocator]
@@ -56,12 +57,13 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = !matches!(arguments.command, Command::Run { .. });
-    logging::start(arguments.log_format, quiet);
+    let (sink, messages) = messages();
+    logging::start(arguments.log_format, quiet, sink);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
-                Command::Run { config } => run::run(&config).await,
+                Command::Run { config } => run::run(&config, messages).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Schema => services::schema(),

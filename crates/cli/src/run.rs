@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use quittance_collector::{Collector, Config, Parts, open_store};
+use quittance_collector::{Collector, Config, Messages, Parts, open_store};
 use quittance_core::World;
 use quittance_devo::TcpDial;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Runs the collector of `config` until SIGTERM or SIGINT; a second one ends it at once.
-pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
+pub(crate) async fn run(config: &Path, messages: Messages) -> Result<ExitCode> {
     let config = Config::load(config)?;
-    let parts = parts(&config)?;
+    let parts = Parts { messages: Some(messages), ..parts(&config)? };
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
@@ -56,5 +56,5 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
 /// The real clock, the real network.
 pub(crate) fn parts(config: &Config) -> Result<Parts> {
     let store = open_store(config)?;
-    Ok(Parts { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), store })
+    Ok(Parts { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), store, messages: None })
 }

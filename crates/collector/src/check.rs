@@ -71,7 +71,7 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
     let Reach { world, http, dial, online } = reach;
-    let parts = Parts { world, http, dial, store: Arc::new(NoStore) };
+    let parts = Parts { world, http, dial, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
     let planned = plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
     let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use quittance_core::{Budget, Dial, Inlet, Ledger, Readiness, Sender, Store, Supervisor, Unit, World, output};
+use quittance_core::{
+    Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
+};
 use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
 use quittance_state::Sqlite;
 use secrecy::ExposeSecret;
@@ -12,14 +14,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, Problems,
+    CollectorError, Config, Files, KeyPath, Messages, Problem, Problems,
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
+    internal,
     planning::plan,
 };
 
 /// Bytes of events on their way, if the user says nothing.
 const OUTLET_BYTES: usize = 32 << 20;
+
+/// Outputs that a debt can tell apart.
+const MAX_OUTPUTS: usize = 64;
 
 /// How long senders may take to settle after the last puller has ended.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -34,6 +40,8 @@ pub struct Parts {
     pub dial: Arc<dyn Dial>,
     /// What outlives the run.
     pub store: Arc<dyn Store>,
+    /// The collector's own messages, for the user's internal table.
+    pub messages: Option<Messages>,
 }
 
 /// Opens the state that `config` names.
@@ -49,6 +57,16 @@ pub struct Collector {
     supervisor: Supervisor,
     units: Vec<Unit>,
     senders: Vec<(Box<dyn Sender>, Inlet)>,
+    beside: Beside,
+}
+
+/// What the pools beside the standard ones need.
+struct Beside {
+    messages: Option<Messages>,
+    tag: Option<Tag>,
+    pools: Vec<CoreOutput>,
+    /// Lookups have no producer, only statistics; their pools live as long as these ends.
+    lookups: Vec<CoreOutput>,
 }
 
 impl Collector {
@@ -58,18 +76,45 @@ impl Collector {
             warn!("{}:{warning}", config.path.display());
         }
         let files = Files::beside(&config.path);
-        let (mut outputs, mut senders) = (Vec::new(), Vec::new());
+        let mut outputs = Vec::new();
+        let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
+        let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
         for (name, settings) in &config.outputs {
             let (end, inlet) = output(name);
             outputs.push(end);
             let sender: Box<dyn Sender> = match settings {
-                Output::DevoPlatform(settings) => Box::new(pool(name, settings, &config.globals, &files, &parts)?),
+                Output::DevoPlatform(settings) => {
+                    let standard = pool(name, settings, &config.globals, &files, &parts)?;
+                    for (kind, ends) in
+                        [(PoolKind::Lookup, &mut beside.lookups), (PoolKind::Internal, &mut beside.pools)]
+                    {
+                        let (end, inlet) = output(name);
+                        ends.push(end);
+                        senders.push((Box::new(standard.sibling(kind)), inlet));
+                    }
+                    Box::new(standard)
+                }
                 Output::Console(_) => Box::new(Console),
             };
             senders.push((sender, inlet));
         }
-        let Parts { world, http, store, .. } = parts;
         let mut problems = Vec::new();
+        if outputs.len() > MAX_OUTPUTS {
+            let path = KeyPath::of(&["outputs"]);
+            let message = format!("{} outputs: expected {MAX_OUTPUTS} at most", outputs.len());
+            problems.push(Problem::error(config.position(&path), &path, message));
+        }
+        let Parts { world, http, store, messages, .. } = parts;
+        beside.messages = messages;
+        if let Some(tag) = &config.globals.internal_tag {
+            match Tag::new(tag) {
+                Ok(tag) => beside.tag = Some(tag),
+                Err(error) => {
+                    let path = KeyPath::of(&["globals", "internal_tag"]);
+                    problems.push(Problem::error(config.position(&path), &path, error.to_string()));
+                }
+            }
+        }
         let planned = plan(&config, http.as_ref(), &world, &mut problems).await;
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
@@ -83,7 +128,7 @@ impl Collector {
             world,
             stop,
         };
-        Ok(Collector { supervisor, units, senders })
+        Ok(Collector { supervisor, units, senders, beside })
     }
 
     /// The accounts of all units.
@@ -98,7 +143,8 @@ impl Collector {
 
     /// Runs until it is stopped and everything that can be settled is.
     pub async fn run(self) {
-        let Collector { supervisor, units, senders } = self;
+        let Collector { supervisor, units, senders, beside } = self;
+        let Beside { messages, tag, pools, lookups } = beside;
         let stop = supervisor.stop.clone();
         let clock = supervisor.world.clock.clone();
         let mut sending = JoinSet::new();
@@ -106,7 +152,11 @@ impl Collector {
             sending.spawn(sender.run(inlet, stop.clone()));
         }
         info!(units = units.len(), "collector started");
-        supervisor.run(units).await;
+        tokio::select! {
+            () = supervisor.run(units) => {}
+            () = internal::send(messages, tag, pools.into()) => {}
+        }
+        drop(lookups);
         // The pullers and their outlets are gone, so the inlets run dry and the senders end.
         let settled = async {
             while let Some(ended) = sending.join_next().await {

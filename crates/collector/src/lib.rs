@@ -8,6 +8,7 @@ mod connectors;
 mod console;
 mod error;
 mod files;
+mod internal;
 mod planning;
 
 pub use catalogue::{Service, catalogue};
@@ -16,3 +17,4 @@ pub use collector::{Collector, Parts, open_store};
 pub use config::{Config, KeyPath, Position, Problem, Problems, Section};
 pub use error::CollectorError;
 pub use files::Files;
+pub use internal::{MessageSink, Messages, messages};

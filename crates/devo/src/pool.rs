@@ -135,6 +135,19 @@ impl Pool {
         self.open().await?.end(&*self.world.clock, rules).await.map(drop)
     }
 
+    /// Another pool to the same destination.
+    pub fn sibling(&self, kind: PoolKind) -> Pool {
+        Pool {
+            name: PoolName { kind, output: self.name.output.clone() },
+            destination: self.destination.clone(),
+            tls: self.tls.clone(),
+            confirm: self.confirm.clone(),
+            dial: self.dial.clone(),
+            store: self.store.clone(),
+            world: self.world.clone(),
+        }
+    }
+
     async fn open(&self) -> Result<Connection, DevoError> {
         Connection::open(&*self.dial, &self.destination, self.tls.clone(), &*self.world.clock).await
     }

@@ -37,6 +37,10 @@ pub struct Globals {
     pub queue_max_elapsed_time_in_sec: Option<Interval>,
     /// How many messages Devo's collector puts together. Here what is read together stays so; this changes nothing.
     pub queue_wrap_max_size_in_messages: Option<u64>,
+    /// The tag of the collector's own warnings and statistics, which every Devo output then gets as JSON events. Unset,
+    /// they are only logged.
+    #[schemars(extend("examples" = ["my.app.quittance.internal"]))]
+    pub internal_tag: Option<String>,
     /// Our own bound of events on their way, in bytes, instead of Devo's or 32 MiB.
     pub outlet_max_bytes: Option<usize>,
 }

@@ -1,4 +1,4 @@
-//! Reading configurations.
+//! Configurations read, and collectors run from them.
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
@@ -8,3 +8,4 @@ mod garbage;
 mod positions;
 mod schema;
 mod support;
+mod whole;

@@ -1,0 +1,201 @@
+//! The whole collector in virtual time: its real configuration, the official SDK, real TLS, all in one process.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use quittance_collector::{Collector, Config, Messages, Parts, messages};
+use quittance_core::{Clock, Ledger, Random, World};
+use quittance_testbed::{
+    aws::{FakeAws, QueueSettings, Redrive, Shape},
+    certificates::Pki,
+    generate::{Origin, cloudtrail, eventbridge, gzip},
+    link::SimDial,
+    sink::{Fault, Keep, Sink},
+    store::MemoryStore,
+};
+use tempfile::TempDir;
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+struct FakeClock(FakeAws);
+
+impl Clock for FakeClock {
+    fn wall(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+struct Scene {
+    aws: FakeAws,
+    sink: Sink,
+    folder: TempDir,
+    pki: Pki,
+    stop: CancellationToken,
+}
+
+struct Running {
+    ledger: Arc<Ledger>,
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let (folder, pki, aws) = (tempfile::tempdir().unwrap(), Pki::new().unwrap(), FakeAws::new(3));
+        pki.write_to(folder.path()).unwrap();
+        for queue in ["trail", "events"] {
+            let dead = format!("{queue}-dead");
+            aws.create_queue(&dead, QueueSettings::default());
+            let redrive = Some(Redrive { queue: dead, max_receive_count: 3 });
+            aws.create_queue(queue, QueueSettings { redrive, ..QueueSettings::default() });
+        }
+        aws.notify("logs", "trail", Shape::SnsWrapped);
+        Scene { aws, sink: Sink::new(Keep::Distinct), folder, pki, stop: CancellationToken::new() }
+    }
+
+    /// Objects of ten events each, and as many events in the other queue.
+    fn fill(&self, objects: u64) {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let origin = Origin::new("111122223333", "eu-west-1", self.aws.now());
+        for n in 0..objects {
+            let object = cloudtrail::object(&mut rng, &origin, n * 10, 10);
+            self.aws.put_object("logs", &cloudtrail::key(&mut rng, &origin), gzip(&object, 6));
+            for event in 0..10 {
+                self.aws.send("events", eventbridge::event(&mut rng, &origin, n * 10 + event));
+            }
+        }
+    }
+
+    async fn run(&self, globals: &str, messages: Option<Messages>) -> Running {
+        let path: PathBuf = self.folder.path().join("config.yaml");
+        let text = format!(
+            "
+globals: {{id: one, name: whole{globals}}}
+outputs:
+  devo_1:
+    type: devo_platform
+    config: {{address: localhost, chain: chain.crt, cert: client.crt, key: client.key}}
+inputs:
+  aws:
+    id: 10001
+    endpoint_url: https://aws.test
+    credentials: {{access_key: AKIATEST, access_secret: secret}}
+    services:
+      audit-events-all: {{types: [audits_s3], audit_sqs_queue_name: trail, auto_event_type: true, regions: [us-east-1]}}
+      service-events-all: {{cloudwatch_sqs_queue_name: events, regions: [us-east-1]}}
+"
+        );
+        std::fs::write(&path, text).unwrap();
+        let parts = Parts {
+            world: World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) },
+            http: Some(self.aws.http_client()),
+            dial: Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config().unwrap() }),
+            store: Arc::new(MemoryStore::default()),
+            messages,
+        };
+        let collector = Collector::build(Config::load(&path).unwrap(), parts, self.stop.clone()).await.unwrap();
+        Running { ledger: collector.ledger(), task: tokio::spawn(collector.run()), stop: self.stop.clone() }
+    }
+
+    /// Messages that are left, wherever.
+    fn left(&self) -> u64 {
+        let count = |queue| self.aws.counts(queue).visible + self.aws.counts(queue).in_flight;
+        ["trail", "events", "trail-dead", "events-dead"].into_iter().map(count).sum()
+    }
+
+    async fn until_empty(&self) {
+        for _ in 0..100_000 {
+            if self.left() == 0 {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        panic!("{} messages are left", self.left());
+    }
+}
+
+impl Running {
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        assert!(self.ledger.total().balances());
+        assert_eq!(self.ledger.total().in_flight, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_arrives_once_in_the_right_table() {
+    let scene = Scene::new();
+    scene.fill(20);
+    let running = scene.run("", None).await;
+    scene.until_empty().await;
+    assert_eq!((scene.sink.totals().events, scene.sink.totals().distinct), (400, 400));
+    let tags = scene.sink.snapshot().tags;
+    assert!(tags.iter().all(|tag| tag.tag.starts_with("cloud.aws.cloud")), "{tags:?}");
+    assert!(tags.iter().all(|tag| tag.tag.ends_with(".111122223333.eu-west-1")), "{tags:?}");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_an_hour_costs_no_receive_and_loses_nothing() {
+    let scene = Scene::new();
+    let running = scene.run("", None).await;
+    scene.fill(10);
+    sleep(Duration::from_secs(1)).await;
+    scene.sink.set_down(true);
+    scene.sink.reset_open();
+    scene.fill(10);
+    sleep(Duration::from_secs(3600)).await;
+    scene.sink.set_down(false);
+    scene.until_empty().await;
+    assert_eq!(scene.sink.totals().distinct, 400);
+    for queue in ["trail", "events"] {
+        assert_eq!(scene.aws.receive_counts(queue).keys().max(), Some(&1), "{queue}");
+        assert_eq!(scene.aws.counts(&format!("{queue}-dead")).sent, 0);
+    }
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_the_receiver_by_seed_lose_nothing() {
+    for seed in 0..8 {
+        let scene = Scene::new();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let faults: Vec<_> = (0..5)
+            .map(|_| match rng.u8(0..5) {
+                0 => Some(Fault::ResetAfter(rng.u64(0..100_000))),
+                1 => Some(Fault::CloseAfter(rng.u64(0..100_000))),
+                2 => Some(Fault::ResetAtEnd),
+                3 => Some(Fault::StallAfter(rng.u64(0..50_000), Duration::from_secs(rng.u64(1..300)))),
+                _ => None,
+            })
+            .collect();
+        scene.sink.script(faults);
+        scene.fill(10);
+        let running = scene.run("", None).await;
+        scene.until_empty().await;
+        assert_eq!(scene.sink.totals().distinct, 200, "seed {seed}");
+        running.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_collectors_own_messages_go_to_the_users_table_outside_the_ledger() {
+    let scene = Scene::new();
+    let (sink, messages) = messages();
+    let running = scene.run(", internal_tag: my.app.quittance.internal", Some(messages)).await;
+    sink.offer(r#"{"level":"WARN","message":"queue is far behind"}"#.to_owned());
+    scene.sink.wait_for(|totals| totals.events == 1).await;
+    assert_eq!(&*scene.sink.snapshot().tags[0].tag, "my.app.quittance.internal");
+    assert_eq!(running.ledger.total().pulled, 0);
+    // With nowhere to go they are dropped, and nothing waits for them.
+    scene.sink.set_down(true);
+    for n in 0..10_000 {
+        sink.offer(n.to_string());
+    }
+    sleep(Duration::from_secs(60)).await;
+    running.end().await;
+}
