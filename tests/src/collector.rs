@@ -20,30 +20,48 @@ const SHOWN: usize = 40;
 pub struct Collector {
     child: Child,
     log: PathBuf,
+    output: PathBuf,
 }
 
 impl Collector {
     /// Starts it with this configuration; its log goes to a file beside.
     pub fn start(configuration: &Path) -> Result<Collector> {
+        Collector::start_with(configuration, &[])
+    }
+
+    /// Starts it with some environment.
+    pub fn start_with(configuration: &Path, environment: &[(&str, &str)]) -> Result<Collector> {
+        Collector::command("run", configuration, environment)
+    }
+
+    /// Starts another command of the binary that takes a configuration.
+    pub fn command(command: &str, configuration: &Path, environment: &[(&str, &str)]) -> Result<Collector> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let log = configuration.with_file_name(format!("collector-{number}.log"));
+        let output = log.with_extension("out");
         let level = std::env::var("QUITTANCE_LOG").unwrap_or_else(|_| "info".to_owned());
         let binary = tools::binary()?;
         let child = Command::new(&binary)
-            .arg("run")
+            .arg(command)
             .arg("--config")
             .arg(configuration)
             // Nothing of the caller's own AWS settings or proxies must leak in.
             .env_clear()
             .env("QUITTANCE_LOG", level)
+            .envs(environment.iter().copied())
             .current_dir(configuration.parent().unwrap_or(Path::new("/")))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(&output)?)
             .stderr(File::create(&log)?)
             .spawn()
             .with_context(|| format!("cannot start `{}`", binary.display()))?;
-        Ok(Collector { child, log })
+        Ok(Collector { child, log, output })
+    }
+
+    /// What it has written to standard output so far.
+    pub fn output(&self) -> Vec<u8> {
+        fs::read(&self.output).unwrap_or_default()
     }
 
     /// What it has logged so far.

@@ -86,6 +86,16 @@ pub struct Configuration {
     pub end_timeout: &'static str,
     /// `confirm.max_bytes`.
     pub max_bytes: Option<u64>,
+    /// Further keys of `confirm`, as YAML.
+    pub confirm: String,
+    /// Further keys of the output's `config`, as YAML.
+    pub output: String,
+    /// Other outputs than the usual one, as YAML.
+    pub outputs: Option<String>,
+    /// Further keys of the input, as YAML.
+    pub input: String,
+    /// `credentials.access_secret`.
+    pub access_secret: &'static str,
     /// The sections under `services`, as YAML.
     pub services: String,
 }
@@ -100,44 +110,65 @@ impl Configuration {
             interval: "300ms",
             end_timeout: "30s",
             max_bytes: None,
+            confirm: String::new(),
+            output: String::new(),
+            outputs: None,
+            input: String::new(),
+            access_secret: "test",
             services: audits(QUEUE, REGION),
         }
     }
 
+    /// A Devo output of that name at a port of this machine, with the certificates and settings of this configuration.
+    pub fn devo(&self, name: &str, port: u16) -> String {
+        let Configuration { interval, end_timeout, .. } = self;
+        let max_bytes = self.max_bytes.map(|bytes| format!("max_bytes: {bytes}")).unwrap_or_default();
+        let (output, confirm) = (indented(4, &self.output), indented(6, &format!("{}\n{max_bytes}", self.confirm)));
+        format!(
+            r#"{name}:
+  type: devo_platform
+  config:
+    address: localhost
+    port: {port}
+    type: SSL
+    chain: chain.crt
+    cert: domain.crt
+    key: domain.key
+{output}    confirm:
+      interval: {interval}
+      end_timeout: {end_timeout}
+{confirm}"#
+        )
+    }
+
     fn to_yaml(&self) -> String {
-        let Configuration { port, endpoint, interval, end_timeout, .. } = self;
-        let max_bytes = self.max_bytes.map(|bytes| format!("\n        max_bytes: {bytes}")).unwrap_or_default();
-        let services: String = self.services.lines().map(|line| format!("      {line}\n")).collect();
+        let Configuration { endpoint, access_secret, .. } = self;
+        let outputs = self.outputs.clone().unwrap_or_else(|| self.devo("devo_1", self.port));
+        let (outputs, input) = (indented(2, &outputs), indented(4, &self.input));
+        let services = indented(6, &self.services);
         format!(
             r#"globals:
   debug: false
   id: not_used
   name: collector
 outputs:
-  devo_1:
-    type: devo_platform
-    config:
-      address: localhost
-      port: {port}
-      type: SSL
-      chain: chain.crt
-      cert: domain.crt
-      key: domain.key
-      confirm:
-        interval: {interval}
-        end_timeout: {end_timeout}{max_bytes}
-inputs:
+{outputs}inputs:
   aws:
     id: 10001
     enabled: true
     endpoint_url: {endpoint}
-    credentials:
+{input}    credentials:
       access_key: AKIATESTTESTTESTTEST
-      access_secret: test
+      access_secret: {access_secret}
     services:
 {services}"#
         )
     }
+}
+
+/// The lines that are not empty, each further to the right.
+fn indented(by: usize, yaml: &str) -> String {
+    yaml.lines().filter(|line| !line.is_empty()).map(|line| format!("{:by$}{line}\n", "")).collect()
 }
 
 /// The section of audit events from a trail's queue.

@@ -100,6 +100,11 @@ impl Scene {
         Collector::start(&self.configure()?)
     }
 
+    /// Starts a collector with the configuration as it stands now, and some environment.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Result<Collector> {
+        Collector::start_with(&self.configure()?, environment)
+    }
+
     /// Waits until a condition holds while the collector runs.
     ///
     /// # Panics

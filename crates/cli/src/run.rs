@@ -28,12 +28,12 @@ pub(crate) async fn run(config: &Path, messages: Messages) -> Result<ExitCode> {
     let running = collector.run();
     tokio::pin!(running);
     tokio::select! {
-        () = &mut running => {}
+        ended = &mut running => ended?,
         name = next_signal() => {
             info!(signal = name, "stopping: nothing more is pulled, what is under way is settled");
             stop.cancel();
             tokio::select! {
-                () = &mut running => {}
+                ended = &mut running => ended?,
                 name = next_signal() => {
                     info!(signal = name, "ended at once; what is not settled comes again");
                     return Ok(ExitCode::from(1));

@@ -136,7 +136,9 @@ async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts:
     if problems.iter().any(Problem::is_error) {
         return problems;
     }
-    let failed = |error: &dyn Error| Problem::error(config.position(&section), &section, chain_of(error));
+    let failed = |error: &(dyn Error + 'static)| {
+        Problem::error(config.position(&section), &section, quittance_core::chain(error))
+    };
     match pool(name, settings, &config.globals, &files, parts) {
         Err(error) => problems.push(failed(&error)),
         Ok(pool) if online => match pool.probe().await {
@@ -165,8 +167,15 @@ fn advice(error: &DevoError) -> &'static str {
 
 async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> {
     let checks = planned.iter().map(|planned| async move {
-        let findings = planned.unit.setup.check().await;
         let about = format!("unit {}: ", planned.unit.id);
+        let findings = match planned.unit.setup.check().await {
+            Ok(findings) => findings,
+            Err(failure) => vec![Finding {
+                severity: Severity::Error,
+                problem: format!("could not be checked: {}", failure.chain()),
+                fix: "check the way to AWS and the credentials, then try again".to_owned(),
+            }],
+        };
         findings.into_iter().map(|f| of_finding(config, &planned.section, &about, f)).collect::<Vec<_>>()
     });
     stream::iter(checks).buffered(SETUPS).concat().await
@@ -175,17 +184,6 @@ async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> 
 fn of_finding(config: &Config, path: &KeyPath, about: &str, finding: Finding) -> Problem {
     let problem = Problem::error(config.position(path), path, format!("{about}{}", finding.problem));
     Problem { severity: finding.severity, ..problem }.with_hint(finding.fix)
-}
-
-fn chain_of(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A check remembers nothing: the state may be in use by the collector that runs.

@@ -141,8 +141,9 @@ impl Collector {
         self.supervisor.outputs.iter().map(|output| output.readiness()).collect()
     }
 
-    /// Runs until it is stopped and everything that can be settled is.
-    pub async fn run(self) {
+    /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
+    /// delivered, and only another process helps.
+    pub async fn run(self) -> Result<(), CollectorError> {
         let Collector { supervisor, units, senders, beside } = self;
         let Beside { messages, tag, pools, lookups } = beside;
         let stop = supervisor.stop.clone();
@@ -152,9 +153,18 @@ impl Collector {
             sending.spawn(sender.run(inlet, stop.clone()));
         }
         info!(units = units.len(), "collector started");
+        let units_done = supervisor.run(units);
+        tokio::pin!(units_done);
+        let mut died = None;
         tokio::select! {
-            () = supervisor.run(units) => {}
+            () = &mut units_done => {}
             () = internal::send(messages, tag, pools.into()) => {}
+            Some(Err(panic)) = sending.join_next() => {
+                error!(%panic, "a sender died: stopping");
+                died = Some(CollectorError::SenderDied);
+                stop.cancel();
+                units_done.await;
+            }
         }
         drop(lookups);
         // The pullers and their outlets are gone, so the inlets run dry and the senders end.
@@ -169,6 +179,7 @@ impl Collector {
             () = settled => info!("collector stopped"),
             () = clock.sleep(SETTLE) => error!("senders did not settle in time; what they held comes again"),
         }
+        died.map_or(Ok(()), Err)
     }
 }
 

@@ -41,6 +41,9 @@ pub enum CollectorError {
         /// Why.
         source: DevoError,
     },
+    /// A sender died of a bug; its log line says more.
+    #[error("a sender died")]
+    SenderDied,
     /// The state cannot be used.
     #[error("the state")]
     State(#[source] quittance_state::StateError),

@@ -62,5 +62,15 @@ pub(crate) async fn plan(
             }
         }
     }
+    for (index, one) in planned.iter().enumerate() {
+        let same = |other: &&PlannedUnit| {
+            other.unit.source == one.unit.source && config.inputs[&other.input].id == config.inputs[&one.input].id
+        };
+        if let Some(other) = planned[..index].iter().find(same) {
+            let message = format!("`{}` is read by {} already", one.unit.source, other.section);
+            let problem = Problem::error(config.position(&one.section), &one.section, message);
+            problems.push(problem.with_hint("give each service a queue of its own, and each input an `id` of its own"));
+        }
+    }
     planned
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Random;
 
-/// Exponential back-off with full jitter: the n-th wait is somewhere in `0..=first * 2^n`, up to a ceiling.
+/// Exponential back-off with jitter: the n-th wait is in the upper half of `0..=first * 2^n`, up to a ceiling.
 pub struct Backoff {
     first: Duration,
     ceiling: Duration,

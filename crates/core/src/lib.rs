@@ -8,6 +8,7 @@
 
 mod backoff;
 mod budget;
+mod chain;
 mod clock;
 mod events;
 mod interval;
@@ -24,6 +25,7 @@ mod unit;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Room};
+pub use chain::chain;
 pub use clock::{Clock, Sleep, SystemClock};
 pub use events::{Event, Events, EventsBuilder};
 pub use interval::Interval;

@@ -64,7 +64,7 @@ pub enum StoreError {
         operation: &'static str,
     },
     /// The quarantine is full: what should go there stays where it is.
-    #[error("the quarantine is full ({bytes} bytes): replay or discard what is in it")]
+    #[error("the quarantine is full: it may hold {bytes} bytes (`quarantine_max_bytes`)")]
     Full {
         /// Its bound.
         bytes: u64,

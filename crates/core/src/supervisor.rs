@@ -85,6 +85,10 @@ impl Supervisor {
             findings = unit.setup.check() => findings,
             () = self.stop.cancelled() => return Ended::Stopped,
         };
+        let findings = match findings {
+            Ok(findings) => findings,
+            Err(failure) => return Ended::Failed(failure),
+        };
         for finding in &findings {
             match finding.severity {
                 Severity::Warning => warn!(unit = %unit.id, fix = finding.fix, "{}", finding.problem),

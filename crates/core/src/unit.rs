@@ -34,6 +34,8 @@ impl fmt::Display for UnitId {
 pub struct Unit {
     /// Its address.
     pub id: UnitId,
+    /// What it reads, as in `eu-west-1/queue`: two units of one input must not read the same.
+    pub source: String,
     /// The tag of its events, with `{...}` where an event says a part of it: what a person is told.
     pub tag: String,
     /// Proves that it can work.
@@ -65,8 +67,8 @@ pub struct Finding {
 /// Proves, before anything is pulled, that credentials, names and permissions are right.
 #[async_trait]
 pub trait Setup: Send + Sync {
-    /// Everything that is wrong; empty when all is well.
-    async fn check(&self) -> Vec<Finding>;
+    /// Everything that is wrong; empty when all is well. Fails when that could not be found out.
+    async fn check(&self) -> Result<Vec<Finding>, Failure>;
 }
 
 /// What a puller is given for one run.
@@ -126,13 +128,6 @@ pub struct Failure {
 impl Failure {
     /// The failure and its causes on one line.
     pub fn chain(&self) -> String {
-        let mut text = self.error.to_string();
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        crate::chain(&*self.error)
     }
 }

@@ -189,7 +189,7 @@ impl Pool {
             Ok(Some(verdict)) if verdict == "closes" => Verdict::Closes,
             Ok(_) => Verdict::Open,
             Err(error) => {
-                warn!(sender = %self.name, %error, "cannot tell how this destination confirmed before");
+                warn!(sender = %self.name, error = quittance_core::chain(&error), "cannot tell how this destination confirmed before");
                 Verdict::Open
             }
         }
@@ -199,7 +199,7 @@ impl Pool {
         let text = if verdict == Verdict::Closes { "closes" } else { "never_ends" };
         let saved = self.store.save(self.store.fence(), "outputs", Record::Verdict, &self.name.output, text);
         if let Err(error) = saved.await {
-            warn!(sender = %self.name, %error, "cannot keep how this destination confirms");
+            warn!(sender = %self.name, error = quittance_core::chain(&error), "cannot keep how this destination confirms");
         }
     }
 }

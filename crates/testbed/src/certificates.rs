@@ -232,6 +232,15 @@ impl Pki {
         Ok(Arc::new(config))
     }
 
+    /// TLS that asks nobody for a certificate, as AWS does; `server` says for which hosts it stands.
+    pub fn https_config(&self, server: &Identity) -> Result<Arc<ServerConfig>, CertificateError> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(BOTH_VERSIONS)?
+            .with_no_client_auth()
+            .with_single_cert(vec![server.certificate.clone()], server.private_key())?;
+        Ok(Arc::new(config))
+    }
+
     /// A plain client's TLS: trusts the authority and shows `identity`, or nothing.
     pub fn client_config(
         &self,

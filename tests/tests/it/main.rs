@@ -1,16 +1,22 @@
 //! End-to-end tests: the real binary, the real TLS, and everything that can go wrong around them.
 
 mod certificates;
+mod confirm_modes;
 mod emulators;
 mod kill;
 mod memory;
 mod no_fault;
 mod notifications;
+mod progress;
+mod reaching_aws;
 mod resets;
 mod rsyslog;
 mod samples;
+mod secrets;
+mod several_outputs;
 mod shutdown;
 mod start;
+mod wire_options;
 
 use std::process::ExitCode;
 
@@ -19,15 +25,21 @@ use quittance_tests::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::default();
     certificates::add(&mut suite);
+    confirm_modes::add(&mut suite);
     emulators::add(&mut suite);
     kill::add(&mut suite);
     memory::add(&mut suite);
     no_fault::add(&mut suite);
     notifications::add(&mut suite);
+    progress::add(&mut suite);
+    reaching_aws::add(&mut suite);
     resets::add(&mut suite);
     rsyslog::add(&mut suite);
     samples::add(&mut suite);
+    secrets::add(&mut suite);
+    several_outputs::add(&mut suite);
     shutdown::add(&mut suite);
     start::add(&mut suite);
+    wire_options::add(&mut suite);
     suite.run()
 }

@@ -162,6 +162,11 @@ impl<I> Holdings<I> {
         self.messages.keys().copied().filter(|key| !self.closed.contains(key)).collect()
     }
 
+    /// Whether all items of the message are closed: it only needs its delete.
+    pub(crate) fn is_closed(&self, key: MessageKey) -> bool {
+        self.closed.contains(&key)
+    }
+
     /// Items that could be begun at `now`, counted up to `most`.
     pub(crate) fn readable(&self, now: Instant, most: usize) -> usize {
         self.waiting.count(now, most)

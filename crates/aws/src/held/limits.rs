@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quittance_core::Interval;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -51,6 +52,15 @@ impl Limits {
             visibility_timeout: Duration::from_secs(300),
             drain: Duration::from_secs(20),
             on_missing_object: OnMissingObject::default(),
+        }
+    }
+
+    /// With the user's own bounds, where there are any.
+    pub fn with(self, max_event_bytes: Option<usize>, visibility_timeout: Option<Interval>) -> Self {
+        Limits {
+            max_event_bytes: max_event_bytes.unwrap_or(self.max_event_bytes),
+            visibility_timeout: visibility_timeout.map_or(self.visibility_timeout, |timeout| timeout.0),
+            ..self
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use quittance_core::{Class, Finding, Setup, Severity};
+use quittance_core::{Class, Failure, Finding, Setup, Severity};
 
 use crate::{Account, AwsError, QueueFacts, SqsQueue, Whereabouts};
 
@@ -42,19 +42,18 @@ impl QueueSetup {
 
 #[async_trait]
 impl Setup for QueueSetup {
-    async fn check(&self) -> Vec<Finding> {
+    async fn check(&self) -> Result<Vec<Finding>, Failure> {
         let QueueSetup { account, region, queue } = self;
         match open(account, region, queue).await {
-            Ok(opened) => advice(queue, region, &opened.facts),
-            // Whatever passes by itself is the puller's to wait for.
-            Err(error) if !matches!(error.class(), Class::NeedsPerson) => Vec::new(),
-            Err(error) => vec![Finding {
+            Ok(opened) => Ok(advice(queue, region, &opened.facts)),
+            Err(error) if error.class() != Class::NeedsPerson => Err(error.into()),
+            Err(error) => Ok(vec![Finding {
                 severity: Severity::Error,
                 problem: format!("queue `{queue}` in {region} cannot be used: {}", error.chain()),
                 fix: "check the queue's name and region, and that the credentials allow sqs:GetQueueUrl, \
                       sqs:GetQueueAttributes, sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on it"
                     .to_owned(),
-            }],
+            }]),
         }
     }
 }
@@ -65,7 +64,7 @@ fn advice(queue: &str, region: &str, facts: &QueueFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     match facts.max_receive_count {
         None => findings.push(warning(
-            format!("queue `{queue}` in {region} has no dead-letter queue: a message that can never be processed stays in it"),
+            format!("queue `{queue}` in {region} has no dead-letter queue: what can never be processed goes into the collector's own quarantine"),
             "give the queue a redrive policy with a maxReceiveCount of 10",
         )),
         Some(few) if few <= FEW_RECEIVES => findings.push(warning(

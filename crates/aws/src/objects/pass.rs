@@ -242,7 +242,12 @@ impl Cutter<'_> {
                     tally.oversized.add(1);
                 }
                 Err(error) => {
-                    warn!(address, bytes = len, %error, "event is too long to be sent, and cannot be set aside");
+                    warn!(
+                        address,
+                        bytes = len,
+                        error = quittance_core::chain(&error),
+                        "event is too long to be sent, and cannot be set aside"
+                    );
                     self.left.add(ordinal..ordinal + 1, to);
                     self.left_events += 1;
                 }

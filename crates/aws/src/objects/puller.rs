@@ -35,6 +35,7 @@ impl ObjectsSettings {
         let ObjectsSettings { queue, region, .. } = &self;
         Unit {
             id: UnitId::new(&["aws", account.id(), service, of, region, queue]),
+            source: format!("{region}/{queue}"),
             tag,
             setup: Arc::new(QueueSetup::new(account.clone(), region, queue)),
             puller: Arc::new(ObjectsPuller::new(account.clone(), self)),

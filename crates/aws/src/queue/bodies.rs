@@ -129,7 +129,12 @@ impl Bodies {
                 true
             }
             Err(error) => {
-                warn!(address, bytes = event.len(), %error, "event is too long to be sent, and cannot be set aside");
+                warn!(
+                    address,
+                    bytes = event.len(),
+                    error = quittance_core::chain(&error),
+                    "event is too long to be sent, and cannot be set aside"
+                );
                 false
             }
         }

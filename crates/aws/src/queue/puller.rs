@@ -31,6 +31,7 @@ impl QueueSettings {
         let QueueSettings { queue, region, .. } = &self;
         Unit {
             id: UnitId::new(&["aws", account.id(), service, region, queue]),
+            source: format!("{region}/{queue}"),
             tag,
             setup: Arc::new(QueueSetup::new(account.clone(), region, queue)),
             puller: Arc::new(QueuePuller::new(account.clone(), self)),

@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use quittance_core::Ended;
 use tokio::time::sleep;
 
-use crate::scene::{BUCKET, Fate, QUEUE, Scene, events, limits};
+use crate::scene::{BUCKET, Fate, QUEUE, SILENT, Scene, events, limits, truncated};
 
 /// Several batches' worth.
 const LINES: u64 = 30_000;
@@ -73,5 +74,35 @@ async fn what_is_confirmed_in_time_needs_no_mark() {
     let running = scene.objects(limits());
     scene.until_empty().await;
     assert_eq!(scene.store.writes(), 0);
+    scene.end(running).await;
+}
+
+/// The last call is the delete: its mark would otherwise be found by every later run, for two weeks.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_for_want_of_permission_writes_its_last_marks() {
+    let scene = Scene::new(Some(10)).await;
+    scene.put_lines("large", 0..LINES);
+    scene.receiver.script(&[Fate::Deliver; 3]);
+    scene.receiver.set(Fate::Keep);
+    let running = scene.objects(limits());
+    scene.until("it is marked", |scene| !scene.store.records().is_empty()).await;
+    scene.aws.fail_while("ReceiveMessage", "AccessDenied");
+    sleep(Duration::from_secs(60)).await;
+    scene.receiver.set(Fate::Deliver);
+    assert!(matches!(running.ended().await, Ended::Failed(_)));
+    assert_eq!((scene.aws.counts(QUEUE).deleted, scene.store.records()), (1, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_aside_leaves_no_mark() {
+    let scene = Scene::new(None).await;
+    scene.put_silently("sound", 0..10);
+    scene.aws.put_object(SILENT, "cut", truncated(10..3000));
+    scene.announce(&[(SILENT, "sound"), (SILENT, "cut")]);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    sleep(Duration::from_secs(10)).await;
+    assert!(scene.store.writes() > 0, "it was marked when it was given up");
+    assert_eq!((scene.store.quarantined().len(), scene.store.records()), (1, Vec::new()));
     scene.end(running).await;
 }

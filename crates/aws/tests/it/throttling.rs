@@ -95,6 +95,39 @@ async fn too_many_in_flight_makes_us_hold_fewer() {
     scene.end(running).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn after_too_many_in_flight_we_hold_more_again_little_by_little() {
+    let scene = Scene::new(Some(1)).await;
+    let limits = Limits { held_messages: 200, ..limits() };
+    for n in 0..150 {
+        scene.put_lines(&n.to_string(), n * 10..n * 10 + 1);
+    }
+    scene.receiver.set(Fate::Keep);
+    let running = scene.objects(limits);
+    scene.until("all are held", |scene| scene.aws.counts(QUEUE).in_flight == 150).await;
+    scene.aws.fail_while("ReceiveMessage", "OverLimit");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(scene.aws.calls_with("ReceiveMessage", "OverLimit"), 1, "none is made while too much is held");
+    scene.aws.recover("ReceiveMessage");
+    for n in 150..3000 {
+        scene.put_lines(&n.to_string(), n * 10..n * 10 + 1);
+    }
+    let mut held = Vec::new();
+    for _ in 0..15 {
+        scene.receiver.set(Fate::Deliver);
+        scene.receiver.set(Fate::Keep);
+        sleep(Duration::from_secs(61)).await;
+        held.push(scene.aws.counts(QUEUE).in_flight);
+    }
+    assert!((60..=85).contains(&held[0]), "half of what was held: {held:?}");
+    assert!(held.is_sorted_by(|a, b| a <= b && b - a <= 20), "{held:?}");
+    assert!((190..=200).contains(held.last().unwrap()), "{held:?}");
+    scene.receiver.set(Fate::Deliver);
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts().len(), receives(&scene.aws)), (3000, [(1, 3000)].into()));
+    scene.end(running).await;
+}
+
 /// The supervisor shall begin with the setup again, which says what is wrong.
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_refuses_us_ends_the_run_when_nothing_is_held() {

@@ -34,6 +34,6 @@ pub(super) async fn run(surroundings: &Surroundings, events: u64) -> Result<Cost
         }
     };
     stop.cancel();
-    collecting.await.context("the collector failed")?;
+    collecting.await.context("the collector failed")??;
     Ok(cost)
 }

@@ -89,7 +89,7 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let seconds = started.elapsed().as_secs_f64();
     let written = writing.await.context("the writer of the demo's data failed")??;
     stop.cancel();
-    collecting.await.context("the collector failed")?;
+    collecting.await.context("the collector failed")??;
 
     let Counts { pulled, filtered, quarantined, returned, bytes, .. } = ledger.total();
     let sink = town.sink.totals();

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use quittance_collector::{Collector, Config, Messages, Parts, messages};
+use quittance_collector::{Collector, CollectorError, Config, Messages, Parts, messages};
 use quittance_core::{Clock, Ledger, Random, World};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, Redrive, Shape},
@@ -38,7 +38,7 @@ struct Scene {
 
 struct Running {
     ledger: Arc<Ledger>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), CollectorError>>,
     stop: CancellationToken,
 }
 
@@ -70,6 +70,16 @@ impl Scene {
     }
 
     async fn run(&self, globals: &str, messages: Option<Messages>) -> Running {
+        let collector = self.build(globals, "events", messages).await.unwrap();
+        Running { ledger: collector.ledger(), task: tokio::spawn(collector.run()), stop: self.stop.clone() }
+    }
+
+    async fn build(
+        &self,
+        globals: &str,
+        events_queue: &str,
+        messages: Option<Messages>,
+    ) -> Result<Collector, CollectorError> {
         let path: PathBuf = self.folder.path().join("config.yaml");
         let text = format!(
             "
@@ -85,7 +95,7 @@ inputs:
     credentials: {{access_key: AKIATEST, access_secret: secret}}
     services:
       audit-events-all: {{types: [audits_s3], audit_sqs_queue_name: trail, auto_event_type: true, regions: [us-east-1]}}
-      service-events-all: {{cloudwatch_sqs_queue_name: events, regions: [us-east-1]}}
+      service-events-all: {{cloudwatch_sqs_queue_name: {events_queue}, regions: [us-east-1]}}
 "
         );
         std::fs::write(&path, text).unwrap();
@@ -96,8 +106,7 @@ inputs:
             store: Arc::new(MemoryStore::default()),
             messages,
         };
-        let collector = Collector::build(Config::load(&path).unwrap(), parts, self.stop.clone()).await.unwrap();
-        Running { ledger: collector.ledger(), task: tokio::spawn(collector.run()), stop: self.stop.clone() }
+        Collector::build(Config::load(&path)?, parts, self.stop.clone()).await
     }
 
     /// Messages that are left, wherever.
@@ -120,7 +129,7 @@ inputs:
 impl Running {
     async fn end(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
         assert!(self.ledger.total().balances());
         assert_eq!(self.ledger.total().in_flight, 0);
     }
@@ -198,4 +207,11 @@ async fn the_collectors_own_messages_go_to_the_users_table_outside_the_ledger() 
     }
     sleep(Duration::from_secs(60)).await;
     running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_services_on_one_queue_would_take_each_others_messages() {
+    let error = Scene::new().build("", "trail", None).await.err().unwrap().to_string();
+    let expected = "`us-east-1/trail` is read by inputs.aws.services.audit-events-all already";
+    assert!(error.contains(expected), "{error}");
 }

@@ -33,11 +33,11 @@ struct Actor {
 
 #[async_trait]
 impl Setup for Actor {
-    async fn check(&self) -> Vec<Finding> {
+    async fn check(&self) -> Result<Vec<Finding>, Failure> {
         self.checks.fetch_add(1, Ordering::Relaxed);
         let finding =
             Finding { severity: Severity::Error, problem: "no such queue".to_owned(), fix: "make it".to_owned() };
-        if matches!(self.behaviour, Behaviour::NotSetUp) { vec![finding] } else { Vec::new() }
+        Ok(if matches!(self.behaviour, Behaviour::NotSetUp) { vec![finding] } else { Vec::new() })
     }
 }
 
@@ -90,7 +90,16 @@ impl Store for Nothing {
 fn actor(name: &str, behaviour: Behaviour) -> (Arc<Actor>, Unit) {
     let zero = AtomicU32::default;
     let actor = Arc::new(Actor { behaviour, checks: zero(), runs: zero(), stopped: zero() });
-    (actor.clone(), Unit { id: UnitId::new(&[name]), tag: String::new(), setup: actor.clone(), puller: actor })
+    (
+        actor.clone(),
+        Unit {
+            id: UnitId::new(&[name]),
+            source: name.to_owned(),
+            tag: String::new(),
+            setup: actor.clone(),
+            puller: actor,
+        },
+    )
 }
 
 fn supervise(units: Vec<Unit>) -> (Inlet, CancellationToken, tokio::task::JoinHandle<()>) {

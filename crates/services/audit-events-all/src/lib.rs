@@ -49,6 +49,11 @@ pub struct Config {
     pub request_period_in_seconds: Option<Interval>,
     /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
     pub start_time: Option<String>,
+    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
+    pub max_event_bytes: Option<usize>,
+    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
+    /// minutes if unset.
+    pub visibility_timeout: Option<Interval>,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -81,7 +86,8 @@ impl ServiceKind for AuditEventsAll {
         )?;
         let kind = Arc::new(Trail::new(&config)?);
         let tag = config.tag_template()?.to_string();
-        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() };
+        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
+            .with(config.max_event_bytes, config.visibility_timeout);
         let unit = |region: String| {
             let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, AUDITS_S3, tag.clone())

@@ -46,6 +46,11 @@ pub struct Config {
     pub request_period_in_seconds: Option<Interval>,
     /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
     pub start_time: Option<String>,
+    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
+    pub max_event_bytes: Option<usize>,
+    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
+    /// minutes if unset.
+    pub visibility_timeout: Option<Interval>,
     /// A tag of one's own, with `{account}` and `{region}` filled in for each object, if there is only one type.
     pub tag: Option<String>,
     /// A tag of one's own for VPC flow logs, with `{account}` and `{region}` filled in for each object.
@@ -75,7 +80,8 @@ impl ServiceKind for NonCloudwatchLogs {
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let filter = KeyFilter::new(config.s3_file_type_filter.as_deref())?;
-        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() };
+        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
+            .with(config.max_event_bytes, config.visibility_timeout);
         let regions = regions(&config.regions)?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {

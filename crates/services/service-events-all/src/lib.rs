@@ -39,6 +39,11 @@ pub struct Config {
     pub request_period_in_seconds: Option<Interval>,
     /// Devo's first moment to collect. Everything that is in the queue is read; this changes nothing.
     pub start_time: Option<String>,
+    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
+    pub max_event_bytes: Option<usize>,
+    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
+    /// minutes if unset.
+    pub visibility_timeout: Option<Interval>,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -64,14 +69,14 @@ impl ServiceKind for ServiceEventsAll {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
+        let limits = Limits::of_bodies().with(config.max_event_bytes, config.visibility_timeout);
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,
             from_event: config.use_region_and_account_id_from_event,
         });
         let unit = |region: String| {
-            let settings =
-                QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: Limits::of_bodies() };
+            let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, tag.clone())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())

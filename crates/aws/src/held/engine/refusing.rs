@@ -1,0 +1,70 @@
+//! Refusing: buckets that do not let us in rest while the others flow.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::{
+    AwsError,
+    held::{ItemKey, Work, engine::Engine, holdings::Next, lanes::Refusal},
+};
+
+impl<W: Work> Engine<W> {
+    pub(super) fn try_lanes(&mut self, now: Instant) {
+        while let Some(item) = self.lanes.try_one(now) {
+            if !self.holdings.release(item, now) {
+                self.lanes.gone(item);
+            }
+        }
+    }
+
+    /// What to do about an item that we may not read: not its fault. The bucket rests, its messages stay held, the others
+    /// flow.
+    pub(super) fn refused(&mut self, item: ItemKey, what: &W::Item, error: &AwsError, now: Instant) -> Next {
+        let lane = self.hold.work.lane(what);
+        let Some(history) = self.holdings.history(item) else { return Next::Settle };
+        let failures = history.failures;
+        let first = *history.refused_at.get_or_insert(now);
+        let refusal = lane.map_or(Refusal::Item, |lane| self.lanes.refused(lane, item, first, now));
+        match refusal {
+            Refusal::Lane { news } => {
+                if news {
+                    warn!(
+                        bucket = lane,
+                        error = error.chain(),
+                        fix =
+                            "allow s3:GetObject on the bucket, and kms:Decrypt on its key if it is encrypted with one",
+                        "bucket refuses us: its messages are held, and it is tried again from time to time"
+                    );
+                }
+                Next::Park
+            }
+            Refusal::Item => {
+                let wait = (Duration::from_secs(30) * 2_u32.pow(failures.min(7))).min(Duration::from_secs(3600));
+                warn!(
+                    %what,
+                    error = error.chain(),
+                    retry_in = ?wait,
+                    fix = "it may be gone, which s3:ListBucket on the bucket would tell, or have a key of its own, which \
+                           needs kms:Decrypt",
+                    "refused, though others of its bucket are read"
+                );
+                Next::Again(now + wait)
+            }
+        }
+    }
+
+    /// Something in the item's bucket could be read, or asked for in vain: we are let in.
+    pub(super) fn lane_is_open(&mut self, what: &W::Item, now: Instant) {
+        let Some(lane) = self.hold.work.lane(what) else { return };
+        if let Some((parked, news)) = self.lanes.read(lane, now) {
+            if news {
+                info!(bucket = lane, objects = parked.len(), "bucket can be read again");
+            }
+            for item in parked {
+                self.holdings.release(item, now);
+            }
+        }
+    }
+}

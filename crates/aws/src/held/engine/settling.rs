@@ -1,0 +1,61 @@
+//! Settling: what a receipt, or the lack of one, means for its message.
+
+use std::time::Duration;
+
+use quittance_core::Settlement;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::held::{
+    Work,
+    engine::{Engine, poison::Poison},
+    holdings::{Held, MessageKey, Outcome},
+};
+
+impl<W: Work> Engine<W> {
+    pub(super) fn settled(&mut self, settlement: Settlement, now: Instant) {
+        let (outcome, overwritten) = self.holdings.settled(settlement, now);
+        if overwritten > 0 {
+            self.hold.tally.overwritten.add(overwritten);
+            warn!(events = overwritten, "events were not delivered before their object was overwritten");
+        }
+        self.conclude(outcome, now);
+    }
+
+    pub(super) fn conclude(&mut self, outcome: Option<Outcome>, now: Instant) {
+        match outcome {
+            Some(Outcome::Done(key)) => self.finish(key, now),
+            Some(Outcome::Stuck(key)) => {
+                let reason = self.holdings.reason(key).unwrap_or("it cannot be delivered").to_owned();
+                let address = Some(self.holdings.dead(key)).filter(|address| !address.is_empty());
+                if let Some(Held { id, handle, receives, .. }) = self.give_up(key) {
+                    self.poison(Poison { id, handle, receives, address, reason, body: String::new() });
+                }
+            }
+            Some(Outcome::Idle(key)) => {
+                if let Some(held) = self.give_up(key) {
+                    self.hiding.give_back(held.handle, Duration::ZERO);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Holds a message no longer. How far it came is remembered, should it come again.
+    pub(super) fn give_up(&mut self, key: MessageKey) -> Option<Held> {
+        let progress = self.holdings.progress(key);
+        let moved = self.holdings.mark(key).is_some();
+        let held = self.forget(key)?;
+        self.keep_progress(held.id.clone(), progress, moved);
+        Some(held)
+    }
+
+    /// Holds a message no longer.
+    pub(super) fn forget(&mut self, key: MessageKey) -> Option<Held> {
+        let held = self.holdings.forget(key)?;
+        self.hiding.forget(key);
+        self.marking.forget(key);
+        held.items.iter().for_each(|item| self.lanes.gone(*item));
+        Some(held)
+    }
+}
