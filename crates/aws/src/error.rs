@@ -12,7 +12,7 @@ use quittance_formats::FormatError;
 #[non_exhaustive]
 pub enum AwsError {
     /// An API call was refused or did not come through.
-    #[error("{operation} on `{target}` failed{}", code.as_ref().map(|c| format!(" ({c})")).unwrap_or_default())]
+    #[error("{operation} on `{target}` failed{}", answer(code.as_deref(), *status))]
     Api {
         /// The API's name of the operation.
         operation: &'static str,
@@ -181,9 +181,19 @@ fn class(code: Option<&str>, status: Option<u16>) -> Class {
             | "UnsupportedOperation",
         ) => Class::NeedsPerson,
         _ => match status {
-            Some(403) => Class::NeedsPerson,
+            // 407 is a proxy that wants other credentials.
+            Some(403 | 407) => Class::NeedsPerson,
             Some(429 | 503) => Class::Throttled,
             _ => Class::Retry,
         },
+    }
+}
+
+/// What was answered: AWS's code, or the status alone, as of a proxy that speaks for itself.
+fn answer(code: Option<&str>, status: Option<u16>) -> String {
+    match (code, status) {
+        (Some(code), _) => format!(" ({code})"),
+        (None, Some(status)) => format!(" (HTTP {status})"),
+        (None, None) => String::new(),
     }
 }

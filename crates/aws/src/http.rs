@@ -8,7 +8,7 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::AwsError;
@@ -53,13 +53,18 @@ fn proxy(settings: &HttpSettings) -> Result<ProxyConfig, AwsError> {
     };
     let config = ProxyConfig::all(format!("{scheme}://{address}"))
         .map_err(|source| AwsError::Proxy { source: source.into() })?;
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    // The SDK puts them into a URL as they are, and reads that URL again: a bare `@` or `/` would end up in the host name.
+    let escape = |text: &str| {
+        let plain = percent_decode_str(text).decode_utf8_lossy();
+        utf8_percent_encode(&plain, NON_ALPHANUMERIC).to_string()
+    };
     let no_proxy = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
-    let config = config.no_proxy(no_proxy);
+    // An empty list would be taken for one that names every host.
+    let config = if no_proxy.trim().is_empty() { config } else { config.no_proxy(no_proxy) };
     Ok(match user {
         Some(user) => {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
-            config.with_basic_auth(decode(name), decode(password))
+            config.with_basic_auth(escape(name), escape(password))
         }
         None => config,
     })

@@ -161,7 +161,7 @@ async fn a_proxy_that_refuses() -> Result<()> {
     scene.configuration.input = format!("proxy: http://{USER_IN_URL}@127.0.0.1:{}", proxy.port);
     let collector = scene.start()?;
     until("the proxy refuses", Duration::from_secs(10), || !proxy.seen().is_empty()).await;
-    collector.says("407").await;
+    collector.says("(HTTP 407)").await;
     assert_silent(&collector);
     collector.stop().await?;
     assert_eq!(scene.cloud.all_calls().len(), 0);
