@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
     net::{Ipv4Addr, TcpStream},
     os::unix::{
         fs::{PermissionsExt, chown},
@@ -67,11 +66,11 @@ impl Rsyslog {
 
     /// Comes back on the same port, and writes on to the same file.
     pub async fn come_back(&mut self) -> Result<()> {
-        // A line that was cut by its death must not swallow the next one.
+        // A line that was cut by its death is no event, even where its beginning looks like one.
         let path = self.folder.join("events.log");
-        if fs::read(&path)?.last().is_some_and(|last| *last != b'\n') {
-            File::options().append(true).open(&path)?.write_all(b"\n")?;
-        }
+        let written = fs::read(&path)?;
+        let whole = written.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        File::options().write(true).open(&path)?.set_len(whole as u64)?;
         self.child = spawn(&self.program, &self.folder, self.user.as_ref())?;
         self.listens().await;
         Ok(())
