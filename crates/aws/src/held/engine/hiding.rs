@@ -149,9 +149,9 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    pub(super) fn start_returns(&mut self) {
+    pub(super) fn start_returns(&mut self, now: Instant) {
         // At a stop, our own receives would take at once what goes back, and each round would cost a receive.
-        if self.stage != Stage::Running && !self.receives.are_finished() {
+        if self.stage != Stage::Running && !self.receives.are_finished(now) {
             return;
         }
         while self.hiding.under_way < MOST_CALLS && self.hiding.has_returns() {

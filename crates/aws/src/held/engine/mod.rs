@@ -167,7 +167,7 @@ impl<W: Work> Engine<W> {
                 self.start_receives(now);
             }
             Stage::Draining { until, .. } if now >= until => self.leave(now),
-            Stage::Draining { receives, .. } if now >= receives => self.receives.abort(),
+            Stage::Draining { receives, .. } if now >= receives => self.receives.abort(now),
             Stage::Draining { .. } => {}
             Stage::Leaving(until) if now >= until => {
                 let messages = self.holdings.len();
@@ -178,7 +178,7 @@ impl<W: Work> Engine<W> {
         }
         self.start_deletes(now);
         self.start_extensions(now);
-        self.start_returns();
+        self.start_returns(now);
         self.start_marks(now);
         (self.stage != Stage::Running && self.is_over()).then_some(Ended::Stopped)
     }
@@ -200,6 +200,7 @@ impl<W: Work> Engine<W> {
             self.holdings.next_read().filter(|at| *at > now),
             self.lanes.next_try().filter(|at| running && *at > now),
             self.marking.next(),
+            Some(self.receives.quiet_from()).filter(|at| *at > now),
         ];
         candidates.into_iter().flatten().fold(now + Duration::from_secs(60), Instant::min)
     }
@@ -217,7 +218,7 @@ impl<W: Work> Engine<W> {
     fn leave(&mut self, now: Instant) {
         self.stage = Stage::Leaving(now + LAST_CALLS);
         self.passes.abort_all();
-        self.receives.abort();
+        self.receives.abort(now);
         for key in self.holdings.open_messages() {
             self.mark(key);
             if let Some(held) = self.forget(key) {

@@ -21,6 +21,9 @@ const LARGEST_BODY: usize = 1 << 20;
 /// Between two wishes for early receipts: each ends a connection.
 const HURRY_EVERY: Duration = Duration::from_secs(1);
 
+/// After a receive was aborted, until its connection is surely closed at SQS: before, it could take what goes back.
+const AFTER_ABORT: Duration = Duration::from_millis(500);
+
 /// Failures within so long after `OverLimit` are of the same shortage.
 const ONE_SHORTAGE: Duration = Duration::from_secs(5);
 
@@ -38,6 +41,8 @@ pub(super) struct Receives {
     backoff: Backoff,
     /// Why nothing can be received until a person acts.
     refusal: Option<AwsError>,
+    /// Until when an aborted receive may still take something.
+    quiet_from: Instant,
     /// Messages that may be held; less than the setting after SQS said that too many are in flight.
     held_limit: usize,
     grow_at: Instant,
@@ -53,6 +58,7 @@ impl Receives {
             from: now,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(60), random),
             refusal: None,
+            quiet_from: now,
             held_limit,
             grow_at: now,
             hurry_from: now,
@@ -70,12 +76,20 @@ impl Receives {
     }
 
     /// Whether none can take anything from the queue any more.
-    pub(super) fn are_finished(&self) -> bool {
-        self.handles.iter().all(AbortHandle::is_finished)
+    pub(super) fn are_finished(&self, now: Instant) -> bool {
+        now >= self.quiet_from && self.handles.iter().all(AbortHandle::is_finished)
+    }
+
+    /// Until when one that was aborted may still take something.
+    pub(super) fn quiet_from(&self) -> Instant {
+        self.quiet_from
     }
 
     /// Ends them all.
-    pub(super) fn abort(&mut self) {
+    pub(super) fn abort(&mut self, now: Instant) {
+        if self.handles.iter().any(|receive| !receive.is_finished()) {
+            self.quiet_from = now + AFTER_ABORT;
+        }
         self.handles.drain(..).for_each(|receive| receive.abort());
     }
 
