@@ -154,7 +154,7 @@ impl Connection {
         !self.owed.is_empty()
     }
 
-    /// Settles what the peer's transport acknowledged at least `settle` ago; `false` if nothing of it has moved.
+    /// Settles what the peer's transport acknowledged at least `settle` ago. Fails when the transport cannot say.
     pub(crate) fn settle_acked(&mut self, now: Instant, settle: Duration) -> io::Result<()> {
         let Metered { link, written } = self.metered();
         let acknowledged = written.saturating_sub(link.unacknowledged()?);
