@@ -16,6 +16,9 @@ use quittance_core::Clock;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use crate::{AwsError, CallLimit, Limiters};
 
 /// How to sign in.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -40,6 +43,10 @@ pub struct AccountSettings {
     pub http: SharedHttpClient,
     /// Time: signatures, credentials' ends and stalls are measured by it.
     pub clock: Arc<dyn Clock>,
+    /// The limiters that all accounts of a process share.
+    pub limiters: Limiters,
+    /// The user's own bounds of calls.
+    pub call_limits: Vec<CallLimit>,
 }
 
 /// A signed-in account. Clients are made once for each service and region.
@@ -49,6 +56,9 @@ pub struct Account {
     /// An endpoint that is not AWS's own knows buckets only by path.
     path_style: bool,
     clients: Mutex<Clients>,
+    number: OnceCell<String>,
+    limiters: Limiters,
+    call_limits: Vec<CallLimit>,
 }
 
 #[derive(Default)]
@@ -80,12 +90,47 @@ impl Account {
         }
         let base = loader.load().await;
         let path_style = base.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        Account { id: settings.id, base, path_style, clients: Mutex::default() }
+        Account {
+            id: settings.id,
+            base,
+            path_style,
+            clients: Mutex::default(),
+            number: OnceCell::new(),
+            limiters: settings.limiters,
+            call_limits: settings.call_limits,
+        }
     }
 
     /// The input's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The account's number, as AWS knows it. Asked once.
+    pub async fn number(&self) -> Result<String, AwsError> {
+        let ask = async || {
+            let client = aws_sdk_sts::Client::new(&self.config("us-east-1"));
+            let answer = client.get_caller_identity().send().await;
+            let identity = answer.map_err(|e| AwsError::api("GetCallerIdentity", &self.id, e))?;
+            Ok(identity.account.unwrap_or_default())
+        };
+        self.number.get_or_try_init(ask).await.cloned()
+    }
+
+    /// The limiters that all accounts share.
+    pub fn limiters(&self) -> &Limiters {
+        &self.limiters
+    }
+
+    /// The user's own bounds of calls.
+    pub fn call_limits(&self) -> &[CallLimit] {
+        &self.call_limits
+    }
+
+    /// What a client of any service in `region` is made from.
+    pub fn config(&self, region: &str) -> SdkConfig {
+        let config = self.base.to_builder().region(Region::new(region.to_owned())).timeout_config(timeouts(60));
+        config.build()
     }
 
     /// The SQS client of a region.

@@ -27,6 +27,12 @@ pub enum AwsError {
         /// The SDK's error.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// An API gave the token of the page that was asked for: to follow it would never end.
+    #[error("{operation} answered with the token that it was asked with")]
+    RepeatedToken {
+        /// The API's name of the operation.
+        operation: &'static str,
+    },
     /// A proxy is not understood. The text is not repeated: it may hold a password.
     #[error("the proxy is not understood: expected `http://[user:password@]host:port`")]
     Proxy {

@@ -4,9 +4,11 @@
 //! A service crate brings only what differs; see [`ServiceKind`].
 
 mod account;
+mod calls;
 mod error;
 mod held;
 mod http;
+mod limiter;
 mod notification;
 mod routing;
 mod service;
@@ -16,11 +18,14 @@ mod tagging;
 
 pub mod objects;
 pub mod queue;
+pub mod windows;
 
 pub use account::{Account, AccountSettings, Credentials};
+pub use calls::Calls;
 pub use error::AwsError;
 pub use held::{Count, Limits, OnMissingObject, Owed, QueueSetup, Tally};
 pub use http::{HttpSettings, http_client};
+pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};
 pub use routing::{Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};

@@ -3,10 +3,9 @@
 
 use std::{error::Error, path::Path, sync::Arc};
 
-use async_trait::async_trait;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
-use quittance_core::{Dial, Fence, Finding, Quarantined, Record, Severity, Store, StoreError, World};
+use quittance_core::{Dial, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
@@ -184,34 +183,4 @@ async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> 
 fn of_finding(config: &Config, path: &KeyPath, about: &str, finding: Finding) -> Problem {
     let problem = Problem::error(config.position(path), path, format!("{about}{}", finding.problem));
     Problem { severity: finding.severity, ..problem }.with_hint(finding.fix)
-}
-
-/// A check remembers nothing: the state may be in use by the collector that runs.
-struct NoStore;
-
-#[async_trait]
-impl Store for NoStore {
-    async fn load(&self, _: &str, _: Record, _: &str) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
-    async fn list(&self, _: &str, _: Record) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn save(&self, _: Fence, _: &str, _: Record, _: &str, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn remove(&self, _: Fence, _: &str, _: Record, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn quarantine(&self, _: Fence, _: &Quarantined) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn fence(&self) -> Fence {
-        Fence(0)
-    }
 }

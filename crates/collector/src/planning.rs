@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use quittance_aws::{Account, AccountSettings};
+use quittance_aws::{Account, AccountSettings, Limiters};
 use quittance_core::{Unit, World};
 
 use crate::{Config, Files, KeyPath, Problem, catalogue, connectors::Connectors};
@@ -28,6 +28,7 @@ pub(crate) async fn plan(
 ) -> Vec<PlannedUnit> {
     let services = catalogue();
     let mut planned = Vec::new();
+    let limiters = Limiters::default();
     let mut connectors = Connectors::new(http, Files::beside(&config.path));
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
@@ -45,6 +46,8 @@ pub(crate) async fn plan(
                 endpoint_url: input.endpoint_url.clone(),
                 http,
                 clock: world.clock.clone(),
+                limiters: limiters.clone(),
+                call_limits: input.call_limits(),
             })
             .await,
         );

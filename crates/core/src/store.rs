@@ -18,6 +18,8 @@ pub enum Record {
     Progress,
     /// Whether an output confirms by ending its half; the key is the output's name.
     Verdict,
+    /// How far a source that is asked by time has been confirmed; the key is the cursor.
+    Checkpoint,
 }
 
 impl Record {
@@ -26,8 +28,40 @@ impl Record {
         match self {
             Record::Progress => "progress",
             Record::Verdict => "verdict",
+            Record::Checkpoint => "checkpoint",
         }
     }
+}
+
+/// The identity of an event that was delivered: a hash of what makes it one, wide enough never to meet another's.
+pub type EventId = u128;
+
+/// A change of what is remembered for one cursor of a unit. Those given together are written together, or not at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Writes the cursor's checkpoint over what was there.
+    Checkpoint {
+        /// The cursor.
+        cursor: String,
+        /// The checkpoint, in its engine's own words.
+        value: String,
+    },
+    /// Remembers events that were delivered.
+    Remember {
+        /// The cursor.
+        cursor: String,
+        /// The hour they happened in, counted from the epoch.
+        hour: i64,
+        /// Their ids, which were not remembered before.
+        ids: Vec<EventId>,
+    },
+    /// Forgets the events of all earlier hours.
+    Forget {
+        /// The cursor.
+        cursor: String,
+        /// The first hour that is kept.
+        before: i64,
+    },
 }
 
 /// Something that cannot be delivered and must not be lost.
@@ -86,10 +120,61 @@ pub trait Store: Send + Sync {
     /// Removes a record, if it is there.
     async fn remove(&self, fence: Fence, scope: &str, record: Record, key: &str) -> Result<(), StoreError>;
 
+    /// Writes all changes in one transaction.
+    async fn commit(&self, fence: Fence, scope: &str, changes: Vec<Change>) -> Result<(), StoreError>;
+
+    /// The events of one hour that are remembered, in no order.
+    async fn remembered(&self, scope: &str, cursor: &str, hour: i64) -> Result<Vec<EventId>, StoreError>;
+
+    /// How many events each hour has that is remembered, oldest first.
+    async fn remembered_hours(&self, scope: &str, cursor: &str) -> Result<Vec<(i64, u64)>, StoreError>;
+
     /// Sets something aside; when this has ended well, its source may forget it. The same address of the same unit is
     /// kept once.
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError>;
 
     /// The right to write.
     fn fence(&self) -> Fence;
+}
+
+/// A store that keeps nothing, for whoever only looks: the state may be in use by the collector that runs.
+pub struct NoStore;
+
+#[async_trait]
+impl Store for NoStore {
+    async fn load(&self, _: &str, _: Record, _: &str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &str, _: Record) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn save(&self, _: Fence, _: &str, _: Record, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: Fence, _: &str, _: Record, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn commit(&self, _: Fence, _: &str, _: Vec<Change>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remembered(&self, _: &str, _: &str, _: i64) -> Result<Vec<EventId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn remembered_hours(&self, _: &str, _: &str) -> Result<Vec<(i64, u64)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn quarantine(&self, _: Fence, _: &Quarantined) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn fence(&self) -> Fence {
+        Fence(0)
+    }
 }

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 /// What brings a state from each version to the next; a state's version is their number.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE holder (only INTEGER PRIMARY KEY CHECK (only = 1), fence INTEGER NOT NULL) STRICT;
     INSERT INTO holder VALUES (1, 0);
     CREATE TABLE record (
@@ -22,7 +23,18 @@ const MIGRATIONS: &[&str] = &["
         at      INTEGER NOT NULL,
         UNIQUE (unit, address)
     ) STRICT;
-    "];
+    ",
+    "
+    CREATE TABLE remembered (
+        scope  TEXT NOT NULL,
+        cursor TEXT NOT NULL,
+        hour   INTEGER NOT NULL,
+        part   INTEGER NOT NULL,
+        ids    BLOB NOT NULL,
+        PRIMARY KEY (scope, cursor, hour, part)
+    ) STRICT;
+    ",
+];
 
 /// The newest version.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

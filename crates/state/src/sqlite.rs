@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use crate::{
@@ -173,6 +173,45 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn commit(&self, fence: Fence, scope: &str, changes: Vec<Change>) -> Result<(), StoreError> {
+        let scope = scope.to_owned();
+        self.write("writing checkpoints", fence, move |transaction| {
+            changes.into_iter().try_for_each(|change| apply(transaction, &scope, change))
+        })
+        .await
+    }
+
+    async fn remembered(&self, scope: &str, cursor: &str, hour: i64) -> Result<Vec<EventId>, StoreError> {
+        let (scope, cursor) = (scope.to_owned(), cursor.to_owned());
+        self.run("reading remembered events", move |connection| {
+            let mut ids = Vec::new();
+            let mut statement =
+                connection.prepare_cached("SELECT ids FROM remembered WHERE scope = ? AND cursor = ? AND hour = ?")?;
+            let mut rows = statement.query(params![scope, cursor, hour])?;
+            while let Some(row) = rows.next()? {
+                let part = row.get_ref(0)?.as_blob()?;
+                ids.extend(part.as_chunks::<ID_BYTES>().0.iter().map(|id| EventId::from_le_bytes(*id)));
+            }
+            Ok(ids)
+        })
+        .await
+    }
+
+    async fn remembered_hours(&self, scope: &str, cursor: &str) -> Result<Vec<(i64, u64)>, StoreError> {
+        let (scope, cursor) = (scope.to_owned(), cursor.to_owned());
+        self.run("reading remembered events", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT hour, sum(length(ids)) FROM remembered WHERE scope = ? AND cursor = ? GROUP BY hour ORDER BY hour",
+                )?
+                .query_map(params![scope, cursor], |row| {
+                    Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs() / ID_BYTES as u64))
+                })?
+                .collect()
+        })
+        .await
+    }
+
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError> {
         let (item, limit) = (item.clone(), self.settings.quarantine_max_bytes);
         let fits = self.write("writing to the quarantine", fence, move |transaction| {
@@ -202,6 +241,30 @@ impl Store for Sqlite {
     fn fence(&self) -> Fence {
         self.fence
     }
+}
+
+/// Bytes of an id in the state.
+const ID_BYTES: usize = size_of::<EventId>();
+
+fn apply(transaction: &Transaction<'_>, scope: &str, change: Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Checkpoint { cursor, value } => transaction
+            .prepare_cached("INSERT OR REPLACE INTO record (scope, kind, key, value) VALUES (?, ?, ?, ?)")?
+            .execute(params![scope, Record::Checkpoint.name(), cursor, value]),
+        Change::Remember { cursor, hour, ids } => {
+            let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+            transaction
+                .prepare_cached(
+                    "INSERT INTO remembered (scope, cursor, hour, part, ids) VALUES (?1, ?2, ?3,
+                        (SELECT coalesce(max(part), 0) + 1 FROM remembered WHERE scope = ?1 AND cursor = ?2 AND hour = ?3), ?4)",
+                )?
+                .execute(params![scope, cursor, hour, bytes])
+        }
+        Change::Forget { cursor, before } => transaction
+            .prepare_cached("DELETE FROM remembered WHERE scope = ? AND cursor = ? AND hour < ?")?
+            .execute(params![scope, cursor, before]),
+    }
+    .map(drop)
 }
 
 fn open_error(path: &Path, source: rusqlite::Error) -> StateError {

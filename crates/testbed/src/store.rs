@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
 
 /// Records and quarantine in memory, with faults on demand.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub struct MemoryStore(Mutex<State>);
 #[derive(Default)]
 struct State {
     records: BTreeMap<(String, &'static str, String), String>,
+    /// By scope, cursor and hour.
+    remembered: BTreeMap<(String, String, i64), Vec<EventId>>,
     quarantined: Vec<Quarantined>,
     writes: u64,
     full: bool,
@@ -87,6 +89,36 @@ impl Store for MemoryStore {
         state.writes += 1;
         state.records.remove(&key);
         Ok(())
+    }
+
+    async fn commit(&self, _: Fence, scope: &str, changes: Vec<Change>) -> Result<(), StoreError> {
+        let mut state = self.working("writing a checkpoint")?;
+        state.writes += 1;
+        for change in changes {
+            match change {
+                Change::Checkpoint { cursor, value } => {
+                    state.records.insert((scope.to_owned(), Record::Checkpoint.name(), cursor), value);
+                }
+                Change::Remember { cursor, hour, ids } => {
+                    state.remembered.entry((scope.to_owned(), cursor, hour)).or_default().extend(ids);
+                }
+                Change::Forget { cursor, before } => {
+                    state.remembered.retain(|(s, c, hour), _| s != scope || *c != cursor || *hour >= before);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn remembered(&self, scope: &str, cursor: &str, hour: i64) -> Result<Vec<EventId>, StoreError> {
+        let key = (scope.to_owned(), cursor.to_owned(), hour);
+        Ok(self.working("reading remembered events")?.remembered.get(&key).cloned().unwrap_or_default())
+    }
+
+    async fn remembered_hours(&self, scope: &str, cursor: &str) -> Result<Vec<(i64, u64)>, StoreError> {
+        let state = self.working("reading remembered events")?;
+        let hours = state.remembered.iter().filter(|((s, c, _), _)| s == scope && c == cursor);
+        Ok(hours.map(|((_, _, hour), ids)| (*hour, ids.len() as u64)).collect())
     }
 
     async fn quarantine(&self, _: Fence, item: &Quarantined) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use quittance_aws::{
-    Account, AccountSettings, Credentials, Limits, ObjectRef, Tally, Whereabouts,
+    Account, AccountSettings, Credentials, Limiters, Limits, ObjectRef, Tally, Whereabouts,
     objects::{ObjectKind, ObjectsPuller, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueuePuller, QueueSettings},
 };
@@ -194,6 +194,8 @@ impl Scene {
             endpoint_url: Some("https://aws.test".to_owned()),
             http: aws.http_client(),
             clock: world.clock.clone(),
+            limiters: Limiters::default(),
+            call_limits: Vec::new(),
         };
         let account = Arc::new(Account::new(settings).await);
         let (output, inlet) = output("test");

@@ -1,8 +1,8 @@
 //! The sections of a configuration as types. Their doc comments are what a user reads in the schema.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use quittance_aws::Credentials;
+use quittance_aws::{CallLimit, Credentials};
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -157,9 +157,10 @@ pub struct Input {
     /// Whether it is read at all.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Devo's bound of API calls a second, in its older form. Queues and objects need none; this changes nothing.
+    /// Devo's bound of API calls a second, in its older form. Queues and objects need none.
     pub requests_per_second: Option<f64>,
-    /// Devo's bounds of API calls. Queues and objects need none; this changes nothing.
+    /// Devo's bounds of API calls, each for itself; at most half of AWS's quota is used in any case. Queues and objects
+    /// need none.
     #[serde(default)]
     pub requests_limits: Vec<RequestsLimit>,
     /// Devo's refresh of its service definitions. Here they are part of the program; this changes nothing.
@@ -179,6 +180,17 @@ pub struct Input {
     #[serde(deserialize_with = "by_the_services_themselves")]
     #[schemars(schema_with = "services")]
     pub services: BTreeMap<String, Section>,
+}
+
+impl Input {
+    /// The user's own bounds of API calls, of both forms.
+    pub(crate) fn call_limits(&self) -> Vec<CallLimit> {
+        let second = |calls: f64| CallLimit { period: Duration::from_secs_f64(1.0 / calls.max(1e-6)), calls: 1 };
+        let older = self.requests_per_second.filter(|calls| calls.is_normal() && *calls > 0.0).map(second);
+        let newer = self.requests_limits.iter();
+        let newer = newer.map(|limit| CallLimit { period: limit.period.0, calls: limit.number_of_requests });
+        older.into_iter().chain(newer).collect()
+    }
 }
 
 fn yes() -> bool {

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Budget, Class, Ended, Failure, Fence, Finding, Inlet, Ledger, Puller, PullerContext, Quarantined, Random, Record,
-    Setup, Severity, Store, StoreError, Supervisor, SystemClock, Unit, UnitId, World, output,
+    Budget, Class, Ended, Failure, Finding, Inlet, Ledger, NoStore, Puller, PullerContext, Random, Setup, Severity,
+    Supervisor, SystemClock, Unit, UnitId, World, output,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -58,35 +58,6 @@ impl Puller for Actor {
 }
 
 /// A store for units that keep nothing.
-struct Nothing;
-
-#[async_trait]
-impl Store for Nothing {
-    async fn load(&self, _: &str, _: Record, _: &str) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
-    async fn list(&self, _: &str, _: Record) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn save(&self, _: Fence, _: &str, _: Record, _: &str, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn remove(&self, _: Fence, _: &str, _: Record, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn quarantine(&self, _: Fence, _: &Quarantined) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn fence(&self) -> Fence {
-        Fence(1)
-    }
-}
-
 fn actor(name: &str, behaviour: Behaviour) -> (Arc<Actor>, Unit) {
     let zero = AtomicU32::default;
     let actor = Arc::new(Actor { behaviour, checks: zero(), runs: zero(), stopped: zero() });
@@ -109,7 +80,7 @@ fn supervise(units: Vec<Unit>) -> (Inlet, CancellationToken, tokio::task::JoinHa
         outputs: [end].into(),
         budget: Budget::new(1 << 20),
         ledger: Arc::new(Ledger::default()),
-        store: Arc::new(Nothing),
+        store: Arc::new(NoStore),
         world: World { clock: Arc::new(SystemClock), random: Random::seeded(1) },
         stop: stop.clone(),
     };

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use quittance_aws::{Account, AccountSettings, Credentials, ServiceKind};
+use quittance_aws::{Account, AccountSettings, Credentials, Limiters, ServiceKind};
 use quittance_core::SystemClock;
 use quittance_service_events_all::ServiceEventsAll;
 use quittance_testbed::aws::FakeAws;
@@ -17,6 +17,8 @@ async fn account() -> Arc<Account> {
         endpoint_url: None,
         http: FakeAws::new(1).http_client(),
         clock: Arc::new(SystemClock),
+        limiters: Limiters::default(),
+        call_limits: Vec::new(),
     };
     Arc::new(Account::new(settings).await)
 }
