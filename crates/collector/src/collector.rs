@@ -1,13 +1,13 @@
 //! A collector, put together and run.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use quittance_core::{
     Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
 };
 use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
-use quittance_state::Sqlite;
+use quittance_state::{Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::{
     console::Console,
     internal,
     planning::plan,
+    resets,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -44,12 +45,21 @@ pub struct Parts {
     pub messages: Option<Messages>,
 }
 
+/// The folder of the state that `config` names.
+pub fn state_folder(config: &Config) -> PathBuf {
+    Files::beside(&config.path).state(&config.globals.persistence.config.directory_name)
+}
+
 /// Opens the state that `config` names.
 pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
-    let PersistenceConfig { directory_name, quarantine_max_bytes } = &config.globals.persistence.config;
-    let folder = Files::beside(&config.path).state(directory_name);
-    let settings = quittance_state::Settings { quarantine_max_bytes: *quarantine_max_bytes };
-    Ok(Arc::new(Sqlite::open(&folder, settings).map_err(CollectorError::State)?))
+    let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
+    let settings = quittance_state::Settings { quarantine_max_bytes };
+    Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
+}
+
+/// What the state that `config` names holds, if there is one. Nothing is written; a collector that runs is an error.
+pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorError> {
+    quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
 /// A collector, ready to run.
@@ -119,6 +129,7 @@ impl Collector {
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
+        resets::apply(&config, &planned, &*store).await?;
         let units = planned.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),

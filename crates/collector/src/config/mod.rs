@@ -34,7 +34,7 @@ pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use section::Section;
 pub use sections::{
-    Autoconfig, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig, PersistenceKind,
+    Autoconfig, Common, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig, PersistenceKind,
     RequestsLimit, Transport,
 };
 pub use tree::Position;

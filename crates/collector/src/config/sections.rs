@@ -8,6 +8,7 @@ use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value as Json;
 
 use super::Section;
 use crate::catalogue;
@@ -222,9 +223,37 @@ fn by_the_services_themselves<'de, D: Deserializer<'de>>(
     IgnoredAny::deserialize(deserializer).map(|_| BTreeMap::new())
 }
 
+/// Keys that every service has besides its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Common {
+    /// Any word. Whenever it is another one than before, what is remembered of how far the service has come (checkpoints,
+    /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
+    #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
+    pub reset_persistence_auth: Option<String>,
+}
+
 fn services(generator: &mut SchemaGenerator) -> Schema {
-    let sections =
-        catalogue().into_iter().map(|service| (service.name().to_owned(), service.schema(generator).to_value()));
+    let common = Common::json_schema(generator);
+    let sections = catalogue().into_iter().map(|service| {
+        let schema = service.schema(generator);
+        (service.name().to_owned(), with_keys(schema, &common, generator).to_value())
+    });
     let sections: serde_json::Map<_, _> = sections.collect();
     json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": false })
+}
+
+/// Adds the keys of `more` to a section, where it is defined.
+fn with_keys(mut section: Schema, more: &Schema, generator: &mut SchemaGenerator) -> Schema {
+    let properties = more.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+    let name = section.get("$ref").and_then(Json::as_str).and_then(|reference| reference.rsplit('/').next());
+    let keys = match name.map(str::to_owned) {
+        Some(name) => {
+            generator.definitions_mut().get_mut(&name).and_then(|definition| definition.get_mut("properties"))
+        }
+        None => section.get_mut("properties"),
+    };
+    if let Some(Json::Object(keys)) = keys {
+        keys.extend(properties);
+    }
+    section
 }
