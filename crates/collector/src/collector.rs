@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use quittance_core::{
     Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
 };
-use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
+use quittance_devo::{Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
 use quittance_state::{Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
@@ -39,6 +39,8 @@ pub struct Parts {
     pub http: Option<SharedHttpClient>,
     /// How to reach destinations.
     pub dial: Arc<dyn Dial>,
+    /// What all collectors of the process share.
+    pub handshakes: Handshakes,
     /// What outlives the run.
     pub store: Arc<dyn Store>,
     /// The collector's own messages, for the user's internal table.
@@ -233,6 +235,7 @@ pub(crate) fn pool(
         tls,
         confirm: settings.confirm.clone(),
         dial,
+        handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
         world: parts.world.clone(),
     })

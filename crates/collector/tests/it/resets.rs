@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quittance_collector::{Collector, CollectorError, Config, Parts};
 use quittance_core::{Change, Record, Store, World};
-use quittance_devo::TcpDial;
+use quittance_devo::{Handshakes, TcpDial};
 use quittance_testbed::{aws::FakeAws, store::MemoryStore};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,7 @@ async fn start(store: &Arc<MemoryStore>, audits: &str) -> Result<(), CollectorEr
         world: World::system(),
         http: Some(FakeAws::new(1).http_client()),
         dial: Arc::new(TcpDial::default()),
+        handshakes: Handshakes::default(),
         store: store.clone(),
         messages: None,
     };
