@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::ApiError;
-use super::request::{Call, Service};
+use super::request::{Call, Protocol};
 use super::{FakeAws, lock};
 
 /// Access keys seen, allowed, and issued. Signatures are not verified.
@@ -34,11 +34,12 @@ impl Credentials {
     /// Refuses a call that carries no credentials, unknown ones or expired ones.
     pub(super) fn check(&self, call: &Call) -> Result<(), ApiError> {
         let Some(key) = call.access_key.as_deref() else {
-            let code = match call.service {
-                Service::S3 => "AccessDenied",
-                Service::Sqs | Service::Sts => "MissingAuthenticationToken",
+            let (status, code) = match call.service.protocol() {
+                Protocol::RestXml => (403, "AccessDenied"),
+                Protocol::SqsJson | Protocol::Query => (403, "MissingAuthenticationToken"),
+                Protocol::Json => (400, "MissingAuthenticationTokenException"),
             };
-            return Err(ApiError::new(403, code, "Request is missing Authentication Token"));
+            return Err(ApiError::new(status, code, "Request is missing Authentication Token"));
         };
         let state = &mut *lock(&self.0);
         if !state.seen.contains(key) {
@@ -48,16 +49,21 @@ impl Credentials {
             if session.expires > Instant::now() {
                 return Ok(());
             }
-            let status = if call.service == Service::S3 { 400 } else { 403 };
-            return Err(ApiError::new(status, "ExpiredToken", "The provided token has expired."));
+            let (status, code) = match call.service.protocol() {
+                Protocol::RestXml => (400, "ExpiredToken"),
+                Protocol::SqsJson | Protocol::Query => (403, "ExpiredToken"),
+                Protocol::Json => (400, "ExpiredTokenException"),
+            };
+            return Err(ApiError::new(status, code, "The provided token has expired."));
         }
         match &state.allowed {
             Some(allowed) if !allowed.contains(key) => {
-                let code = match call.service {
-                    Service::S3 => "InvalidAccessKeyId",
-                    Service::Sqs | Service::Sts => "InvalidClientTokenId",
+                let (status, code) = match call.service.protocol() {
+                    Protocol::RestXml => (403, "InvalidAccessKeyId"),
+                    Protocol::SqsJson | Protocol::Query => (403, "InvalidClientTokenId"),
+                    Protocol::Json => (400, "UnrecognizedClientException"),
                 };
-                Err(ApiError::new(403, code, "The security token included in the request is invalid."))
+                Err(ApiError::new(status, code, "The security token included in the request is invalid."))
             }
             _ => Ok(()),
         }

@@ -3,7 +3,7 @@
 use http::{HeaderValue, Response, StatusCode};
 
 use super::body::Body;
-use super::request::Service;
+use super::request::{Protocol, Service};
 use super::xml;
 
 /// An error as AWS would answer it.
@@ -24,7 +24,7 @@ impl ApiError {
     /// A fault that a test asked for.
     pub(super) fn scripted(service: Service, status: Option<u16>, code: String) -> Self {
         let code = if service == Service::Sqs { sqs_query_code(&code).unwrap_or(code) } else { code };
-        let status = status.unwrap_or_else(|| usual_status(service, &code));
+        let status = status.unwrap_or_else(|| usual_status(service.protocol(), &code));
         Self::new(status, code, "A fault injected by the test bed.")
     }
 
@@ -35,8 +35,14 @@ impl ApiError {
 }
 
 /// The status that AWS answers with a code.
-fn usual_status(service: Service, code: &str) -> u16 {
+fn usual_status(protocol: Protocol, code: &str) -> u16 {
     match code {
+        // AWS JSON 1.1 says by the status only whose fault it is.
+        _ if protocol == Protocol::Json => match code {
+            "ServiceUnavailableException" => 503,
+            "InternalFailure" | "InternalServerError" | "InternalServiceError" => 500,
+            _ => 400,
+        },
         "SlowDown" | "ServiceUnavailable" | "ServiceUnavailableException" => 503,
         "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServiceError" => 500,
         "AccessDenied"
@@ -48,7 +54,7 @@ fn usual_status(service: Service, code: &str) -> u16 {
         | "InvalidObjectState"
         | "RequestTimeTooSkewed"
         | "MissingAuthenticationToken" => 403,
-        "ExpiredToken" if service != Service::S3 => 403,
+        "ExpiredToken" if protocol != Protocol::RestXml => 403,
         "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" => 404,
         "PreconditionFailed" => 412,
         "InvalidRange" => 416,
@@ -90,8 +96,8 @@ fn sqs_model_name(query_code: &str) -> &str {
 impl Service {
     /// Writes an error in the protocol of the service.
     pub(super) fn render(self, error: &ApiError, request_id: &str, is_head: bool) -> Response<Body> {
-        let (content_type, text) = match self {
-            Self::Sqs => (
+        let (content_type, text) = match self.protocol() {
+            Protocol::SqsJson => (
                 "application/x-amz-json-1.0",
                 serde_json::json!({
                     "__type": format!("com.amazonaws.sqs#{}", sqs_model_name(&error.code)),
@@ -99,7 +105,11 @@ impl Service {
                 })
                 .to_string(),
             ),
-            Self::S3 => (
+            Protocol::Json => (
+                "application/x-amz-json-1.1",
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string(),
+            ),
+            Protocol::RestXml => (
                 "application/xml",
                 format!(
                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>\
@@ -108,7 +118,7 @@ impl Service {
                     xml::escape(&error.message),
                 ),
             ),
-            Self::Sts => (
+            Protocol::Query => (
                 "text/xml",
                 format!(
                     "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{}</Type>\

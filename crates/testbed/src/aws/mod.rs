@@ -1,4 +1,4 @@
-//! A fake AWS for tests and the demo: SQS, S3 and STS as the official SDK speaks to them.
+//! A fake AWS for tests and the demo: SQS, S3, STS, CloudTrail and CloudWatch Logs as official SDKs speak to them.
 //!
 //! The same [`FakeAws`] answers over TCP ([`server::serve`]) and inside the process
 //! ([`FakeAws::http_client`] with [`FakeAws::time_source`]), where it runs in virtual time: it waits only by `tokio::time`, and
@@ -9,11 +9,18 @@ mod bucket;
 mod calls;
 mod client;
 mod clock;
+mod cloudtrail;
 mod credentials;
 mod error;
 mod faults;
+mod filter_pattern;
+mod json;
+mod log_groups;
+mod logs;
 mod md5;
 mod notification;
+mod paging;
+mod place;
 mod queue;
 mod request;
 mod s3;
@@ -33,18 +40,22 @@ pub use body::{Body, BodyFault};
 pub use bucket::Access;
 pub use faults::Loss;
 pub use notification::Shape;
+pub use place::Place;
 pub use queue::{MessageId, QueueCounts, QueueSettings, Redrive};
 
 use bucket::Bucket;
 use calls::Calls;
 use clock::Clock;
+use cloudtrail::Trails;
 use credentials::Credentials;
 use error::ApiError;
 use faults::{Fault, Faults};
+use log_groups::LogGroups;
+use paging::Paging;
 use queue::Queue;
 use request::{Call, Service};
 
-/// The account that owns every queue, bucket and user here.
+/// The account that owns every queue, bucket and user here, and whatever was not put into another one.
 pub const ACCOUNT: &str = "111122223333";
 
 /// The region of everything that was not put into another one.
@@ -65,6 +76,9 @@ struct Shared {
     credentials: Credentials,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
     buckets: Mutex<HashMap<String, Bucket>>,
+    paging: Paging,
+    trails: Trails,
+    log_groups: LogGroups,
 }
 
 impl std::fmt::Debug for FakeAws {
@@ -94,6 +108,9 @@ impl FakeAws {
             credentials: Credentials::default(),
             queues: Mutex::default(),
             buckets: Mutex::default(),
+            paging: Paging::default(),
+            trails: Trails::default(),
+            log_groups: LogGroups::default(),
         }))
     }
 
@@ -141,6 +158,8 @@ impl FakeAws {
                     Service::Sqs => self.answer_sqs(&call, request.body()).await,
                     Service::S3 => self.answer_s3(&call, request).await,
                     Service::Sts => self.answer_sts(&call),
+                    Service::CloudTrail => self.answer_cloudtrail(&call, request.body()),
+                    Service::Logs => self.answer_logs(&call, request.body()),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }
             }
@@ -168,8 +187,9 @@ impl FakeAws {
         response
     }
 
-    /// Credentials first, then scripted faults. `Ok(true)`: do it, and lose the answer.
+    /// Quotas first, then credentials, then scripted faults. `Ok(true)`: do it, and lose the answer.
     async fn admit(&self, call: &Call) -> Result<bool, Refusal> {
+        self.0.calls.arrived(call.api, self.place_of(call)).map_err(Refusal::Error)?;
         if let Some(delay) = self.0.faults.delay(call.api) {
             tokio::time::sleep(delay).await;
         }
