@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::request::{Call, Service};
-use super::{FakeAws, lock};
+use super::{ACCOUNT, FakeAws, lock};
 
 /// Access keys seen, allowed, and issued. Signatures are not verified.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Credentials {
         let Some(key) = call.access_key.as_deref() else {
             let code = match call.service {
                 Service::S3 => "AccessDenied",
-                Service::Sqs | Service::Sts => "MissingAuthenticationToken",
+                _ => "MissingAuthenticationToken",
             };
             return Err(ApiError::new(403, code, "Request is missing Authentication Token"));
         };
@@ -56,6 +56,7 @@ impl Credentials {
                 let code = match call.service {
                     Service::S3 => "InvalidAccessKeyId",
                     Service::Sqs | Service::Sts => "InvalidClientTokenId",
+                    _ => "UnrecognizedClientException",
                 };
                 Err(ApiError::new(403, code, "The security token included in the request is invalid."))
             }
@@ -65,6 +66,13 @@ impl Credentials {
 
     pub(super) fn session(&self, access_key: &str) -> Option<Session> {
         lock(&self.0).sessions.get(access_key).cloned()
+    }
+
+    /// The number of the account that a call is made in.
+    pub(super) fn account(&self, call: &Call) -> String {
+        let session = call.access_key.as_deref().and_then(|key| self.session(key));
+        let number = session.as_ref().and_then(|session| session.arn.split(':').nth(4));
+        number.unwrap_or(ACCOUNT).to_owned()
     }
 
     pub(super) fn open_session(&self, access_key: String, session: Session) {

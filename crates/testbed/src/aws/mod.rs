@@ -1,4 +1,4 @@
-//! A fake AWS for tests and the demo: SQS, S3 and STS as the official SDK speaks to them.
+//! A fake AWS for tests and the demo: SQS, S3, STS, CloudWatch's metrics and GuardDuty as the official SDK speaks to them.
 //!
 //! The same [`FakeAws`] answers over TCP ([`server::serve`]) and inside the process
 //! ([`FakeAws::http_client`] with [`FakeAws::time_source`]), where it runs in virtual time: it waits only by `tokio::time`, and
@@ -7,14 +7,19 @@
 mod body;
 mod bucket;
 mod calls;
+mod cbor;
 mod client;
 mod clock;
+mod cloudwatch;
 mod credentials;
 mod error;
 mod faults;
+mod guardduty;
 mod md5;
+mod metrics;
 mod notification;
 mod queue;
+mod quota;
 mod request;
 mod s3;
 pub mod server;
@@ -32,6 +37,7 @@ use http::{Request, Response};
 pub use body::{Body, BodyFault};
 pub use bucket::Access;
 pub use faults::Loss;
+pub use metrics::{Metric, QueryFault, Sample};
 pub use notification::Shape;
 pub use queue::{MessageId, QueueCounts, QueueSettings, Redrive};
 
@@ -41,7 +47,10 @@ use clock::Clock;
 use credentials::Credentials;
 use error::ApiError;
 use faults::{Fault, Faults};
+use guardduty::Detectors;
+use metrics::Metrics;
 use queue::Queue;
+use quota::Quotas;
 use request::{Call, Service};
 
 /// The account that owns every queue, bucket and user here.
@@ -63,6 +72,9 @@ struct Shared {
     calls: Calls,
     faults: Faults,
     credentials: Credentials,
+    quotas: Quotas,
+    metrics: Mutex<Metrics>,
+    detectors: Mutex<Detectors>,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
     buckets: Mutex<HashMap<String, Bucket>>,
 }
@@ -92,6 +104,9 @@ impl FakeAws {
             base_url: Mutex::new(format!("https://sqs.{REGION}.amazonaws.com")),
             calls: Calls::default(),
             credentials: Credentials::default(),
+            quotas: Quotas::default(),
+            metrics: Mutex::default(),
+            detectors: Mutex::default(),
             queues: Mutex::default(),
             buckets: Mutex::default(),
         }))
@@ -141,6 +156,8 @@ impl FakeAws {
                     Service::Sqs => self.answer_sqs(&call, request.body()).await,
                     Service::S3 => self.answer_s3(&call, request).await,
                     Service::Sts => self.answer_sts(&call),
+                    Service::CloudWatch => self.answer_cloudwatch(&call, &request),
+                    Service::GuardDuty => self.answer_guardduty(&call, &request),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }
             }
@@ -174,6 +191,7 @@ impl FakeAws {
             tokio::time::sleep(delay).await;
         }
         self.0.credentials.check(call).map_err(Refusal::Error)?;
+        self.0.quotas.admit(&self.0.credentials.account(call), call).map_err(Refusal::Error)?;
         match self.0.faults.next(call.api) {
             None => Ok(false),
             Some(Fault::Error { status, code }) => Err(Refusal::Error(ApiError::scripted(call.service, status, code))),

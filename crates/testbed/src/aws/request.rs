@@ -8,19 +8,23 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use percent_encoding::percent_decode_str;
 
+use super::{cloudwatch, guardduty};
+
 /// The services that are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Sqs,
     S3,
     Sts,
+    CloudWatch,
+    GuardDuty,
 }
 
 impl Service {
     pub(super) fn request_id_header(self) -> &'static str {
         match self {
             Self::S3 => "x-amz-request-id",
-            Self::Sqs | Self::Sts => "x-amzn-requestid",
+            Self::Sqs | Self::Sts | Self::CloudWatch | Self::GuardDuty => "x-amzn-requestid",
         }
     }
 }
@@ -105,6 +109,12 @@ impl Call {
             call.service = Service::Sqs;
             let name = target.strip_prefix("AmazonSQS.").unwrap_or_default();
             call.api = known(&SQS_APIS, name);
+        } else if service_name == "monitoring" {
+            call.service = Service::CloudWatch;
+            call.api = cloudwatch::api(request.uri().path());
+        } else if service_name == "guardduty" {
+            call.service = Service::GuardDuty;
+            call.api = guardduty::api(request.method(), request.uri().path());
         } else if service_name == "sts" || (service_name.is_empty() && is_form(request)) {
             call.service = Service::Sts;
             params.extend(parse_form(&String::from_utf8_lossy(request.body())));
