@@ -3,6 +3,7 @@
 use http::{HeaderValue, Response, StatusCode};
 
 use super::body::Body;
+use super::cloudwatch;
 use super::request::{Protocol, Service};
 use super::xml;
 
@@ -28,6 +29,11 @@ impl ApiError {
         Self::new(status, code, "A fault injected by the test bed.")
     }
 
+    pub(super) fn saying(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
+    }
+
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -44,7 +50,11 @@ fn usual_status(protocol: Protocol, code: &str) -> u16 {
             _ => 400,
         },
         "SlowDown" | "ServiceUnavailable" | "ServiceUnavailableException" => 503,
-        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServiceError" => 500,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServerErrorException"
+        | "InternalServiceError" => 500,
         "AccessDenied"
         | "AccessDeniedException"
         | "InvalidAccessKeyId"
@@ -103,11 +113,17 @@ impl Service {
                     "__type": format!("com.amazonaws.sqs#{}", sqs_model_name(&error.code)),
                     "message": error.message,
                 })
-                .to_string(),
+                .to_string()
+                .into_bytes(),
+            ),
+            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error)),
+            Protocol::RestJson => (
+                "application/json",
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
             ),
             Protocol::Json => (
                 "application/x-amz-json-1.1",
-                serde_json::json!({ "__type": error.code, "message": error.message }).to_string(),
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
             ),
             Protocol::RestXml => (
                 "application/xml",
@@ -116,7 +132,8 @@ impl Service {
                      <RequestId>{request_id}</RequestId></Error>",
                     xml::escape(&error.code),
                     xml::escape(&error.message),
-                ),
+                )
+                .into_bytes(),
             ),
             Protocol::Query => (
                 "text/xml",
@@ -126,7 +143,8 @@ impl Service {
                     fault_side(error.status),
                     xml::escape(&error.code),
                     xml::escape(&error.message),
-                ),
+                )
+                .into_bytes(),
             ),
         };
         // An answer to HEAD, and one that says "not modified", has no body.
@@ -135,7 +153,15 @@ impl Service {
         *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self == Self::Sqs
+        if self == Self::CloudWatch {
+            headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        }
+        if self == Self::GuardDuty
+            && let Ok(value) = error.code.parse()
+        {
+            headers.insert("x-amzn-errortype", value);
+        }
+        if matches!(self, Self::Sqs | Self::CloudWatch)
             && let Ok(value) = format!("{};{}", error.code, fault_side(error.status)).parse()
         {
             headers.insert("x-amzn-query-error", value);

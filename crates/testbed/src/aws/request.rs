@@ -8,6 +8,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use percent_encoding::percent_decode_str;
 
+use super::{cloudwatch, guardduty};
+
 /// The services that are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
@@ -15,6 +17,8 @@ pub(super) enum Service {
     S3,
     Sts,
     CloudTrail,
+    CloudWatch,
+    GuardDuty,
     Logs,
 }
 
@@ -25,6 +29,8 @@ pub(super) enum Protocol {
     SqsJson,
     /// AWS JSON 1.1.
     Json,
+    RestJson,
+    Cbor,
     /// Forms and XML.
     Query,
     RestXml,
@@ -35,6 +41,8 @@ impl Service {
         match self {
             Self::Sqs => Protocol::SqsJson,
             Self::CloudTrail | Self::Logs => Protocol::Json,
+            Self::CloudWatch => Protocol::Cbor,
+            Self::GuardDuty => Protocol::RestJson,
             Self::Sts => Protocol::Query,
             Self::S3 => Protocol::RestXml,
         }
@@ -142,6 +150,12 @@ impl Call {
             let (_, service, apis) = found.copied().unwrap_or(("", Service::Sqs, &[]));
             call.service = service;
             call.api = known(apis, name);
+        } else if service_name == "monitoring" {
+            call.service = Service::CloudWatch;
+            call.api = cloudwatch::api(request.uri().path());
+        } else if service_name == "guardduty" {
+            call.service = Service::GuardDuty;
+            call.api = guardduty::api(request.method(), request.uri().path());
         } else if service_name == "sts" || (service_name.is_empty() && is_form(request)) {
             call.service = Service::Sts;
             params.extend(parse_form(&String::from_utf8_lossy(request.body())));
