@@ -1,1 +1,4 @@
-//! `aws-guardduty`.
+//! `aws-guardduty`: GuardDuty's findings, by its API.
+
+mod findings;
+mod response;
