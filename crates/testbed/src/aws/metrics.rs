@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{FakeAws, lock};
+use super::{FakeAws, Place, lock};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -91,9 +91,7 @@ pub enum QueryFault {
 /// All metrics, by account and region.
 #[derive(Default)]
 pub(super) struct Metrics {
-    series: HashMap<(String, String), BTreeMap<Metric, Series>>,
-    /// Source accounts by monitoring account.
-    links: HashMap<String, BTreeSet<String>>,
+    series: HashMap<Place, BTreeMap<Metric, Series>>,
     /// How often queries for a metric of that name still fail, and how.
     faults: HashMap<String, (u32, QueryFault)>,
     /// For so many calls of GetMetricData: how many queries each answers.
@@ -231,8 +229,7 @@ impl Series {
 
 /// Which metrics are to be listed.
 pub(super) struct Listing<'a> {
-    pub(super) accounts: Vec<String>,
-    pub(super) region: &'a str,
+    pub(super) places: Vec<Place>,
     pub(super) namespace: Option<&'a str>,
     pub(super) name: Option<&'a str>,
     pub(super) dimensions: Vec<(String, Option<String>)>,
@@ -241,24 +238,14 @@ pub(super) struct Listing<'a> {
 }
 
 impl Metrics {
-    pub(super) fn put(&mut self, account: &str, region: &str, metric: Metric, sample: Sample) {
-        let series = self.series.entry((account.to_owned(), region.to_owned())).or_default();
-        let series = series.entry(metric).or_default();
+    pub(super) fn put(&mut self, at: &Place, metric: Metric, sample: Sample) {
+        let series = self.series.entry(at.clone()).or_default().entry(metric).or_default();
         series.published.insert(sample.visible_from);
         series.samples.entry(sample.at).or_default().push(sample);
     }
 
-    pub(super) fn series(&self, account: &str, region: &str, metric: &Metric) -> Option<&Series> {
-        self.series.get(&(account.to_owned(), region.to_owned()))?.get(metric)
-    }
-
-    /// Whether `account` may see the metrics of `source`.
-    pub(super) fn sees(&self, account: &str, source: &str) -> bool {
-        account == source || self.links.get(account).is_some_and(|sources| sources.contains(source))
-    }
-
-    pub(super) fn sources(&self, account: &str) -> impl Iterator<Item = &String> {
-        self.links.get(account).into_iter().flatten()
+    pub(super) fn series(&self, at: &Place, metric: &Metric) -> Option<&Series> {
+        self.series.get(at)?.get(metric)
     }
 
     /// The fault that a query for a metric of this name meets.
@@ -274,12 +261,11 @@ impl Metrics {
         Some(self.crowded.1)
     }
 
-    pub(super) fn list(&self, wanted: &Listing<'_>) -> Vec<(String, Metric)> {
+    pub(super) fn list(&self, wanted: &Listing<'_>) -> Vec<(Place, Metric)> {
         let lately = wanted.now - if wanted.recently { 3 * HOUR } else { 14 * DAY };
         let mut found = Vec::new();
-        for account in &wanted.accounts {
-            let key = (account.clone(), wanted.region.to_owned());
-            for (metric, series) in self.series.get(&key).into_iter().flatten() {
+        for place in &wanted.places {
+            for (metric, series) in self.series.get(place).into_iter().flatten() {
                 let has = |(name, value): &(String, Option<String>)| {
                     let matches =
                         |(n, v): &(String, String)| n == name && value.as_ref().is_none_or(|value| value == v);
@@ -291,7 +277,7 @@ impl Metrics {
                 let published = series.published(wanted.now);
                 let shown = |(first, last)| first + self.listed_after <= wanted.now && last >= lately;
                 if named && published.is_some_and(shown) {
-                    found.push((account.clone(), metric.clone()));
+                    found.push((place.clone(), metric.clone()));
                 }
             }
         }
@@ -301,19 +287,19 @@ impl Metrics {
 
 impl FakeAws {
     /// Adds a sample to a metric.
-    pub fn put_metric(&self, account: &str, region: &str, metric: Metric, sample: Sample) {
-        lock(&self.0.metrics).put(account, region, metric, sample);
+    pub fn put_metric(&self, at: &Place, metric: Metric, sample: Sample) {
+        lock(&self.0.metrics).put(at, metric, sample);
     }
 
-    /// Lets `monitoring` see the metrics of `source`, in every region.
-    pub fn link_account(&self, monitoring: &str, source: &str) {
-        lock(&self.0.metrics).links.entry(monitoring.to_owned()).or_default().insert(source.to_owned());
+    /// The accounts that `account` may see the metrics of, without itself.
+    pub(super) fn linked(&self, account: &str) -> BTreeSet<String> {
+        lock(&self.0.log_groups.links).get(account).cloned().unwrap_or_default()
     }
 
-    /// Lets it see them no longer.
-    pub fn unlink_account(&self, monitoring: &str, source: &str) {
-        if let Some(sources) = lock(&self.0.metrics).links.get_mut(monitoring) {
-            sources.remove(source);
+    /// Takes back what [`FakeAws::link_account`] gave.
+    pub fn unlink_account(&self, watching: &str, watched: &str) {
+        if let Some(watched_by) = lock(&self.0.log_groups.links).get_mut(watching) {
+            watched_by.remove(watched);
         }
     }
 
