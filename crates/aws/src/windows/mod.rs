@@ -9,6 +9,7 @@ mod follow;
 mod plan;
 mod puller;
 mod seen;
+mod start_time;
 
 use std::{ops::Range, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::{AwsError, Calls};
 
 pub use crate::routing::Route;
 pub use puller::WindowSettings;
+pub use start_time::start_time;
 
 /// A range of time, in milliseconds since the epoch: its start is in it, its end is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

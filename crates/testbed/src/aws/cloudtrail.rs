@@ -27,7 +27,9 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The events of every account and region, by second and the order they were put in.
 #[derive(Default)]
-pub(super) struct Trails(Mutex<HashMap<Place, BTreeMap<(i64, i64), Record>>>);
+pub(super) struct Trails(Mutex<HashMap<Place, Trail>>);
+
+type Trail = BTreeMap<(i64, i64), Record>;
 
 struct Record {
     /// Milliseconds.

@@ -212,7 +212,7 @@ impl FakeAws {
         let metrics = lock(&self.0.metrics);
         let mut places = vec![at.clone()];
         if asked.include_linked_accounts {
-            places.extend(self.linked(&at.account).into_iter().map(|account| Place::new(account, &at.region)));
+            places.extend(metrics.sources(&at.account).map(|account| Place::new(account, &at.region)));
             places.retain(|one| asked.owning_account.as_ref().is_none_or(|owner| *owner == one.account));
         } else if asked.owning_account.is_some() {
             return Err(invalid("OwningAccount needs IncludeLinkedAccounts."));
@@ -336,7 +336,7 @@ impl FakeAws {
             return Err(fault);
         }
         let owner = query.account_id.as_deref().unwrap_or(&at.account);
-        if owner != at.account && !self.linked(&at.account).contains(owner) {
+        if !metrics.sees(&at.account, owner) {
             return Err(QueryFault::Forbidden);
         }
         let Some(series) = metrics.series(&Place::new(owner, &at.region), &metric) else { return Ok(Vec::new()) };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::request::{Call, Protocol};
-use super::{FakeAws, lock};
+use super::{ACCOUNT, FakeAws, lock};
 
 /// Access keys seen, allowed, and issued. Signatures are not verified.
 #[derive(Default)]
@@ -36,8 +36,9 @@ impl Credentials {
         let Some(key) = call.access_key.as_deref() else {
             let (status, code) = match call.service.protocol() {
                 Protocol::RestXml => (403, "AccessDenied"),
-                Protocol::SqsJson | Protocol::Query | Protocol::Cbor => (403, "MissingAuthenticationToken"),
-                Protocol::RestJson => (403, "MissingAuthenticationTokenException"),
+                Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => {
+                    (403, "MissingAuthenticationToken")
+                }
                 Protocol::Json => (400, "MissingAuthenticationTokenException"),
             };
             return Err(ApiError::new(status, code, "Request is missing Authentication Token"));
@@ -52,8 +53,7 @@ impl Credentials {
             }
             let (status, code) = match call.service.protocol() {
                 Protocol::RestXml => (400, "ExpiredToken"),
-                Protocol::SqsJson | Protocol::Query | Protocol::Cbor => (403, "ExpiredToken"),
-                Protocol::RestJson => (403, "ExpiredTokenException"),
+                Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => (403, "ExpiredToken"),
                 Protocol::Json => (400, "ExpiredTokenException"),
             };
             return Err(ApiError::new(status, code, "The provided token has expired."));
@@ -62,9 +62,9 @@ impl Credentials {
             Some(allowed) if !allowed.contains(key) => {
                 let (status, code) = match call.service.protocol() {
                     Protocol::RestXml => (403, "InvalidAccessKeyId"),
-                    Protocol::SqsJson | Protocol::Query | Protocol::Cbor => (403, "InvalidClientTokenId"),
-                    Protocol::RestJson => (403, "UnrecognizedClientException"),
+                    Protocol::SqsJson | Protocol::Query => (403, "InvalidClientTokenId"),
                     Protocol::Json => (400, "UnrecognizedClientException"),
+                    Protocol::Cbor | Protocol::RestJson => (403, "UnrecognizedClientException"),
                 };
                 Err(ApiError::new(status, code, "The security token included in the request is invalid."))
             }
@@ -74,6 +74,13 @@ impl Credentials {
 
     pub(super) fn session(&self, access_key: &str) -> Option<Session> {
         lock(&self.0).sessions.get(access_key).cloned()
+    }
+
+    /// The number of the account that a call is made in.
+    pub(super) fn account(&self, call: &Call) -> String {
+        let session = call.access_key.as_deref().and_then(|key| self.session(key));
+        let number = session.as_ref().and_then(|session| session.arn.split(':').nth(4));
+        number.unwrap_or(ACCOUNT).to_owned()
     }
 
     pub(super) fn open_session(&self, access_key: String, session: Session) {

@@ -29,6 +29,11 @@ impl ApiError {
         Self::new(status, code, "A fault injected by the test bed.")
     }
 
+    pub(super) fn saying(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
+    }
+
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -101,7 +106,7 @@ fn sqs_model_name(query_code: &str) -> &str {
 impl Service {
     /// Writes an error in the protocol of the service.
     pub(super) fn render(self, error: &ApiError, request_id: &str, is_head: bool) -> Response<Body> {
-        let (content_type, bytes) = match self.protocol() {
+        let (content_type, text) = match self.protocol() {
             Protocol::SqsJson => (
                 "application/x-amz-json-1.0",
                 serde_json::json!({
@@ -111,15 +116,15 @@ impl Service {
                 .to_string()
                 .into_bytes(),
             ),
-            Protocol::Json => (
-                "application/x-amz-json-1.1",
-                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
-            ),
+            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error)),
             Protocol::RestJson => (
                 "application/json",
                 serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
             ),
-            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error)),
+            Protocol::Json => (
+                "application/x-amz-json-1.1",
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
+            ),
             Protocol::RestXml => (
                 "application/xml",
                 format!(
@@ -143,20 +148,20 @@ impl Service {
             ),
         };
         // An answer to HEAD, and one that says "not modified", has no body.
-        let body = if is_head || error.status == 304 { Body::empty() } else { Body::from(bytes) };
+        let body = if is_head || error.status == 304 { Body::empty() } else { Body::from(text) };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self.protocol() == Protocol::Cbor {
+        if self == Self::CloudWatch {
             headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
         }
-        if self.protocol() == Protocol::RestJson
+        if self == Self::GuardDuty
             && let Ok(value) = error.code.parse()
         {
             headers.insert("x-amzn-errortype", value);
         }
-        if matches!(self.protocol(), Protocol::SqsJson | Protocol::Cbor)
+        if matches!(self, Self::Sqs | Self::CloudWatch)
             && let Ok(value) = format!("{};{}", error.code, fault_side(error.status)).parse()
         {
             headers.insert("x-amzn-query-error", value);

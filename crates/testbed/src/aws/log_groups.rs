@@ -13,8 +13,6 @@ use super::{FakeAws, lock};
 #[derive(Default)]
 pub(super) struct LogGroups {
     pub(super) places: Mutex<HashMap<Place, BTreeMap<String, LogGroup>>>,
-    /// Accounts that watch others, and whom they watch.
-    pub(super) links: Mutex<HashMap<String, BTreeSet<String>>>,
     events: AtomicU64,
 }
 
@@ -62,11 +60,6 @@ impl FakeAws {
     /// The ARN of a log group, whether or not it exists.
     pub fn log_group_arn(&self, at: &Place, name: &str) -> String {
         arn(at, name)
-    }
-
-    /// Lets the account `watching` see the log groups and the metrics of `watched` in the same region.
-    pub fn link_account(&self, watching: &str, watched: &str) {
-        lock(&self.0.log_groups.links).entry(watching.to_owned()).or_default().insert(watched.to_owned());
     }
 
     /// Puts an event, which is there from `ingested` on; answers its id. Makes the group and the stream where needed.

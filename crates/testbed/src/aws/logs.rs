@@ -203,7 +203,7 @@ impl FakeAws {
 
         let mut accounts = BTreeSet::from([at.account.clone()]);
         if request.include_linked_accounts {
-            accounts.extend(lock(&self.0.log_groups.links).get(&at.account).into_iter().flatten().cloned());
+            accounts.extend(lock(&self.0.metrics).sources(&at.account).cloned());
         }
         accounts.retain(|one| request.account_identifiers.is_empty() || request.account_identifiers.contains(one));
         let room = self.page_room(API, usize::try_from(limit).unwrap_or(1));
@@ -318,8 +318,7 @@ impl FakeAws {
         if name.contains(['*', ':']) {
             return Err(invalid("The ARN of a log group does not end in an asterisk here."));
         }
-        let linked = || lock(&self.0.log_groups.links).get(&at.account).is_some_and(|seen| seen.contains(account));
-        if region != at.region || (account != at.account && !linked()) {
+        if region != at.region || !lock(&self.0.metrics).sees(&at.account, account) {
             return Err(no_group());
         }
         Ok((Place::new(account, region), name))

@@ -92,6 +92,8 @@ pub enum QueryFault {
 #[derive(Default)]
 pub(super) struct Metrics {
     series: HashMap<Place, BTreeMap<Metric, Series>>,
+    /// Source accounts by monitoring account.
+    links: HashMap<String, BTreeSet<String>>,
     /// How often queries for a metric of that name still fail, and how.
     faults: HashMap<String, (u32, QueryFault)>,
     /// For so many calls of GetMetricData: how many queries each answers.
@@ -248,6 +250,15 @@ impl Metrics {
         self.series.get(at)?.get(metric)
     }
 
+    /// Whether `account` may see the metrics of `source`.
+    pub(super) fn sees(&self, account: &str, source: &str) -> bool {
+        account == source || self.links.get(account).is_some_and(|sources| sources.contains(source))
+    }
+
+    pub(super) fn sources(&self, account: &str) -> impl Iterator<Item = &String> {
+        self.links.get(account).into_iter().flatten()
+    }
+
     /// The fault that a query for a metric of this name meets.
     pub(super) fn fault(&mut self, name: &str) -> Option<QueryFault> {
         let (left, fault) = self.faults.get_mut(name)?;
@@ -291,15 +302,15 @@ impl FakeAws {
         lock(&self.0.metrics).put(at, metric, sample);
     }
 
-    /// The accounts that `account` may see the metrics of, without itself.
-    pub(super) fn linked(&self, account: &str) -> BTreeSet<String> {
-        lock(&self.0.log_groups.links).get(account).cloned().unwrap_or_default()
+    /// Lets `monitoring` see the metrics and log groups of `source`, in every region.
+    pub fn link_account(&self, monitoring: &str, source: &str) {
+        lock(&self.0.metrics).links.entry(monitoring.to_owned()).or_default().insert(source.to_owned());
     }
 
-    /// Takes back what [`FakeAws::link_account`] gave.
-    pub fn unlink_account(&self, watching: &str, watched: &str) {
-        if let Some(watched_by) = lock(&self.0.log_groups.links).get_mut(watching) {
-            watched_by.remove(watched);
+    /// Lets it see them no longer.
+    pub fn unlink_account(&self, monitoring: &str, source: &str) {
+        if let Some(sources) = lock(&self.0.metrics).links.get_mut(monitoring) {
+            sources.remove(source);
         }
     }
 

@@ -27,6 +27,7 @@ mod notification;
 mod paging;
 mod place;
 mod queue;
+mod quota;
 mod request;
 mod s3;
 pub mod server;
@@ -61,6 +62,7 @@ use log_groups::LogGroups;
 use metrics::Metrics;
 use paging::Paging;
 use queue::Queue;
+use quota::Quotas;
 use request::{Call, Service};
 
 /// The account that owns every queue, bucket and user here, and whatever was not put into another one.
@@ -82,13 +84,14 @@ struct Shared {
     calls: Calls,
     faults: Faults,
     credentials: Credentials,
+    quotas: Quotas,
+    metrics: Mutex<Metrics>,
+    detectors: Mutex<Detectors>,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
     buckets: Mutex<HashMap<String, Bucket>>,
     paging: Paging,
     trails: Trails,
     log_groups: LogGroups,
-    metrics: Mutex<Metrics>,
-    detectors: Mutex<Detectors>,
 }
 
 impl std::fmt::Debug for FakeAws {
@@ -116,13 +119,14 @@ impl FakeAws {
             base_url: Mutex::new(format!("https://sqs.{REGION}.amazonaws.com")),
             calls: Calls::default(),
             credentials: Credentials::default(),
+            quotas: Quotas::default(),
+            metrics: Mutex::default(),
+            detectors: Mutex::default(),
             queues: Mutex::default(),
             buckets: Mutex::default(),
             paging: Paging::default(),
             trails: Trails::default(),
             log_groups: LogGroups::default(),
-            metrics: Mutex::default(),
-            detectors: Mutex::default(),
         }))
     }
 
@@ -201,13 +205,13 @@ impl FakeAws {
         response
     }
 
-    /// Quotas first, then credentials, then scripted faults. `Ok(true)`: do it, and lose the answer.
+    /// Credentials first, then quotas, then scripted faults. `Ok(true)`: do it, and lose the answer.
     async fn admit(&self, call: &Call) -> Result<bool, Refusal> {
-        self.0.calls.arrived(call.api, self.place_of(call)).map_err(Refusal::Error)?;
         if let Some(delay) = self.0.faults.delay(call.api) {
             tokio::time::sleep(delay).await;
         }
         self.0.credentials.check(call).map_err(Refusal::Error)?;
+        self.0.quotas.admit(call, self.place_of(call)).map_err(Refusal::Error)?;
         match self.0.faults.next(call.api) {
             None => Ok(false),
             Some(Fault::Error { status, code }) => Err(Refusal::Error(ApiError::scripted(call.service, status, code))),

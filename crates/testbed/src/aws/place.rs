@@ -29,8 +29,6 @@ impl Default for Place {
 impl FakeAws {
     /// The account of who calls, and the region that the call was signed for.
     pub(super) fn place_of(&self, call: &Call) -> Place {
-        let session = call.access_key.as_deref().and_then(|key| self.0.credentials.session(key));
-        let account = session.as_ref().and_then(|session| session.arn.split(':').nth(4)).unwrap_or(ACCOUNT);
-        Place::new(account, call.region.as_deref().unwrap_or(REGION))
+        Place::new(self.0.credentials.account(call), call.region.as_deref().unwrap_or(REGION))
     }
 }

@@ -17,9 +17,9 @@ pub(super) enum Service {
     S3,
     Sts,
     CloudTrail,
-    Logs,
     CloudWatch,
     GuardDuty,
+    Logs,
 }
 
 /// How a service writes requests, answers and errors.
@@ -29,9 +29,8 @@ pub(super) enum Protocol {
     SqsJson,
     /// AWS JSON 1.1.
     Json,
-    /// RPC v2 with CBOR, with the codes of an older protocol in a header.
-    Cbor,
     RestJson,
+    Cbor,
     /// Forms and XML.
     Query,
     RestXml,
