@@ -259,21 +259,22 @@ impl FakeAws {
         check_data(&asked)?;
         let token = asked.next_token.take();
         let bound = bound(&asked);
-        let page = match &token {
+        let from = match &token {
             None => 0,
             Some(token) => self
                 .page_at("GetMetricData", token, bound)
                 .ok_or_else(|| ApiError::new(400, "InvalidNextToken", "The token is not one that was given out."))?,
         };
-        let next = |page: usize| {
-            let next = self.page_token("GetMetricData", token.as_deref(), bound, [position(page), 0, 0]);
+        // How many points of each query a page has; one with none leads on.
+        let limit = asked.max_datapoints.unwrap_or(MAX_DATAPOINTS);
+        let each = self.page_room("GetMetricData", (limit / asked.metric_data_queries.len()).max(1));
+        let next = || {
+            let next = self.page_token("GetMetricData", token.as_deref(), bound, [position(from + each), 0, 0]);
             ("NextToken", Cbor::text(next))
         };
-        if self.page_room("GetMetricData", 1) == 0 {
-            return Ok(vec![("MetricDataResults", Cbor::List(Vec::new())), next(page)]);
+        if each == 0 {
+            return Ok(vec![("MetricDataResults", Cbor::List(Vec::new())), next()]);
         }
-        let limit = asked.max_datapoints.unwrap_or(MAX_DATAPOINTS);
-        let each = (limit / asked.metric_data_queries.len()).max(1);
         let metrics = &mut *lock(&self.0.metrics);
         let answered = metrics.crowding().unwrap_or(usize::MAX).min(asked.metric_data_queries.len());
         let mut more = false;
@@ -282,14 +283,14 @@ impl FakeAws {
             let mut result = vec![("Id", Cbor::text(&query.id)), ("Label", Cbor::text(label(query)))];
             let (points, status) = match self.query(metrics, at, &asked, query) {
                 Ok(points) => {
-                    let partial = points.len() > (page + 1) * each;
-                    let is_past = page > 0 && points.len() <= page * each;
+                    let partial = points.len() > from + each;
+                    let is_past = from > 0 && points.len() <= from;
                     more |= partial;
                     // What was complete on an earlier page is not told again.
                     if is_past {
                         continue;
                     }
-                    let here = points.into_iter().skip(page * each).take(each).collect();
+                    let here = points.into_iter().skip(from).take(each).collect();
                     (here, if partial { "PartialData" } else { "Complete" })
                 }
                 Err(QueryFault::InternalError) => (Vec::new(), "InternalError"),
@@ -311,7 +312,7 @@ impl FakeAws {
             answer.push(("Messages", Cbor::List(vec![Cbor::Map(message.into())])));
         }
         if more {
-            answer.push(next(page + 1));
+            answer.push(next());
         }
         Ok(answer)
     }

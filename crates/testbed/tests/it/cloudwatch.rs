@@ -219,5 +219,5 @@ async fn calls_beyond_a_quota_are_throttled() {
         }
         codes
     };
-    assert_eq!(codes, [None, None, Some("ThrottlingException".to_owned())]);
+    assert_eq!(codes, [None, None, Some("Throttling".to_owned())]);
 }
