@@ -10,5 +10,6 @@ mod poison;
 mod redelivery;
 mod scene;
 mod shutdown;
+mod sign_in;
 mod throttling;
 mod transfer;

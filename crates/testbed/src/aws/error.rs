@@ -108,6 +108,11 @@ impl Service {
                     xml::escape(&error.message),
                 ),
             ),
+            Self::Organizations => (
+                "application/x-amz-json-1.1",
+                serde_json::json!({ "__type": error.code, "Message": error.message }).to_string(),
+            ),
+            Self::Metadata => ("text/plain", error.message.clone()),
             Self::Sts => (
                 "text/xml",
                 format!(

@@ -13,7 +13,9 @@ mod credentials;
 mod error;
 mod faults;
 mod md5;
+mod metadata;
 mod notification;
+mod organization;
 mod queue;
 mod request;
 mod s3;
@@ -31,6 +33,7 @@ use http::{Request, Response};
 
 pub use body::{Body, BodyFault};
 pub use bucket::Access;
+pub use credentials::Assumed;
 pub use faults::Loss;
 pub use notification::Shape;
 pub use queue::{MessageId, QueueCounts, QueueSettings, Redrive};
@@ -63,6 +66,10 @@ struct Shared {
     calls: Calls,
     faults: Faults,
     credentials: Credentials,
+    /// The accounts of the organization, and whether each is active.
+    members: Mutex<Vec<(String, bool)>>,
+    /// The role of the instance that callers run on, if they run on one.
+    instance_role: Mutex<Option<String>>,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
     buckets: Mutex<HashMap<String, Bucket>>,
 }
@@ -92,6 +99,8 @@ impl FakeAws {
             base_url: Mutex::new(format!("https://sqs.{REGION}.amazonaws.com")),
             calls: Calls::default(),
             credentials: Credentials::default(),
+            members: Mutex::default(),
+            instance_role: Mutex::default(),
             queues: Mutex::default(),
             buckets: Mutex::default(),
         }))
@@ -141,6 +150,8 @@ impl FakeAws {
                     Service::Sqs => self.answer_sqs(&call, request.body()).await,
                     Service::S3 => self.answer_s3(&call, request).await,
                     Service::Sts => self.answer_sts(&call),
+                    Service::Organizations => self.answer_organizations(&call, request.body()),
+                    Service::Metadata => self.answer_metadata(&call),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }
             }
@@ -165,6 +176,9 @@ impl FakeAws {
         if let Ok(value) = request_id.parse() {
             response.headers_mut().insert(call.service.request_id_header(), value);
         }
+        if let Ok(value) = clock::http_date(self.now()).parse() {
+            response.headers_mut().insert(http::header::DATE, value);
+        }
         response
     }
 
@@ -172,6 +186,9 @@ impl FakeAws {
     async fn admit(&self, call: &Call) -> Result<bool, Refusal> {
         if let Some(delay) = self.0.faults.delay(call.api) {
             tokio::time::sleep(delay).await;
+        }
+        if call.service == Service::Metadata && lock(&self.0.instance_role).is_none() {
+            return Err(Refusal::Lost);
         }
         self.0.credentials.check(call).map_err(Refusal::Error)?;
         match self.0.faults.next(call.api) {

@@ -14,13 +14,16 @@ pub(super) enum Service {
     Sqs,
     S3,
     Sts,
+    Organizations,
+    /// The link-local service of an instance.
+    Metadata,
 }
 
 impl Service {
     pub(super) fn request_id_header(self) -> &'static str {
         match self {
             Self::S3 => "x-amz-request-id",
-            Self::Sqs | Self::Sts => "x-amzn-requestid",
+            _ => "x-amzn-requestid",
         }
     }
 }
@@ -54,6 +57,10 @@ const SQS_APIS: [&str; 9] = [
 ];
 
 const STS_APIS: [&str; 2] = ["GetCallerIdentity", "AssumeRole"];
+
+const ORGANIZATIONS_APIS: [&str; 1] = ["ListAccounts"];
+
+const METADATA_HOST: &str = "169.254.169.254";
 
 /// Parameters of S3 that name a part of an object or bucket which is not here.
 const S3_SUBRESOURCES: [&str; 18] = [
@@ -101,7 +108,14 @@ impl Call {
             bucket: String::new(),
             key: String::new(),
         };
-        if let Some(target) = target {
+        if request.uri().host() == Some(METADATA_HOST) {
+            call.service = Service::Metadata;
+            call.api = if request.method() == Method::PUT { "InstanceToken" } else { "InstanceMetadata" };
+            call.key = request.uri().path().to_owned();
+        } else if let Some(name) = target.and_then(|target| target.strip_prefix("AWSOrganizationsV20161128.")) {
+            call.service = Service::Organizations;
+            call.api = known(&ORGANIZATIONS_APIS, name);
+        } else if let Some(target) = target {
             call.service = Service::Sqs;
             let name = target.strip_prefix("AmazonSQS.").unwrap_or_default();
             call.api = known(&SQS_APIS, name);
