@@ -13,3 +13,4 @@ mod shutdown;
 mod sign_in;
 mod throttling;
 mod transfer;
+mod windows;

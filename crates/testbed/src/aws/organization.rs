@@ -1,8 +1,7 @@
 //! Organizations: the accounts, in short pages.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use http::Response;
 use serde_json::{Value, json};
 
 use super::body::Body;
@@ -23,7 +22,7 @@ impl FakeAws {
         if call.api != "ListAccounts" {
             return Err(ApiError::new(400, "UnknownOperationException", "Not an operation that is here."));
         }
-        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let asked: Value = super::json::read(body)?;
         let members = lock(&self.0.members);
         if members.is_empty() {
             let message = "Your account is not a member of an organization.";
@@ -40,8 +39,6 @@ impl FakeAws {
             })
             .collect();
         let next = (from + PAGE < members.len()).then(|| (from + PAGE).to_string());
-        let mut response = Response::new(Body::from(json!({ "Accounts": page, "NextToken": next }).to_string()));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        Ok(response)
+        Ok(super::json::answer(&json!({ "Accounts": page, "NextToken": next })))
     }
 }
