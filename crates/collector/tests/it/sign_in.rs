@@ -8,7 +8,8 @@ use std::{
 };
 
 use quittance_collector::{Collector, Config, Parts, Reach, Report};
-use quittance_core::{Clock, Random, TcpDial, World};
+use quittance_core::{Clock, Random, World};
+use quittance_devo::TcpDial;
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings},
     store::MemoryStore,
