@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::{AwsError, CallLimit, Limiters};
+use crate::{AwsError, CallLimit, Limiters, receiver::Receivers};
 
 /// How to sign in.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -56,6 +56,7 @@ pub struct Account {
     /// An endpoint that is not AWS's own knows buckets only by path.
     path_style: bool,
     clients: Mutex<Clients>,
+    receivers: Receivers,
     number: OnceCell<String>,
     limiters: Limiters,
     call_limits: Vec<CallLimit>,
@@ -95,6 +96,7 @@ impl Account {
             base,
             path_style,
             clients: Mutex::default(),
+            receivers: Receivers::default(),
             number: OnceCell::new(),
             limiters: settings.limiters,
             call_limits: settings.call_limits,
@@ -115,6 +117,11 @@ impl Account {
             Ok(identity.account.unwrap_or_default())
         };
         self.number.get_or_try_init(ask).await.cloned()
+    }
+
+    /// The receivers of its queues.
+    pub(crate) fn receivers(&self) -> &Receivers {
+        &self.receivers
     }
 
     /// The limiters that all accounts share.

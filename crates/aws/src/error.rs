@@ -95,6 +95,12 @@ pub enum AwsError {
         /// The limit.
         max_event_bytes: usize,
     },
+    /// An object that several services could read is of none of them.
+    #[error("`{object}` is taken by no service that reads its queue")]
+    Unclaimed {
+        /// Bucket and key.
+        object: String,
+    },
     /// The bytes of an object are not what its kind holds.
     #[error("`{object}` cannot be decoded")]
     Decode {

@@ -65,6 +65,7 @@ pub(crate) async fn plan(
             }
         }
     }
+    let planned = merged(planned);
     for (index, one) in planned.iter().enumerate() {
         let same = |other: &&PlannedUnit| {
             other.unit.source == one.unit.source && config.inputs[&other.input].id == config.inputs[&one.input].id
@@ -72,8 +73,25 @@ pub(crate) async fn plan(
         if let Some(other) = planned[..index].iter().find(same) {
             let message = format!("`{}` is read by {} already", one.unit.source, other.section);
             let problem = Problem::error(config.position(&one.section), &one.section, message);
-            problems.push(problem.with_hint("give each service a queue of its own, and each input an `id` of its own"));
+            problems
+                .push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
         }
     }
     planned
+}
+
+/// Units that share a puller become one: that of the last, with the services and tags of all.
+fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
+    let mut all: Vec<PlannedUnit> = Vec::with_capacity(planned.len());
+    for one in planned {
+        match all.iter_mut().find(|other| Arc::ptr_eq(&other.unit.puller, &one.unit.puller)) {
+            Some(other) => {
+                other.service = format!("{}, {}", other.service, one.service);
+                let tag = format!("{}, {}", other.unit.tag, one.unit.tag);
+                other.unit = Unit { tag, ..one.unit };
+            }
+            None => all.push(one),
+        }
+    }
+    all
 }

@@ -9,6 +9,7 @@ mod notifications;
 mod poison;
 mod redelivery;
 mod scene;
+mod shared;
 mod shutdown;
 mod throttling;
 mod transfer;

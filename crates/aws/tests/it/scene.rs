@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use quittance_aws::{
     Account, AccountSettings, Credentials, Limiters, Limits, ObjectRef, Tally, Whereabouts,
-    objects::{ObjectKind, ObjectsPuller, ObjectsSettings, Opened, Route, Router, Selection},
-    queue::{BodyKind, QueuePuller, QueueSettings},
+    objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
+    queue::{BodyKind, QueueSettings},
 };
 use quittance_core::{
     Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag,
@@ -148,7 +148,7 @@ pub(crate) struct Scene {
     pub(crate) aws: FakeAws,
     pub(crate) receiver: Receiver,
     pub(crate) stop: CancellationToken,
-    account: Arc<Account>,
+    pub(crate) account: Arc<Account>,
     output: Output,
     ledger: Arc<Ledger>,
     world: World,
@@ -219,7 +219,7 @@ impl Scene {
 
     pub(crate) fn objects_of(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
         let settings = ObjectsSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind, limits };
-        let puller = ObjectsPuller::new(self.account.clone(), settings);
+        let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
     }
@@ -228,9 +228,14 @@ impl Scene {
     pub(crate) fn bodies(&self, limits: Limits) -> Running {
         let settings =
             QueueSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind: Arc::new(Bodies), limits };
-        let puller = QueuePuller::new(self.account.clone(), settings);
+        let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Runs a puller.
+    pub(crate) fn puller(&self, puller: Arc<dyn Puller>) -> Running {
+        Running { ended: self.run(puller, self.stop.clone()), tally: Arc::default() }
     }
 
     fn run(&self, puller: Arc<dyn Puller>, stop: CancellationToken) -> JoinHandle<Ended> {
@@ -292,6 +297,12 @@ impl Scene {
 
     pub(crate) fn counts(&self) -> Counts {
         self.ledger.total()
+    }
+
+    /// Events delivered, by tag.
+    pub(crate) fn counts_by_tag(&self) -> BTreeMap<String, u64> {
+        let all = self.ledger.snapshot().into_iter();
+        all.map(|(_, tag, counts)| (tag.to_string(), counts.delivered())).collect()
     }
 
     /// Stops everything, and checks what must hold at the end of every test.
@@ -394,7 +405,7 @@ impl BodyKind for Bodies {
     }
 }
 
-struct One(TagId);
+pub(crate) struct One(pub(crate) TagId);
 
 impl Router for One {
     fn route(&mut self, event: &[u8]) -> Route {

@@ -5,10 +5,10 @@ mod trail;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
-    objects::ObjectsSettings, queue_name, regions, tag_template,
+    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    objects::ObjectsSettings, queue_name, tag_template,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::Unit;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,9 +24,6 @@ pub struct Config {
     /// Where audit events come from: `audits_s3`.
     #[schemars(extend("examples" = [["audits_s3"]]))]
     pub types: Vec<String>,
-    /// Regions of the queue; one unit each.
-    #[schemars(extend("examples" = [["eu-west-1"]]))]
-    pub regions: Vec<String>,
     /// Name or URL of the queue that announces a trail's objects.
     #[serde(alias = "cloudtrail_sqs_queue_name")]
     #[schemars(extend("x-aliases" = ["cloudtrail_sqs_queue_name"]))]
@@ -40,20 +37,12 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// A regular expression; only objects whose key it matches are read.
-    pub s3_file_type_filter: Option<String>,
-    /// What becomes of an object that is announced, and is still not there after 15 minutes.
-    #[serde(default)]
-    pub on_missing_object: OnMissingObject,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
-    pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
-    pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
+    /// The objects that they announce.
+    #[serde(flatten)]
+    pub objects: ObjectKeys,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -86,13 +75,12 @@ impl ServiceKind for AuditEventsAll {
         )?;
         let kind = Arc::new(Trail::new(&config)?);
         let tag = config.tag_template()?.to_string();
-        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
-            .with(config.max_event_bytes, config.visibility_timeout);
+        let limits = config.objects.limits(&config.queue);
         let unit = |region: String| {
             let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, AUDITS_S3, tag.clone())
         };
-        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+        Ok(config.queue.regions()?.into_iter().map(unit).collect())
     }
 }
 

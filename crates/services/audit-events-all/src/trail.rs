@@ -4,7 +4,7 @@
 use memchr::memmem;
 use quittance_aws::{
     KeyFilter, ObjectRef, PlanError, TagTemplate, Tagger, Whereabouts, bare, is_dropped,
-    objects::{ObjectKind, Opened, Route, Router, Selection},
+    objects::{Claim, ObjectKind, Opened, Route, Router, Selection},
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records, fields};
@@ -24,7 +24,7 @@ impl Trail {
             template: config.tag_template()?,
             drop_event_names: config.drop_event_names.clone(),
             from_event: config.use_region_and_account_id_from_event,
-            filter: KeyFilter::new(config.s3_file_type_filter.as_deref())?,
+            filter: config.objects.filter()?,
         })
     }
 }
@@ -36,6 +36,12 @@ impl ObjectKind for Trail {
             None if object.key.contains("/CloudTrail-Digest/") => Selection::Skip("a digest holds no event"),
             None => Selection::Read,
         }
+    }
+
+    fn claim(&self, object: &ObjectRef) -> Claim {
+        let signs =
+            ["/CloudTrail/", "/CloudTrail-Digest/", "/CloudTrail-Insight/", "_CloudTrail_", "_CloudTrail-Digest_"];
+        if signs.into_iter().any(|sign| object.key.contains(sign)) { Claim::Own } else { Claim::No }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
