@@ -4,7 +4,7 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use quittance_core::{Class, Failure};
+use quittance_core::{Class, Failure, StoreError};
 use quittance_formats::FormatError;
 
 /// An error of the AWS side; the operation that failed is named.
@@ -100,6 +100,12 @@ pub enum AwsError {
     Unclaimed {
         /// Bucket and key.
         object: String,
+    },
+    /// What was dealt with cannot be remembered.
+    #[error("the state cannot be written")]
+    State {
+        /// Why.
+        source: StoreError,
     },
     /// The bytes of an object are not what its kind holds.
     #[error("`{object}` cannot be decoded")]

@@ -17,6 +17,7 @@ mod settings;
 mod sqs;
 mod tagging;
 
+pub mod listing;
 pub mod objects;
 pub mod queue;
 pub mod windows;

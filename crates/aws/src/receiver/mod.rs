@@ -17,7 +17,7 @@ use tracing::{Instrument, info_span};
 
 use crate::{
     Account, Tally,
-    held::{self, Giving, Hold, Limits, Memory, Quarantine, QueueSetup},
+    held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine, QueueSetup},
     objects::ObjectKind,
     queue::BodyKind,
 };
@@ -41,11 +41,16 @@ pub(crate) enum WayKind {
 
 /// Reads one queue.
 pub struct Receiver {
-    account: Arc<Account>,
+    station: Station,
     region: String,
     queue: String,
     /// Filled while units are planned.
     ways: Mutex<Vec<Way>>,
+}
+
+/// What outlives the runs of a unit that holds messages.
+pub(crate) struct Station {
+    account: Arc<Account>,
     memory: Arc<Mutex<Memory>>,
     tally: Arc<Tally>,
 }
@@ -57,14 +62,8 @@ pub(crate) struct Receivers(Mutex<HashMap<(String, String), Weak<Receiver>>>);
 impl Receiver {
     /// A receiver that goes one way.
     pub(crate) fn new(account: &Arc<Account>, region: &str, queue: &str, way: Way) -> Self {
-        Receiver {
-            account: account.clone(),
-            region: region.to_owned(),
-            queue: queue.to_owned(),
-            ways: Mutex::new(vec![way]),
-            memory: Arc::default(),
-            tally: Arc::default(),
-        }
+        let (station, ways) = (Station::new(account), Mutex::new(vec![way]));
+        Receiver { station, region: region.to_owned(), queue: queue.to_owned(), ways }
     }
 
     /// A unit of `of`, a service and perhaps its type, that goes `way`. Units of the same queue have the same puller: they
@@ -95,7 +94,7 @@ impl Receiver {
 
     /// What it decided so far.
     pub fn tally(&self) -> Arc<Tally> {
-        self.tally.clone()
+        self.station.tally()
     }
 
     fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
@@ -106,14 +105,34 @@ impl Receiver {
 #[async_trait]
 impl Puller for Receiver {
     async fn run(&self, context: PullerContext) -> Ended {
-        let PullerContext { unit, store, outlet, world, stop } = context;
-        let Receiver { account, region, queue, memory, tally, .. } = self;
-        let held::Opened { queue: opened, facts, at } = match held::open(account, region, queue).await {
+        let Receiver { station, region, queue, .. } = self;
+        let opened = match held::open(&station.account, region, queue).await {
             Ok(opened) => opened,
             Err(error) => return Ended::Failed(error.into()),
         };
         let ways = self.ways().clone();
-        let limits = ways.iter().map(|way| way.limits.clone()).reduce(Limits::joined).expect("it has one way or more");
+        station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
+    }
+}
+
+impl Station {
+    pub(crate) fn new(account: &Arc<Account>) -> Self {
+        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default() }
+    }
+
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
+    }
+
+    /// One run: messages of `opened` go one or more `ways`.
+    pub(crate) async fn run(&self, ways: Vec<Way>, opened: Opened, context: PullerContext) -> Ended {
+        let PullerContext { unit, store, outlet, world, stop } = context;
+        let Opened { queue, facts, at } = opened;
+        let limits = ways.iter().map(|way| way.limits.clone()).reduce(Limits::joined).expect("there is a way");
         let (debts, settlements) = debts();
         let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
         let giving = Giving {
@@ -124,11 +143,11 @@ impl Puller for Receiver {
             debts,
             world: world.clone(),
             quarantine: quarantine.clone(),
-            tally: tally.clone(),
+            tally: self.tally(),
         };
-        let work = Ways::new(account, ways, &giving);
-        let (memory, tally) = (memory.clone(), tally.clone());
-        let hold = Hold { work, quarantine, queue: Box::new(opened), facts, limits, outlet, world, memory, tally };
-        Box::pin(held::run(hold, settlements, stop)).instrument(info_span!("receiver", queue, region)).await
+        let work = Ways::new(&self.account, ways, &giving);
+        let (memory, tally) = (self.memory.clone(), self.tally());
+        let hold = Hold { work, quarantine, queue, facts, limits, outlet, world, memory, tally };
+        Box::pin(held::run(hold, settlements, stop)).await
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod listing;
 mod marks;
 mod notifications;
 mod poison;

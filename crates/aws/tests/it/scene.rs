@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use quittance_aws::{
     Account, AccountSettings, Credentials, Limiters, Limits, ObjectRef, Tally, Whereabouts,
+    listing::{Layout, Listing, ListingSettings},
     objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueueSettings},
 };
@@ -233,6 +234,20 @@ impl Scene {
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
     }
 
+    /// Runs a listing of the bucket that announces nothing, with a folder for each kind and in it one for each day.
+    pub(crate) fn listing(&self) -> Running {
+        self.listing_every(Duration::from_secs(300))
+    }
+
+    pub(crate) fn listing_every(&self, period: Duration) -> Running {
+        let layout = Arc::new(Days);
+        let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
+        let settings = ListingSettings { limits: limits(), period, ..settings };
+        let puller = Listing::new(&self.account, settings);
+        let tally = puller.tally();
+        Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
     /// Runs a puller.
     pub(crate) fn puller(&self, puller: Arc<dyn Puller>) -> Running {
         Running { ended: self.run(puller, self.stop.clone()), tally: Arc::default() }
@@ -362,6 +377,19 @@ impl Clock for FakeClock {
 
 /// Objects of lines; keys that begin with `skip` are not wanted.
 struct Text;
+
+/// `org/<folder>/<day>/...`.
+struct Days;
+
+impl Layout for Days {
+    fn root(&self) -> Option<String> {
+        Some("org/".to_owned())
+    }
+
+    fn prefixes(&self, folders: &[String], day: jiff::civil::Date) -> Vec<String> {
+        folders.iter().map(|folder| format!("{folder}{day}/")).collect()
+    }
+}
 
 impl ObjectKind for Text {
     fn select(&self, object: &ObjectRef) -> Selection {

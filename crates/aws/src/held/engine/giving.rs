@@ -135,7 +135,7 @@ impl Next {
             Next::Again(_) => "read again",
             Next::Park => "parked",
             Next::Afresh(_) => "read afresh",
-            Next::Stuck => "left to the queue's redrive policy",
+            Next::Stuck => "never again: left to a redrive policy, or set aside",
             Next::Enough => "given up, as `on_missing_object` says",
         }
     }
