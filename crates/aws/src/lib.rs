@@ -32,6 +32,8 @@ pub use notification::{Notification, ObjectRef, Payload, notification, payload};
 pub use receiver::Receiver;
 pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
-pub use settings::{KeyFilter, ObjectKeys, QueueKeys, is_dropped, listed, queue_name, regions, tag_template};
+pub use settings::{
+    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
+};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -4,6 +4,10 @@ use quittance_core::TagId;
 
 /// Says where each event goes.
 pub trait Router: Send {
+    /// A message's body, before its events are routed: what stands around them may say where they are from. Objects are
+    /// read piece by piece, and are not shown.
+    fn enter(&mut self, _body: &[u8]) {}
+
     /// The tag of an event, or that the user does not want it.
     fn route(&mut self, event: &[u8]) -> Route;
 }

@@ -29,14 +29,14 @@ pub trait ServiceKind: Send + Sync + 'static {
 pub struct ServiceDescription {
     /// What it reads, in a few words.
     pub summary: &'static str,
-    /// Its types; one whose name is empty stands for a service without types.
+    /// Its types; one whose name is empty stands for a service without any.
     pub types: &'static [TypeDescription],
 }
 
 /// A type of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct TypeDescription {
-    /// Its name under `types`.
+    /// Its name under `types`, or what else its source calls it: a folder, a type of events.
     pub name: &'static str,
     /// How it is read: `queue`, `objects` or `windows`.
     pub engine: &'static str,

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use crate::{Limits, ObjectRef, OnMissingObject, PlanError, TagTemplate, tagging::is_region};
 
-/// Keys of every service that reads queues, to be flattened into its own.
+/// Keys of a service that reads queues and nothing else, to be flattened into its own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[schemars(rename = "QueueKeys")]
-pub struct QueueKeys {
+#[schemars(rename = "QueueOnlyKeys")]
+pub struct QueueOnlyKeys {
     /// Regions of the queues; one unit for each queue in each.
     #[schemars(extend("examples" = [["eu-west-1"]]))]
     pub regions: Vec<String>,
@@ -19,6 +19,19 @@ pub struct QueueKeys {
     pub request_period_in_seconds: Option<Interval>,
     /// Devo's first moment to collect. Everything that a queue has is read; this changes nothing.
     pub start_time: Option<String>,
+}
+
+impl QueueOnlyKeys {
+    /// `regions`, each once.
+    pub fn regions(&self) -> Result<Vec<String>, PlanError> {
+        regions(&self.regions)
+    }
+}
+
+/// Keys of every service that reads queues, to be flattened into its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "QueueKeys")]
+pub struct QueueKeys {
     /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
     pub max_event_bytes: Option<usize>,
     /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
@@ -27,11 +40,6 @@ pub struct QueueKeys {
 }
 
 impl QueueKeys {
-    /// `regions`, each once.
-    pub fn regions(&self) -> Result<Vec<String>, PlanError> {
-        regions(&self.regions)
-    }
-
     /// `limits` with the user's own.
     pub fn limits(&self, limits: Limits) -> Limits {
         limits.with(self.max_event_bytes, self.visibility_timeout)

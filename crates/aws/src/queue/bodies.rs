@@ -139,6 +139,7 @@ impl Bodies {
         self.kind.events(body, &mut places);
         let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
+        router.enter(body);
         for (ordinal, Range { start, end }) in (0..).zip(places) {
             let to = owed.to(ordinal, &mut hint);
             if to.is_empty() {

@@ -14,3 +14,4 @@ mod shared;
 mod shutdown;
 mod throttling;
 mod transfer;
+mod windows;

@@ -5,7 +5,7 @@ mod logs;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TypeDescription, listed,
+    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TypeDescription, listed,
     objects::ObjectsSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
@@ -34,6 +34,9 @@ pub struct Config {
     /// Whether account and region in the tag are those that an object's key names; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
     /// The queues.
     #[serde(flatten)]
     pub queue: QueueKeys,
@@ -70,7 +73,7 @@ impl ServiceKind for NonCloudwatchLogs {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let filter = config.objects.filter()?;
         let limits = config.objects.limits(&config.queue);
-        let regions = config.queue.regions()?;
+        let regions = config.only.regions()?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {
             let of = readings.iter().map(|r| r.log.name()).collect::<Vec<_>>().join("+");

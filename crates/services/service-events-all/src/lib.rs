@@ -5,8 +5,8 @@ mod envelope;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription,
-    queue::QueueSettings, queue_name, tag_template,
+    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
 use schemars::JsonSchema;
@@ -32,6 +32,9 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
     /// The queues.
     #[serde(flatten)]
     pub queue: QueueKeys,
@@ -60,7 +63,7 @@ impl ServiceKind for ServiceEventsAll {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.queue.regions()?);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,
