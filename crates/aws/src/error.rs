@@ -131,6 +131,15 @@ impl AwsError {
         }
     }
 
+    /// Whether the token of a page is of no use any more: its window is asked for anew.
+    pub fn is_of_token(&self) -> bool {
+        match self {
+            AwsError::RepeatedToken { .. } => true,
+            AwsError::Api { code: Some(code), .. } => code.starts_with("InvalidNextToken"),
+            _ => false,
+        }
+    }
+
     /// The error and its causes on one line.
     pub fn chain(&self) -> String {
         quittance_core::chain(self)

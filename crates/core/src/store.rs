@@ -20,6 +20,8 @@ pub enum Record {
     Verdict,
     /// How far a source that is asked by time has been confirmed; the key is the cursor.
     Checkpoint,
+    /// The user's word by which the unit was last reset; the key is empty.
+    Reset,
 }
 
 impl Record {
@@ -29,6 +31,7 @@ impl Record {
             Record::Progress => "progress",
             Record::Verdict => "verdict",
             Record::Checkpoint => "checkpoint",
+            Record::Reset => "reset",
         }
     }
 }
@@ -61,6 +64,11 @@ pub enum Change {
         cursor: String,
         /// The first hour that is kept.
         before: i64,
+    },
+    /// Forgets checkpoints and all events, so that the source is asked as if for the first time.
+    Reset {
+        /// The cursor; without one, every cursor of the unit.
+        cursor: Option<String>,
     },
 }
 

@@ -1,8 +1,12 @@
 //! The Store on SQLite: one file in the state folder, every write fsynced before it counts.
 
+mod contents;
 mod error;
+mod file;
+mod filesystem;
 mod schema;
 mod sqlite;
 
+pub use contents::{Contents, Holding, Remembered, look};
 pub use error::StateError;
 pub use sqlite::{Settings, Sqlite};

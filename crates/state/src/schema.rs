@@ -30,7 +30,7 @@ const MIGRATIONS: &[&str] = &[
         cursor TEXT NOT NULL,
         hour   INTEGER NOT NULL,
         part   INTEGER NOT NULL,
-        ids    BLOB NOT NULL,
+        ids    BLOB NOT NULL CHECK (length(ids) % 16 = 0),
         PRIMARY KEY (scope, cursor, hour, part)
     ) STRICT;
     ",
@@ -39,14 +39,18 @@ const MIGRATIONS: &[&str] = &[
 /// The newest version.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Brings a state to the newest version; answers the version that it had.
-pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+/// The version of a state; a file without any is no state of ours.
+pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings a state of version `found` to the newest one, each step whole or not at all.
+pub(crate) fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     for (version, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         let step = connection.transaction()?;
         step.execute_batch(migration)?;
         step.pragma_update(None, "user_version", version)?;
         step.commit()?;
     }
-    Ok(found)
+    Ok(())
 }

@@ -1,24 +1,19 @@
 //! One SQLite file as a store.
 
 use std::{
-    fs,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
     StateError,
-    schema::{VERSION, migrate},
+    file::{Held, open_error},
 };
-
-/// The file's name in the state folder.
-const FILE: &str = "quittance.sqlite";
 
 /// Bounds of a state.
 #[derive(Clone, Debug)]
@@ -43,29 +38,11 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the state in `folder`, which is made if it is missing. Whoever held it before can no longer write.
     pub fn open(folder: &Path, settings: Settings) -> Result<Sqlite, StateError> {
-        let folder_error = |source| StateError::Folder { path: folder.into(), source };
-        // It may hold customer data, in quarantine.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(folder_error)?;
-        let path = folder.join(FILE);
-        let connection = Connection::open(&path).map_err(|source| open_error(&path, source))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(folder_error)?;
-        Self::take(connection, path, settings)
-    }
-
-    fn take(mut connection: Connection, path: PathBuf, settings: Settings) -> Result<Sqlite, StateError> {
-        let error = |source| open_error(&path, source);
-        connection.busy_timeout(Duration::from_millis(200)).map_err(error)?;
-        // One process: SQLite's own lock, kept, tells a second one. Full synchronisation: a commit is on the disk.
-        let configure = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
-        connection.execute_batch(configure).map_err(error)?;
-        let found = migrate(&mut connection).map_err(error)?;
-        if found > VERSION {
-            return Err(StateError::Newer { path, found, known: VERSION });
-        }
+        let Held { connection, path, .. } = Held::newest(folder)?;
         let fence = connection
             .query_row("UPDATE holder SET fence = fence + 1 RETURNING fence", [], |row| row.get::<_, i64>(0))
-            .map_err(error)?;
-        let fence = Fence(u64::try_from(fence).unwrap_or_default());
+            .map_err(|source| open_error(&path, source))?;
+        let fence = Fence(fence.unsigned_abs());
         Ok(Sqlite { connection: Arc::new(Mutex::new(connection)), settings, fence })
     }
 
@@ -246,30 +223,56 @@ impl Store for Sqlite {
 /// Bytes of an id in the state.
 const ID_BYTES: usize = size_of::<EventId>();
 
+/// A part of an hour that is smaller takes the next ids in, rather than that they begin another: a poll finds a few
+/// events, and an hour has many polls. Larger ones are not written again.
+const PART_BYTES: i64 = 4096;
+
 fn apply(transaction: &Transaction<'_>, scope: &str, change: Change) -> rusqlite::Result<()> {
     match change {
         Change::Checkpoint { cursor, value } => transaction
             .prepare_cached("INSERT OR REPLACE INTO record (scope, kind, key, value) VALUES (?, ?, ?, ?)")?
-            .execute(params![scope, Record::Checkpoint.name(), cursor, value]),
-        Change::Remember { cursor, hour, ids } => {
-            let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-            transaction
-                .prepare_cached(
-                    "INSERT INTO remembered (scope, cursor, hour, part, ids) VALUES (?1, ?2, ?3,
-                        (SELECT coalesce(max(part), 0) + 1 FROM remembered WHERE scope = ?1 AND cursor = ?2 AND hour = ?3), ?4)",
-                )?
-                .execute(params![scope, cursor, hour, bytes])
-        }
+            .execute(params![scope, Record::Checkpoint.name(), cursor, value])
+            .map(drop),
+        Change::Remember { ids, .. } if ids.is_empty() => Ok(()),
+        Change::Remember { cursor, hour, ids } => remember(transaction, scope, &cursor, hour, &ids),
         Change::Forget { cursor, before } => transaction
             .prepare_cached("DELETE FROM remembered WHERE scope = ? AND cursor = ? AND hour < ?")?
-            .execute(params![scope, cursor, before]),
+            .execute(params![scope, cursor, before])
+            .map(drop),
+        Change::Reset { cursor } => {
+            transaction
+                .prepare_cached("DELETE FROM record WHERE scope = ?1 AND kind = ?2 AND key = coalesce(?3, key)")?
+                .execute(params![scope, Record::Checkpoint.name(), cursor])?;
+            transaction
+                .prepare_cached("DELETE FROM remembered WHERE scope = ?1 AND cursor = coalesce(?2, cursor)")?
+                .execute(params![scope, cursor])
+                .map(drop)
+        }
     }
-    .map(drop)
 }
 
-fn open_error(path: &Path, source: rusqlite::Error) -> StateError {
-    match source.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::InUse { path: path.into() },
-        _ => StateError::Open { path: path.into(), source },
-    }
+fn remember(
+    transaction: &Transaction<'_>,
+    scope: &str,
+    cursor: &str,
+    hour: i64,
+    ids: &[EventId],
+) -> rusqlite::Result<()> {
+    let last: Option<(i64, Vec<u8>)> = transaction
+        .prepare_cached(
+            "SELECT part, iif(length(ids) < ?4, ids, x'') FROM remembered
+             WHERE scope = ?1 AND cursor = ?2 AND hour = ?3 ORDER BY part DESC LIMIT 1",
+        )?
+        .query_row(params![scope, cursor, hour, PART_BYTES], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (part, mut bytes) = match last {
+        None => (1, Vec::new()),
+        Some((last, full)) if full.is_empty() => (last + 1, full),
+        Some((last, bytes)) => (last, bytes),
+    };
+    bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO remembered (scope, cursor, hour, part, ids) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![scope, cursor, hour, part, bytes])
+        .map(drop)
 }

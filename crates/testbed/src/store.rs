@@ -105,6 +105,11 @@ impl Store for MemoryStore {
                 Change::Forget { cursor, before } => {
                     state.remembered.retain(|(s, c, hour), _| s != scope || *c != cursor || *hour >= before);
                 }
+                Change::Reset { cursor } => {
+                    let kept = |s: &str, c: &str| s != scope || cursor.as_deref().is_some_and(|cursor| c != cursor);
+                    state.records.retain(|(s, kind, c), _| *kind != Record::Checkpoint.name() || kept(s, c));
+                    state.remembered.retain(|(s, c, _), _| kept(s, c));
+                }
             }
         }
         Ok(())

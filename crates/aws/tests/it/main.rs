@@ -12,3 +12,4 @@ mod scene;
 mod shutdown;
 mod throttling;
 mod transfer;
+mod windows;

@@ -12,6 +12,7 @@ use quittance_aws::{
     Account, AccountSettings, Credentials, Limiters, Limits, ObjectRef, Tally, Whereabouts,
     objects::{ObjectKind, ObjectsPuller, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueuePuller, QueueSettings},
+    windows::WindowSettings,
 };
 use quittance_core::{
     Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag,
@@ -149,6 +150,7 @@ pub(crate) struct Scene {
     pub(crate) receiver: Receiver,
     pub(crate) stop: CancellationToken,
     account: Arc<Account>,
+    windows_stop: Mutex<CancellationToken>,
     output: Output,
     ledger: Arc<Ledger>,
     world: World,
@@ -164,6 +166,14 @@ impl Running {
     /// Ends it as `kill -9` does: nothing is settled, nothing goes back.
     pub(crate) fn kill(self) {
         self.ended.abort();
+    }
+
+    /// The same, and waits until nothing of it is left.
+    pub(crate) async fn killed(self) {
+        self.ended.abort();
+        _ = self.ended.await;
+        // The tasks that it had are ended by the runtime at their next turn.
+        tokio::task::yield_now().await;
     }
 
     /// How it ended.
@@ -206,6 +216,7 @@ impl Scene {
             receiver,
             stop: CancellationToken::new(),
             account,
+            windows_stop: Mutex::default(),
             output,
             ledger: Arc::default(),
             world,
@@ -231,6 +242,21 @@ impl Scene {
         let puller = QueuePuller::new(self.account.clone(), settings);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Runs the windows engine; a stop of its own ends it.
+    pub(crate) fn windows(&self, settings: WindowSettings) -> Running {
+        let unit = settings.unit(&self.account, "service", "type", "my.app.test.events".to_owned());
+        *self.windows_stop.lock().unwrap() = self.stop.child_token();
+        let stop = self.windows_stop.lock().unwrap().clone();
+        Running { ended: self.run(unit.puller, stop), tally: Arc::default() }
+    }
+
+    /// Stops the windows engine alone, as a restart does.
+    pub(crate) async fn stop_windows(&self, running: Running) {
+        self.windows_stop.lock().unwrap().cancel();
+        let ended = running.ended().await;
+        assert!(matches!(ended, Ended::Stopped), "{ended:?}");
     }
 
     fn run(&self, puller: Arc<dyn Puller>, stop: CancellationToken) -> JoinHandle<Ended> {

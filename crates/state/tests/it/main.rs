@@ -2,14 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod damage;
+mod looking;
+mod remembered;
+mod versions;
+
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     time::{Duration, UNIX_EPOCH},
 };
 
 use quittance_core::{Fence, Quarantined, Record, Store, StoreError, UnitId};
 use quittance_state::{Settings, Sqlite, StateError};
+
+/// The state's file.
+const FILE: &str = "quittance.sqlite";
 
 fn item(bytes: usize) -> Quarantined {
     Quarantined {
@@ -21,7 +31,13 @@ fn item(bytes: usize) -> Quarantined {
     }
 }
 
-fn open(folder: &std::path::Path) -> Result<Sqlite, StateError> {
+/// Every file of a folder with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+fn open(folder: &Path) -> Result<Sqlite, StateError> {
     Sqlite::open(folder, Settings::default())
 }
 
@@ -88,30 +104,11 @@ async fn a_full_quarantine_takes_no_more_and_keeps_what_it_has() {
 }
 
 #[test]
-fn a_damaged_state_is_an_error_and_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("quittance.sqlite");
-    let garbage = b"this is no database, and long enough to be read as the header of one. ".repeat(100);
-    fs::write(&file, &garbage).unwrap();
-    assert!(matches!(open(folder.path()), Err(StateError::Open { .. })));
-    assert_eq!(fs::read(&file).unwrap(), garbage);
-}
-
-#[test]
-fn a_newer_state_is_refused_with_both_versions() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(folder.path()).unwrap());
-    let file = folder.path().join("quittance.sqlite");
-    rusqlite::Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(open(folder.path()), Err(StateError::Newer { found: 99, known: 1, .. })));
-}
-
-#[test]
 fn others_on_the_machine_cannot_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/by/us");
     let _store = open(&state).unwrap();
-    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     for file in fs::read_dir(&state).unwrap() {
         assert_eq!(mode(&file.unwrap().path()), 0o600);

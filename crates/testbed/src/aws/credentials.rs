@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::ApiError;
-use super::request::{Call, Service};
-use super::{FakeAws, lock};
+use super::request::{Call, Protocol};
+use super::{ACCOUNT, FakeAws, lock};
 
 /// Access keys seen, allowed, and issued. Signatures are not verified.
 #[derive(Default)]
@@ -34,11 +34,14 @@ impl Credentials {
     /// Refuses a call that carries no credentials, unknown ones or expired ones.
     pub(super) fn check(&self, call: &Call) -> Result<(), ApiError> {
         let Some(key) = call.access_key.as_deref() else {
-            let code = match call.service {
-                Service::S3 => "AccessDenied",
-                Service::Sqs | Service::Sts => "MissingAuthenticationToken",
+            let (status, code) = match call.service.protocol() {
+                Protocol::RestXml => (403, "AccessDenied"),
+                Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => {
+                    (403, "MissingAuthenticationToken")
+                }
+                Protocol::Json => (400, "MissingAuthenticationTokenException"),
             };
-            return Err(ApiError::new(403, code, "Request is missing Authentication Token"));
+            return Err(ApiError::new(status, code, "Request is missing Authentication Token"));
         };
         let state = &mut *lock(&self.0);
         if !state.seen.contains(key) {
@@ -48,16 +51,22 @@ impl Credentials {
             if session.expires > Instant::now() {
                 return Ok(());
             }
-            let status = if call.service == Service::S3 { 400 } else { 403 };
-            return Err(ApiError::new(status, "ExpiredToken", "The provided token has expired."));
+            let (status, code) = match call.service.protocol() {
+                Protocol::RestXml => (400, "ExpiredToken"),
+                Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => (403, "ExpiredToken"),
+                Protocol::Json => (400, "ExpiredTokenException"),
+            };
+            return Err(ApiError::new(status, code, "The provided token has expired."));
         }
         match &state.allowed {
             Some(allowed) if !allowed.contains(key) => {
-                let code = match call.service {
-                    Service::S3 => "InvalidAccessKeyId",
-                    Service::Sqs | Service::Sts => "InvalidClientTokenId",
+                let (status, code) = match call.service.protocol() {
+                    Protocol::RestXml => (403, "InvalidAccessKeyId"),
+                    Protocol::SqsJson | Protocol::Query => (403, "InvalidClientTokenId"),
+                    Protocol::Json => (400, "UnrecognizedClientException"),
+                    Protocol::Cbor | Protocol::RestJson => (403, "UnrecognizedClientException"),
                 };
-                Err(ApiError::new(403, code, "The security token included in the request is invalid."))
+                Err(ApiError::new(status, code, "The security token included in the request is invalid."))
             }
             _ => Ok(()),
         }
@@ -65,6 +74,13 @@ impl Credentials {
 
     pub(super) fn session(&self, access_key: &str) -> Option<Session> {
         lock(&self.0).sessions.get(access_key).cloned()
+    }
+
+    /// The number of the account that a call is made in.
+    pub(super) fn account(&self, call: &Call) -> String {
+        let session = call.access_key.as_deref().and_then(|key| self.session(key));
+        let number = session.as_ref().and_then(|session| session.arn.split(':').nth(4));
+        number.unwrap_or(ACCOUNT).to_owned()
     }
 
     pub(super) fn open_session(&self, access_key: String, session: Session) {

@@ -8,19 +8,50 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use percent_encoding::percent_decode_str;
 
+use super::{cloudwatch, guardduty};
+
 /// The services that are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Sqs,
     S3,
     Sts,
+    CloudTrail,
+    CloudWatch,
+    GuardDuty,
+    Logs,
+}
+
+/// How a service writes requests, answers and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// AWS JSON 1.0, as SQS has it: with its older error codes in a header.
+    SqsJson,
+    /// AWS JSON 1.1.
+    Json,
+    RestJson,
+    Cbor,
+    /// Forms and XML.
+    Query,
+    RestXml,
 }
 
 impl Service {
+    pub(super) fn protocol(self) -> Protocol {
+        match self {
+            Self::Sqs => Protocol::SqsJson,
+            Self::CloudTrail | Self::Logs => Protocol::Json,
+            Self::CloudWatch => Protocol::Cbor,
+            Self::GuardDuty => Protocol::RestJson,
+            Self::Sts => Protocol::Query,
+            Self::S3 => Protocol::RestXml,
+        }
+    }
+
     pub(super) fn request_id_header(self) -> &'static str {
         match self {
             Self::S3 => "x-amz-request-id",
-            Self::Sqs | Self::Sts => "x-amzn-requestid",
+            _ => "x-amzn-requestid",
         }
     }
 }
@@ -51,6 +82,17 @@ const SQS_APIS: [&str; 9] = [
     "ChangeMessageVisibilityBatch",
     "SendMessage",
     "SendMessageBatch",
+];
+
+/// The APIs that `X-Amz-Target` names, by the last part of what stands before the name.
+const TARGETS: [(&str, Service, &[&str]); 3] = [
+    ("AmazonSQS", Service::Sqs, &SQS_APIS),
+    ("CloudTrail_20131101", Service::CloudTrail, &["LookupEvents"]),
+    (
+        "Logs_20140328",
+        Service::Logs,
+        &["CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "FilterLogEvents", "PutLogEvents"],
+    ),
 ];
 
 const STS_APIS: [&str; 2] = ["GetCallerIdentity", "AssumeRole"];
@@ -102,9 +144,18 @@ impl Call {
             key: String::new(),
         };
         if let Some(target) = target {
-            call.service = Service::Sqs;
-            let name = target.strip_prefix("AmazonSQS.").unwrap_or_default();
-            call.api = known(&SQS_APIS, name);
+            let (service, name) = target.rsplit_once('.').unwrap_or_default();
+            let service = service.rsplit('.').next().unwrap_or_default();
+            let found = TARGETS.iter().find(|(target, ..)| *target == service);
+            let (_, service, apis) = found.copied().unwrap_or(("", Service::Sqs, &[]));
+            call.service = service;
+            call.api = known(apis, name);
+        } else if service_name == "monitoring" {
+            call.service = Service::CloudWatch;
+            call.api = cloudwatch::api(request.uri().path());
+        } else if service_name == "guardduty" {
+            call.service = Service::GuardDuty;
+            call.api = guardduty::api(request.method(), request.uri().path());
         } else if service_name == "sts" || (service_name.is_empty() && is_form(request)) {
             call.service = Service::Sts;
             params.extend(parse_form(&String::from_utf8_lossy(request.body())));

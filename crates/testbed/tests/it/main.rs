@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cloudtrail;
 mod frames;
 mod generate;
+mod logs;
 mod s3;
 mod sdk;
 mod sink;
