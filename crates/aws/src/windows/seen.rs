@@ -181,7 +181,8 @@ impl Seen {
             match change {
                 Change::Remember { hour, ids, .. } => self.loaded.entry(hour).or_default().unsaved.extend(ids),
                 Change::Forget { before, .. } => self.forget = self.forget.max(Some(before)),
-                Change::Checkpoint { .. } => {}
+                // Never taken from here.
+                Change::Checkpoint { .. } | Change::Reset { .. } => {}
             }
         }
     }
