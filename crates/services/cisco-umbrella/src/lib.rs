@@ -29,6 +29,9 @@ pub struct Config {
     /// Regions of the queue; one unit each.
     #[schemars(extend("examples" = [["us-west-1"]]))]
     pub regions: Vec<String>,
+    /// Accepted as Devo's collector has it: an object's folder says its table anyway.
+    #[serde(default)]
+    pub auto_event_type: bool,
     /// A regular expression; only objects whose key it matches are read.
     pub s3_file_type_filter: Option<String>,
     /// What becomes of an object that is announced, and is still not there after 15 minutes.
