@@ -43,9 +43,12 @@ impl CallLimit {
     }
 }
 
-/// The limiters of a process, by account number, region and API.
+/// The limiters of a process.
 #[derive(Clone, Default)]
-pub struct Limiters(Arc<Mutex<HashMap<(String, String, &'static str), Arc<Limiter>>>>);
+pub struct Limiters(Arc<Mutex<HashMap<Key, Arc<Limiter>>>>);
+
+/// Account number, region and API.
+type Key = (String, String, &'static str);
 
 impl Limiters {
     /// The limiter of an API in one account and region. The strictest of all `limits` that were ever given for it counts.

@@ -4,6 +4,10 @@ use quittance_core::TagId;
 
 /// Says where each event goes.
 pub trait Router: Send {
+    /// A message's body, before its events are routed: what stands around them may say where they are from. Objects are
+    /// read piece by piece, and are not shown.
+    fn enter(&mut self, _body: &[u8]) {}
+
     /// The tag of an event, or that the user does not want it.
     fn route(&mut self, event: &[u8]) -> Route;
 }
@@ -15,6 +19,17 @@ pub enum Route {
     Send(TagId),
     /// Nowhere, by the user's wish; counted under this tag.
     Drop(TagId),
+}
+
+/// Whose something is that came through a queue which several services read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Claim {
+    /// Not this service's.
+    No,
+    /// This service's, if it is nobody else's.
+    Rest,
+    /// This service's.
+    Own,
 }
 
 /// Events that were dropped by the user's wish, by tag: entered in the ledger once a batch.

@@ -17,11 +17,20 @@ pub trait ServiceKind: Send + Sync + 'static {
     /// The service's name in a configuration.
     const NAME: &'static str;
 
+    /// The type that a section of any other name has in `types` to be of this kind, if one may.
+    const FREE_TYPE: Option<&'static str> = None;
+
     /// What it reads and where that goes, for people.
     fn describe(&self) -> ServiceDescription;
 
     /// The units that a configuration asks for, at least one for each region.
     fn plan(&self, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError>;
+
+    /// The same for a section of that name: where names are free, units are told apart by it.
+    fn plan_as(&self, name: &str, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+        _ = name;
+        self.plan(config, account)
+    }
 }
 
 /// A service as people are told of it.
@@ -29,14 +38,14 @@ pub trait ServiceKind: Send + Sync + 'static {
 pub struct ServiceDescription {
     /// What it reads, in a few words.
     pub summary: &'static str,
-    /// Its types; one whose name is empty stands for a service without types.
+    /// Its types; one whose name is empty stands for a service without any.
     pub types: &'static [TypeDescription],
 }
 
 /// A type of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct TypeDescription {
-    /// Its name under `types`.
+    /// Its name under `types`, or what else its source calls it: a folder, a type of events.
     pub name: &'static str,
     /// How it is read: `queue`, `objects` or `windows`.
     pub engine: &'static str,

@@ -7,6 +7,7 @@ mod logging;
 mod output;
 mod run;
 mod services;
+mod simulate;
 mod state;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -53,6 +54,9 @@ enum Command {
     /// Compares the collector with the least that could do its work.
     #[command(hide = true)]
     Bench(bench::Options),
+    /// Runs the whole collector through days of virtual time, with faults by seed.
+    #[command(hide = true)]
+    Simulate(simulate::Options),
     /// The other end of a bench, in a process of its own.
     #[command(hide = true)]
     BenchTown(bench::TownOptions),
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
                 Command::State(command) => state::run(command).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
+                Command::Simulate(options) => simulate::simulate(&options),
                 Command::BenchTown(options) => bench::town(options).await,
             }
         })

@@ -142,6 +142,19 @@ pub fn first_cell(row: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The cell at an index, as [`first_cell`] gives the first; `None` behind the last one.
+pub fn cell(row: &[u8], index: usize) -> Option<Cow<'_, [u8]>> {
+    let (mut cell, mut at) = (Cell::Start, 0);
+    for _ in 0..index {
+        match cell.advance(row, at)? {
+            End::Comma(place) => at = place + 1,
+            // A framer's rows hold none outside quotes.
+            End::Newline(_) => return None,
+        }
+    }
+    Some(first_cell(&row[at..]))
+}
+
 /// The number of cells of a row: 0 for an empty one.
 pub fn cells(row: &[u8]) -> usize {
     if row.is_empty() {

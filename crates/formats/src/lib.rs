@@ -1,13 +1,15 @@
 //! Bytes in, events out: finds where each event of a log file begins and ends, without parsing or copying it.
 //!
 //! [`Inflate`] undoes gzip, a [`Framer`] ([`Lines`], [`Records`], [`Values`], [`Csv`]) cuts the bytes into events,
-//! [`fields`] reads what a tag needs from an event, and [`compact`](compact::compact) makes a JSON event one line.
+//! [`fields`] reads what a tag needs from an event, [`elements`] finds the events in a message, and
+//! [`compact`](compact::compact) makes a JSON event one line.
 //!
 //! Promises: input may be cut anywhere with the same outcome; memory stays bounded whatever the input is; damaged input
 //! gives an error that names its place, never a panic. Never: I/O, async, parsing an event and writing it anew.
 
 pub mod compact;
 pub mod csv;
+mod elements;
 mod error;
 pub mod fields;
 mod frame;
@@ -22,6 +24,7 @@ mod text;
 mod values;
 
 pub use csv::Csv;
+pub use elements::elements;
 pub use error::FormatError;
 pub use frame::{Frame, Framer};
 pub use inflate::Inflate;

@@ -5,6 +5,12 @@
 //! is asked again: soon, with an overlap, to be quick; and by sweeps that reach back as far as the API is known to be
 //! late, to be complete. What was delivered is remembered by its id for as long as any range may show it again.
 
+mod follow;
+mod plan;
+mod puller;
+mod seen;
+mod start_time;
+
 use std::{ops::Range, time::Duration};
 
 use async_trait::async_trait;
@@ -12,7 +18,11 @@ use bytes::Bytes;
 use quittance_core::{EventId, Finding, Tags};
 use sha2::{Digest, Sha256};
 
-use crate::{AwsError, Calls, Route};
+use crate::{AwsError, Calls};
+
+pub use crate::routing::Route;
+pub use puller::WindowSettings;
+pub use start_time::start_time;
 
 /// A range of time, in milliseconds since the epoch: its start is in it, its end is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

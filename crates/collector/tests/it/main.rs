@@ -8,5 +8,6 @@ mod garbage;
 mod positions;
 mod resets;
 mod schema;
+mod sign_in;
 mod support;
 mod whole;

@@ -51,6 +51,18 @@ fn cells_are_counted() {
 }
 
 #[test]
+fn a_cell_is_found_by_its_index() {
+    let row = br#""a,1", "b ""2""",,c,"d"#;
+    let cell = |index| csv::cell(row, index).map(|cell| String::from_utf8(cell.into_owned()).unwrap());
+    let expected = ["a,1", "b \"2\"", "", "c", "d"];
+    assert_eq!((0..5).map(cell).collect::<Option<Vec<_>>>(), Some(expected.map(str::to_owned).to_vec()));
+    assert_eq!(cell(5), None);
+    assert_eq!(csv::cell(b"", 0).as_deref(), Some(&b""[..]));
+    assert_eq!(csv::cell(b"", 1), None);
+    assert_eq!(csv::cell(b"a\nb,c", 1), None);
+}
+
+#[test]
 fn the_first_cell_is_unquoted() {
     for (row, cell) in [
         (r#""2015-01-16 17:48:41","User""#, "2015-01-16 17:48:41"),

@@ -6,6 +6,7 @@ mod csv_rows;
 mod damaged_json;
 mod field_reading;
 mod gzip;
+mod json_elements;
 mod json_records;
 mod json_values;
 mod plain_lines;

@@ -1,17 +1,23 @@
-//! `audit-events-all`: CloudTrail's audit events, from the objects that a trail writes (`types: [audits_s3]`).
+//! `audit-events-all`: CloudTrail's audit events, from the objects that a trail writes (`types: [audits_s3]`) or by its
+//! API (`types: [audits_api]`).
 
+mod api;
+mod record;
 mod trail;
 
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
-    objects::ObjectsSettings, queue_name, regions, tag_template,
+    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    objects::ObjectsSettings,
+    queue_name, regions, tag_template,
+    windows::{WindowSettings, start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use api::Lookup;
 use trail::Trail;
 
 /// The service.
@@ -21,13 +27,13 @@ pub struct AuditEventsAll;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditEventsAll")]
 pub struct Config {
-    /// Where audit events come from: `audits_s3`.
+    /// Where audit events come from: `audits_s3`, a trail's objects, or `audits_api`, which needs no trail and is slow.
     #[schemars(extend("examples" = [["audits_s3"]]))]
     pub types: Vec<String>,
-    /// Regions of the queue; one unit each.
+    /// Regions of the queue, or those whose events are asked for; one unit each.
     #[schemars(extend("examples" = [["eu-west-1"]]))]
     pub regions: Vec<String>,
-    /// Name or URL of the queue that announces a trail's objects.
+    /// Name or URL of the queue that announces a trail's objects, for `audits_s3`.
     #[serde(alias = "cloudtrail_sqs_queue_name")]
     #[schemars(extend("x-aliases" = ["cloudtrail_sqs_queue_name"]))]
     pub audit_sqs_queue_name: Option<String>,
@@ -37,23 +43,21 @@ pub struct Config {
     /// Events with one of these `eventName`s are dropped.
     #[serde(default)]
     pub drop_event_names: Vec<String>,
-    /// Whether account and region in the tag are the event's own; otherwise those of the queue.
+    /// Whether account and region in the tag are the event's own; otherwise those that are asked.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// A regular expression; only objects whose key it matches are read.
-    pub s3_file_type_filter: Option<String>,
-    /// What becomes of an object that is announced, and is still not there after 15 minutes.
-    #[serde(default)]
-    pub on_missing_object: OnMissingObject,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    /// For `audits_api`, the time between two pulls; 5 minutes if unset. A queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
+    /// For `audits_api`, the first moment to collect; CloudTrail knows 90 days. If unset, when the collector first ran.
+    /// Everything that a queue announces is read.
+    #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// The queue.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
+    /// The objects that it announces.
+    #[serde(flatten)]
+    pub objects: ObjectKeys,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -70,33 +74,64 @@ impl ServiceKind for AuditEventsAll {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "CloudTrail's audit events",
-            types: &[TypeDescription { name: "audits_s3", engine: "objects", table: "cloud.aws.cloudtrail.events" }],
+            types: &[
+                TypeDescription { name: AUDITS_S3, engine: "objects", table: TABLE },
+                TypeDescription { name: AUDITS_API, engine: "windows", table: TABLE },
+            ],
         }
     }
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        if let Some(unknown) = listed("types", &config.types)?.iter().find(|t| *t != AUDITS_S3) {
-            let problem = format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}`");
-            return Err(PlanError::new("types", problem));
+        let regions = regions(&config.regions)?;
+        let mut units = Vec::new();
+        for of in listed("types", &config.types)? {
+            match of.as_str() {
+                AUDITS_S3 => units.extend(trails(&config, &regions, account)?),
+                // Devo's documentation writes it both ways.
+                AUDITS_API | "audit_apis" => units.extend(lookups(&config, &regions, account)?),
+                unknown => {
+                    let problem =
+                        format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
+                    return Err(PlanError::new("types", problem));
+                }
+            }
         }
-        let queue = queue_name(
-            "audit_sqs_queue_name",
-            config.audit_sqs_queue_name.as_deref(),
-            "`audits_s3` needs the queue that announces the objects",
-        )?;
-        let kind = Arc::new(Trail::new(&config)?);
-        let tag = config.tag_template()?.to_string();
-        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
-            .with(config.max_event_bytes, config.visibility_timeout);
-        let unit = |region: String| {
-            let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
-            settings.unit(account, Self::NAME, AUDITS_S3, tag.clone())
-        };
-        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+        Ok(units)
     }
 }
 
+fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+    let queue = queue_name(
+        "audit_sqs_queue_name",
+        config.audit_sqs_queue_name.as_deref(),
+        "`audits_s3` needs the queue that announces the objects",
+    )?;
+    let kind = Arc::new(Trail::new(config)?);
+    let tag = config.tag_template()?.to_string();
+    let limits = config.objects.limits(&config.queue);
+    let unit = |region: &String| {
+        let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
+        let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };
+        settings.unit(account, AuditEventsAll::NAME, AUDITS_S3, tag.clone())
+    };
+    Ok(regions.iter().map(unit).collect())
+}
+
+fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+    let tag = config.tag_template()?.to_string();
+    let start_time = start_time(config.start_time.as_deref())?;
+    let unit = |region: &String| {
+        let kind = Arc::new(Lookup::new(config, account, region)?);
+        let mut settings = WindowSettings { start_time, ..WindowSettings::new(region, kind) };
+        settings.max_event_bytes = config.queue.max_event_bytes.unwrap_or(settings.max_event_bytes);
+        Ok(settings.unit(account, AuditEventsAll::NAME, AUDITS_API, tag.clone()))
+    };
+    regions.iter().map(unit).collect()
+}
+
 const AUDITS_S3: &str = "audits_s3";
+const AUDITS_API: &str = "audits_api";
+const TABLE: &str = "cloud.aws.cloudtrail.events";
 
 impl Config {
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {

@@ -3,29 +3,23 @@
 
 use memchr::memmem;
 use quittance_aws::{
-    KeyFilter, ObjectRef, PlanError, TagTemplate, Tagger, Whereabouts, bare, is_dropped,
-    objects::{ObjectKind, Opened, Route, Router, Selection},
+    KeyFilter, ObjectRef, PlanError, Whereabouts,
+    objects::{Claim, ObjectKind, Opened, Selection},
 };
 use quittance_core::Tags;
-use quittance_formats::{FormatError, Frame, Framer, Records, fields};
+use quittance_formats::{FormatError, Frame, Framer, Records};
 
-use crate::Config;
+use crate::{Config, record::RecordRoutes};
 
 pub(crate) struct Trail {
-    template: TagTemplate,
-    drop_event_names: Vec<String>,
-    from_event: bool,
+    records: RecordRoutes,
     filter: KeyFilter,
 }
 
 impl Trail {
     pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
-        Ok(Trail {
-            template: config.tag_template()?,
-            drop_event_names: config.drop_event_names.clone(),
-            from_event: config.use_region_and_account_id_from_event,
-            filter: KeyFilter::new(config.s3_file_type_filter.as_deref())?,
-        })
+        let filter = config.objects.filter()?;
+        Ok(Trail { records: RecordRoutes::new(config)?, filter })
     }
 }
 
@@ -38,16 +32,17 @@ impl ObjectKind for Trail {
         }
     }
 
+    fn claim(&self, object: &ObjectRef) -> Claim {
+        let signs =
+            ["/CloudTrail/", "/CloudTrail-Digest/", "/CloudTrail-Insight/", "_CloudTrail_", "_CloudTrail-Digest_"];
+        if signs.into_iter().any(|sign| object.key.contains(sign)) { Claim::Own } else { Claim::No }
+    }
+
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
-        let fallback = if self.from_event { at.refined_by_key(&object.key) } else { at.clone() };
-        let router = TrailRouter {
-            tagger: Tagger::new(self.template.clone(), fallback, tags.clone()),
-            with_event_type: self.template.has_event_type(),
-            from_event: self.from_event,
-            drop_event_names: self.drop_event_names.clone(),
-        };
+        let fallback = if self.records.from_event { at.refined_by_key(&object.key) } else { at.clone() };
+        let router = self.records.router(fallback, tags);
         let framer = TrailFramer { records: Records::new("Records", max_event_bytes), started: false, digest: false };
-        Opened { framer: Box::new(framer), router: Box::new(router), json: true }
+        Opened { framer: Box::new(framer), router, json: true }
     }
 }
 
@@ -73,61 +68,20 @@ impl Framer for TrailFramer {
     }
 }
 
-struct TrailRouter {
-    tagger: Tagger,
-    with_event_type: bool,
-    from_event: bool,
-    drop_event_names: Vec<String>,
-}
-
-impl Router for TrailRouter {
-    fn route(&mut self, event: &[u8]) -> Route {
-        if !self.with_event_type && !self.from_event && self.drop_event_names.is_empty() {
-            return Route::Send(self.tagger.id(None, None, None));
-        }
-        // What nearly every record says early is read first; only what lacks one of these is read to its end.
-        let [source, region, user_account, name] =
-            fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
-        let [recipient, category] = match (source, user_account) {
-            (Some(_), Some(_)) => [None, None],
-            _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
-        };
-        let event_type = match (source, category) {
-            // An Insight event names no source of its own.
-            (None, Some(b"\"Insight\"")) => Some(b"insights".as_slice()),
-            _ => source.map(service),
-        };
-        // As Devo's own senders choose it: whose identity it was, else whose trail it is.
-        let account = user_account.or(recipient).filter(|_| self.from_event).map(bare);
-        let tag = self.tagger.id(
-            event_type.filter(|_| self.with_event_type),
-            account,
-            region.filter(|_| self.from_event).map(bare),
-        );
-        if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
-    }
-}
-
-/// `ec2` of `"ec2.amazonaws.com"`.
-fn service(raw: &[u8]) -> &[u8] {
-    let name = bare(raw);
-    let end = memmem::find(name, b".amazonaws").or_else(|| memchr::memchr(b'.', name)).unwrap_or(name.len());
-    &name[..end]
-}
-
 #[cfg(test)]
 mod tests {
+    use quittance_aws::{Route, TagTemplate};
     use quittance_testbed::generate::{Origin, cloudtrail};
 
     use super::*;
 
     fn trail(template: &str) -> Trail {
-        Trail {
+        let records = RecordRoutes {
             template: TagTemplate::new(template, "events").unwrap(),
             drop_event_names: vec!["Decrypt".to_owned()],
             from_event: true,
-            filter: KeyFilter::default(),
-        }
+        };
+        Trail { records, filter: KeyFilter::default() }
     }
 
     fn object(key: &str) -> ObjectRef {

@@ -3,7 +3,8 @@
 use http::{HeaderValue, Response, StatusCode};
 
 use super::body::Body;
-use super::request::Service;
+use super::cloudwatch;
+use super::request::{Protocol, Service};
 use super::xml;
 
 /// An error as AWS would answer it.
@@ -24,8 +25,13 @@ impl ApiError {
     /// A fault that a test asked for.
     pub(super) fn scripted(service: Service, status: Option<u16>, code: String) -> Self {
         let code = if service == Service::Sqs { sqs_query_code(&code).unwrap_or(code) } else { code };
-        let status = status.unwrap_or_else(|| usual_status(service, &code));
+        let status = status.unwrap_or_else(|| usual_status(service.protocol(), &code));
         Self::new(status, code, "A fault injected by the test bed.")
+    }
+
+    pub(super) fn saying(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
     }
 
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -35,10 +41,20 @@ impl ApiError {
 }
 
 /// The status that AWS answers with a code.
-fn usual_status(service: Service, code: &str) -> u16 {
+fn usual_status(protocol: Protocol, code: &str) -> u16 {
     match code {
+        // AWS JSON 1.1 says by the status only whose fault it is.
+        _ if protocol == Protocol::Json => match code {
+            "ServiceUnavailableException" => 503,
+            "InternalFailure" | "InternalServerError" | "InternalServiceError" => 500,
+            _ => 400,
+        },
         "SlowDown" | "ServiceUnavailable" | "ServiceUnavailableException" => 503,
-        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServiceError" => 500,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServerErrorException"
+        | "InternalServiceError" => 500,
         "AccessDenied"
         | "AccessDeniedException"
         | "InvalidAccessKeyId"
@@ -48,7 +64,7 @@ fn usual_status(service: Service, code: &str) -> u16 {
         | "InvalidObjectState"
         | "RequestTimeTooSkewed"
         | "MissingAuthenticationToken" => 403,
-        "ExpiredToken" if service != Service::S3 => 403,
+        "ExpiredToken" if protocol != Protocol::RestXml => 403,
         "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" => 404,
         "PreconditionFailed" => 412,
         "InvalidRange" => 416,
@@ -90,25 +106,37 @@ fn sqs_model_name(query_code: &str) -> &str {
 impl Service {
     /// Writes an error in the protocol of the service.
     pub(super) fn render(self, error: &ApiError, request_id: &str, is_head: bool) -> Response<Body> {
-        let (content_type, text) = match self {
-            Self::Sqs => (
+        let (content_type, text) = match self.protocol() {
+            Protocol::SqsJson => (
                 "application/x-amz-json-1.0",
                 serde_json::json!({
                     "__type": format!("com.amazonaws.sqs#{}", sqs_model_name(&error.code)),
                     "message": error.message,
                 })
-                .to_string(),
+                .to_string()
+                .into_bytes(),
             ),
-            Self::S3 => (
+            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error)),
+            Protocol::RestJson => (
+                "application/json",
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
+            ),
+            Protocol::Json => (
+                "application/x-amz-json-1.1",
+                serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
+            ),
+            Protocol::RestXml => (
                 "application/xml",
                 format!(
                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>\
                      <RequestId>{request_id}</RequestId></Error>",
                     xml::escape(&error.code),
                     xml::escape(&error.message),
-                ),
+                )
+                .into_bytes(),
             ),
-            Self::Sts => (
+            Protocol::Plain => ("text/plain", error.message.clone().into_bytes()),
+            Protocol::Query => (
                 "text/xml",
                 format!(
                     "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{}</Type>\
@@ -116,7 +144,8 @@ impl Service {
                     fault_side(error.status),
                     xml::escape(&error.code),
                     xml::escape(&error.message),
-                ),
+                )
+                .into_bytes(),
             ),
         };
         // An answer to HEAD, and one that says "not modified", has no body.
@@ -125,7 +154,15 @@ impl Service {
         *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self == Self::Sqs
+        if self == Self::CloudWatch {
+            headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        }
+        if self == Self::GuardDuty
+            && let Ok(value) = error.code.parse()
+        {
+            headers.insert("x-amzn-errortype", value);
+        }
+        if matches!(self, Self::Sqs | Self::CloudWatch)
             && let Ok(value) = format!("{};{}", error.code, fault_side(error.status)).parse()
         {
             headers.insert("x-amzn-query-error", value);

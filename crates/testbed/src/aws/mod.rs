@@ -1,4 +1,5 @@
-//! A fake AWS for tests and the demo: SQS, S3 and STS as the official SDK speaks to them.
+//! A fake AWS for tests and the demo: SQS, S3, STS, CloudTrail, CloudWatch's logs and metrics, and GuardDuty, as official
+//! SDKs speak to them.
 //!
 //! The same [`FakeAws`] answers over TCP ([`server::serve`]) and inside the process
 //! ([`FakeAws::http_client`] with [`FakeAws::time_source`]), where it runs in virtual time: it waits only by `tokio::time`, and
@@ -7,14 +8,28 @@
 mod body;
 mod bucket;
 mod calls;
+mod cbor;
 mod client;
 mod clock;
+mod cloudtrail;
+mod cloudwatch;
 mod credentials;
 mod error;
 mod faults;
+mod filter_pattern;
+mod guardduty;
+mod json;
+mod log_groups;
+mod logs;
 mod md5;
+mod metadata;
+mod metrics;
 mod notification;
+mod organization;
+mod paging;
+mod place;
 mod queue;
+mod quota;
 mod request;
 mod s3;
 pub mod server;
@@ -31,20 +46,29 @@ use http::{Request, Response};
 
 pub use body::{Body, BodyFault};
 pub use bucket::Access;
+pub use credentials::Assumed;
 pub use faults::Loss;
+pub use metrics::{Metric, QueryFault, Sample};
 pub use notification::Shape;
+pub use place::Place;
 pub use queue::{MessageId, QueueCounts, QueueSettings, Redrive};
 
 use bucket::Bucket;
 use calls::Calls;
 use clock::Clock;
+use cloudtrail::Trails;
 use credentials::Credentials;
 use error::ApiError;
 use faults::{Fault, Faults};
+use guardduty::Detectors;
+use log_groups::LogGroups;
+use metrics::Metrics;
+use paging::Paging;
 use queue::Queue;
+use quota::Quotas;
 use request::{Call, Service};
 
-/// The account that owns every queue, bucket and user here.
+/// The account that owns every queue, bucket and user here, and whatever was not put into another one.
 pub const ACCOUNT: &str = "111122223333";
 
 /// The region of everything that was not put into another one.
@@ -63,8 +87,18 @@ struct Shared {
     calls: Calls,
     faults: Faults,
     credentials: Credentials,
+    /// The accounts of the organization, and whether each is active.
+    members: Mutex<Vec<(String, bool)>>,
+    /// The role of the instance that callers run on, if they run on one.
+    instance_role: Mutex<Option<String>>,
+    quotas: Quotas,
+    metrics: Mutex<Metrics>,
+    detectors: Mutex<Detectors>,
     queues: Mutex<HashMap<String, Arc<Queue>>>,
     buckets: Mutex<HashMap<String, Bucket>>,
+    paging: Paging,
+    trails: Trails,
+    log_groups: LogGroups,
 }
 
 impl std::fmt::Debug for FakeAws {
@@ -92,8 +126,16 @@ impl FakeAws {
             base_url: Mutex::new(format!("https://sqs.{REGION}.amazonaws.com")),
             calls: Calls::default(),
             credentials: Credentials::default(),
+            members: Mutex::default(),
+            instance_role: Mutex::default(),
+            quotas: Quotas::default(),
+            metrics: Mutex::default(),
+            detectors: Mutex::default(),
             queues: Mutex::default(),
             buckets: Mutex::default(),
+            paging: Paging::default(),
+            trails: Trails::default(),
+            log_groups: LogGroups::default(),
         }))
     }
 
@@ -141,6 +183,12 @@ impl FakeAws {
                     Service::Sqs => self.answer_sqs(&call, request.body()).await,
                     Service::S3 => self.answer_s3(&call, request).await,
                     Service::Sts => self.answer_sts(&call),
+                    Service::Organizations => self.answer_organizations(&call, request.body()),
+                    Service::Metadata => self.answer_metadata(&call),
+                    Service::CloudTrail => self.answer_cloudtrail(&call, request.body()),
+                    Service::Logs => self.answer_logs(&call, request.body()),
+                    Service::CloudWatch => self.answer_cloudwatch(&call, &request),
+                    Service::GuardDuty => self.answer_guardduty(&call, &request),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }
             }
@@ -165,15 +213,22 @@ impl FakeAws {
         if let Ok(value) = request_id.parse() {
             response.headers_mut().insert(call.service.request_id_header(), value);
         }
+        if let Ok(value) = clock::http_date(self.now()).parse() {
+            response.headers_mut().insert(http::header::DATE, value);
+        }
         response
     }
 
-    /// Credentials first, then scripted faults. `Ok(true)`: do it, and lose the answer.
+    /// Credentials first, then quotas, then scripted faults. `Ok(true)`: do it, and lose the answer.
     async fn admit(&self, call: &Call) -> Result<bool, Refusal> {
         if let Some(delay) = self.0.faults.delay(call.api) {
             tokio::time::sleep(delay).await;
         }
+        if call.service == Service::Metadata && lock(&self.0.instance_role).is_none() {
+            return Err(Refusal::Lost);
+        }
         self.0.credentials.check(call).map_err(Refusal::Error)?;
+        self.0.quotas.admit(call, self.place_of(call)).map_err(Refusal::Error)?;
         match self.0.faults.next(call.api) {
             None => Ok(false),
             Some(Fault::Error { status, code }) => Err(Refusal::Error(ApiError::scripted(call.service, status, code))),

@@ -8,19 +8,56 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use percent_encoding::percent_decode_str;
 
+use super::{cloudwatch, guardduty};
+
 /// The services that are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Sqs,
     S3,
     Sts,
+    CloudTrail,
+    CloudWatch,
+    GuardDuty,
+    Logs,
+    Organizations,
+    /// The link-local service of an instance.
+    Metadata,
+}
+
+/// How a service writes requests, answers and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// AWS JSON 1.0, as SQS has it: with its older error codes in a header.
+    SqsJson,
+    /// AWS JSON 1.1.
+    Json,
+    RestJson,
+    Cbor,
+    /// Forms and XML.
+    Query,
+    RestXml,
+    /// Errors are plain text.
+    Plain,
 }
 
 impl Service {
+    pub(super) fn protocol(self) -> Protocol {
+        match self {
+            Self::Sqs => Protocol::SqsJson,
+            Self::CloudTrail | Self::Logs | Self::Organizations => Protocol::Json,
+            Self::CloudWatch => Protocol::Cbor,
+            Self::GuardDuty => Protocol::RestJson,
+            Self::Sts => Protocol::Query,
+            Self::S3 => Protocol::RestXml,
+            Self::Metadata => Protocol::Plain,
+        }
+    }
+
     pub(super) fn request_id_header(self) -> &'static str {
         match self {
             Self::S3 => "x-amz-request-id",
-            Self::Sqs | Self::Sts => "x-amzn-requestid",
+            _ => "x-amzn-requestid",
         }
     }
 }
@@ -53,7 +90,21 @@ const SQS_APIS: [&str; 9] = [
     "SendMessageBatch",
 ];
 
+/// The APIs that `X-Amz-Target` names, by the last part of what stands before the name.
+const TARGETS: [(&str, Service, &[&str]); 4] = [
+    ("AmazonSQS", Service::Sqs, &SQS_APIS),
+    ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
+    ("CloudTrail_20131101", Service::CloudTrail, &["LookupEvents"]),
+    (
+        "Logs_20140328",
+        Service::Logs,
+        &["CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "FilterLogEvents", "PutLogEvents"],
+    ),
+];
+
 const STS_APIS: [&str; 2] = ["GetCallerIdentity", "AssumeRole"];
+
+const METADATA_HOST: &str = "169.254.169.254";
 
 /// Parameters of S3 that name a part of an object or bucket which is not here.
 const S3_SUBRESOURCES: [&str; 18] = [
@@ -101,10 +152,23 @@ impl Call {
             bucket: String::new(),
             key: String::new(),
         };
-        if let Some(target) = target {
-            call.service = Service::Sqs;
-            let name = target.strip_prefix("AmazonSQS.").unwrap_or_default();
-            call.api = known(&SQS_APIS, name);
+        if request.uri().host() == Some(METADATA_HOST) {
+            call.service = Service::Metadata;
+            call.api = if request.method() == Method::PUT { "InstanceToken" } else { "InstanceMetadata" };
+            call.key = request.uri().path().to_owned();
+        } else if let Some(target) = target {
+            let (service, name) = target.rsplit_once('.').unwrap_or_default();
+            let service = service.rsplit('.').next().unwrap_or_default();
+            let found = TARGETS.iter().find(|(target, ..)| *target == service);
+            let (_, service, apis) = found.copied().unwrap_or(("", Service::Sqs, &[]));
+            call.service = service;
+            call.api = known(apis, name);
+        } else if service_name == "monitoring" {
+            call.service = Service::CloudWatch;
+            call.api = cloudwatch::api(request.uri().path());
+        } else if service_name == "guardduty" {
+            call.service = Service::GuardDuty;
+            call.api = guardduty::api(request.method(), request.uri().path());
         } else if service_name == "sts" || (service_name.is_empty() && is_form(request)) {
             call.service = Service::Sts;
             params.extend(parse_form(&String::from_utf8_lossy(request.body())));

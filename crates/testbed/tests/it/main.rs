@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cloudtrail;
+mod cloudwatch;
 mod frames;
 mod generate;
+mod guardduty;
+mod logs;
 mod s3;
 mod sdk;
 mod sink;

@@ -39,6 +39,54 @@ pub(crate) fn s3(aws: &FakeAws) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(s3_config().http_client(aws.http_client()).time_source(aws.time_source()).build())
 }
 
+/// A CloudTrail client in the same process.
+pub(crate) fn cloudtrail(aws: &FakeAws) -> aws_sdk_cloudtrail::Client {
+    let config = aws_sdk_cloudtrail::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_cloudtrail::Client::from_conf(config.build())
+}
+
+/// A client of CloudWatch Logs in the same process.
+pub(crate) fn logs(aws: &FakeAws) -> aws_sdk_cloudwatchlogs::Client {
+    let config = aws_sdk_cloudwatchlogs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
+}
+
+/// A client of CloudWatch's metrics in the same process.
+pub(crate) fn cloudwatch(aws: &FakeAws) -> aws_sdk_cloudwatch::Client {
+    let config = aws_sdk_cloudwatch::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_cloudwatch::Client::from_conf(config.build())
+}
+
+/// A GuardDuty client in the same process.
+pub(crate) fn guardduty(aws: &FakeAws) -> aws_sdk_guardduty::Client {
+    let config = aws_sdk_guardduty::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_guardduty::Client::from_conf(config.build())
+}
+
 /// A fake AWS on a port, until this is dropped.
 pub(crate) struct OverTcp {
     pub(crate) url: String,

@@ -1,0 +1,422 @@
+//! Follows one cursor: asks for its windows, gives what they show, and remembers what was delivered.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use quittance_core::{
+    Backoff, Change, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement,
+    Settlements, Store, StoreError, Tags, UnitId, World, debts,
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    AwsError, Calls, Route,
+    held::Quarantine,
+    routing::Filtered,
+    windows::{
+        Found, Page, Pages, Window, WindowKind,
+        plan::{Checkpoint, Number, Plan, Step, millis},
+        seen::{Known, Seen, hour},
+    },
+};
+
+/// Pages of one window after which it is cut: a failure then costs no more than these.
+const MOST_PAGES: u32 = 200;
+
+/// Tries for one page before its window is opened anew.
+const TRIES: u32 = 5;
+
+/// How long delivered events may be remembered in memory alone: a kill repeats them.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
+/// The same for a checkpoint that moved over nothing: to ask again would show nothing.
+const SAVE_QUIET: Duration = Duration::from_secs(60);
+
+/// Unsaved ids beyond which nothing more is asked for: the state cannot be written.
+const MOST_UNSAVED: usize = 500_000;
+
+/// At a stop, how long receipts are waited for.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long something that could not be set aside waits for the next try.
+const SET_ASIDE_AGAIN: Duration = Duration::from_secs(60);
+
+/// How often it is said that a cursor is behind.
+const SAY_LAG_EVERY: Duration = Duration::from_secs(600);
+
+/// What the cursors of a unit share.
+pub(super) struct Shared {
+    pub(super) kind: Arc<dyn WindowKind>,
+    pub(super) calls: Calls,
+    pub(super) unit: UnitId,
+    pub(super) tags: Tags,
+    pub(super) outlet: Outlet,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) fence: Fence,
+    pub(super) world: World,
+    pub(super) quarantine: Quarantine,
+    pub(super) max_event_bytes: usize,
+    pub(super) remembered_ids: u64,
+    /// Turns of asking for a page.
+    pub(super) turns: Semaphore,
+}
+
+impl Shared {
+    pub(super) fn now(&self) -> i64 {
+        let since = self.world.clock.wall().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, millis)
+    }
+}
+
+/// A batch that was given.
+struct Lent {
+    number: Number,
+    events: Vec<(EventId, i64)>,
+}
+
+/// Events of a page that go to the same outputs.
+struct Group {
+    to: OutputSet,
+    builder: EventsBuilder,
+    events: Vec<(EventId, i64)>,
+}
+
+pub(super) struct Follower {
+    shared: Arc<Shared>,
+    cursor: String,
+    plan: Plan,
+    seen: Seen,
+    debts: Debts,
+    settlements: Settlements,
+    lent: HashMap<u64, Lent>,
+    batches: u64,
+    backoff: Backoff,
+    /// Between giving the same events again.
+    returns: Backoff,
+    saved: Checkpoint,
+    saved_at: i64,
+    lag: i64,
+    lag_said_at: i64,
+}
+
+impl Follower {
+    /// Goes on where the state says that it was confirmed, or begins at `first`.
+    pub(super) async fn open(shared: Arc<Shared>, cursor: String, first: i64) -> Result<Follower, StoreError> {
+        let now = shared.now();
+        let cadence = shared.kind.cadence();
+        let known = shared.store.load(shared.unit.as_str(), Record::Checkpoint, &cursor).await?;
+        let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
+        let checkpoint = checkpoint
+            .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let begin = || Checkpoint { floor: first, frontier: first, swept: vec![now; cadence.sweeps.len()] };
+        let checkpoint: Checkpoint = checkpoint.unwrap_or_else(begin);
+        let seen = Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids).await?;
+        let (debts, settlements) = debts();
+        Ok(Follower {
+            plan: Plan::new(cadence, checkpoint.clone(), now),
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
+            returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
+            seen,
+            debts,
+            settlements,
+            lent: HashMap::new(),
+            batches: 0,
+            saved: checkpoint,
+            saved_at: now,
+            lag: 0,
+            lag_said_at: now,
+            cursor,
+            shared,
+        })
+    }
+
+    /// Runs until `stop`. Fails when the state is another's.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            self.hear();
+            self.save_if_due().await?;
+            let now = self.shared.now();
+            self.say_what_is_gone(now);
+            let step = match self.seen.unsaved() > MOST_UNSAVED {
+                true => Step::Wait(now + millis(SAVE_EVERY)),
+                false => self.plan.next(now),
+            };
+            match step {
+                Step::Ask(number, window) => self.ask(number, window, &stop).await?,
+                Step::Wait(until) => {
+                    let until = until.min(self.save_due()).max(now + 1);
+                    let wait = Duration::from_millis(until.abs_diff(now));
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        Some(settlement) = self.settlements.recv() => self.settle(settlement),
+                        () = self.shared.world.clock.sleep(wait) => {}
+                    }
+                }
+            }
+        }
+        self.drain().await
+    }
+
+    /// Waits for the receipts of what was given, and writes them down.
+    async fn drain(mut self) -> Result<(), StoreError> {
+        let clock = self.shared.world.clock.clone();
+        let until = clock.now() + DRAIN;
+        self.shared.outlet.hurry();
+        while !self.plan.is_quiet() {
+            tokio::select! {
+                Some(settlement) = self.settlements.recv() => self.settle(settlement),
+                () = clock.sleep_until(until) => break,
+            }
+        }
+        self.save().await
+    }
+
+    /// Asks for a window, page by page.
+    async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        self.plan.asking(number);
+        let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
+        let (mut count, mut left) = (0, false);
+        loop {
+            let page = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                page = self.page(&mut *pages) => page,
+            };
+            match page {
+                Ok(Some(page)) => left |= self.give(number, page, stop).await?,
+                Ok(None) => break,
+                Err(error) => {
+                    self.failed(number, &error);
+                    return Ok(());
+                }
+            }
+            count += 1;
+            self.hear();
+            self.save_if_due().await?;
+            if count >= MOST_PAGES && self.plan.split(number) {
+                return Ok(());
+            }
+        }
+        let now = shared.now();
+        let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
+        self.plan.read(number, left, again);
+        self.seen.unload(window.from, window.to);
+        self.say_lag(now);
+        Ok(())
+    }
+
+    /// The next page. What may pass by itself is tried again.
+    async fn page(&mut self, pages: &mut dyn Pages) -> Result<Option<Page>, AwsError> {
+        let shared = self.shared.clone();
+        let mut tries = 1;
+        loop {
+            // Nothing is asked for while a destination cannot confirm.
+            shared.outlet.ready().await;
+            let turn = shared.turns.acquire().await;
+            let error = match pages.next().await {
+                Ok(page) => {
+                    self.backoff.reset();
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            drop(turn);
+            let passes = matches!(error.class(), Class::Throttled | Class::Retry) && !error.is_of_token();
+            if !passes || tries == TRIES {
+                return Err(error);
+            }
+            tries += 1;
+            shared.world.clock.sleep(self.backoff.wait()).await;
+        }
+    }
+
+    fn failed(&mut self, number: Number, error: &AwsError) {
+        let wait = match error.class() {
+            Class::NeedsPerson => self.backoff.wait().max(Duration::from_secs(60)),
+            _ => self.backoff.wait(),
+        };
+        let Follower { cursor, shared, .. } = self;
+        warn!(unit = %shared.unit, cursor, error = error.chain(), wait = ?wait, "a window could not be read, it is asked for again");
+        self.plan.failed(number, self.shared.now() + millis(wait));
+    }
+
+    /// Gives what is new in a page. Whether something could be neither given nor set aside.
+    async fn give(&mut self, number: Number, page: Page, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let shared = self.shared.clone();
+        let (store, scope) = (&*shared.store, shared.unit.as_str());
+        while let Err(error) = self.seen.load(store, scope, page.events.iter().map(|found| found.at)).await {
+            // Without it nobody knows what is new.
+            warn!(unit = scope, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
+            tokio::select! {
+                () = stop.cancelled() => return Ok(true),
+                () = shared.world.clock.sleep(SAVE_EVERY) => {}
+            }
+        }
+        let (mut groups, mut filtered, mut left) = (Vec::new(), Filtered::default(), false);
+        for Found { place, id, at, route } in page.events {
+            let to = match self.seen.of(id, hour(at)) {
+                Known::Pending | Known::Seen => continue,
+                Known::New => shared.outlet.all(),
+                Known::Owed(to) => to,
+            };
+            match route {
+                Route::Drop(tag) => {
+                    filtered.add(tag);
+                    self.seen.settled(id, hour(at));
+                }
+                Route::Send(tag) if place.len() > shared.max_event_bytes => {
+                    match self.set_aside(id, &page.bytes[place]).await {
+                        true => {
+                            shared.outlet.ledger().quarantined(&shared.tags.tag(tag), 1);
+                            self.seen.settled(id, hour(at));
+                        }
+                        false => left = true,
+                    }
+                }
+                Route::Send(tag) => {
+                    self.seen.given(id);
+                    let group = group(&mut groups, to, &shared.tags);
+                    group.builder.push(place.start, place.end, tag);
+                    group.events.push((id, at));
+                }
+            }
+        }
+        filtered.enter(&shared.tags, shared.outlet.ledger());
+        for Group { to, mut builder, events } in groups {
+            self.batches += 1;
+            let debt = Debt { item: self.batches, events: 0..events.len() as u64 };
+            self.plan.lent(number);
+            self.lent.insert(self.batches, Lent { number, events });
+            let late = async {
+                stop.cancelled().await;
+                shared.world.clock.sleep(DRAIN).await;
+            };
+            tokio::select! {
+                () = shared.outlet.emit(builder.finish(page.bytes.clone()), debt, to, &self.debts) => {}
+                () = late => return Ok(true),
+            }
+        }
+        Ok(left)
+    }
+
+    /// Quarantines an event that is too long. Whether that went well.
+    async fn set_aside(&self, id: EventId, event: &[u8]) -> bool {
+        let Shared { unit, quarantine, max_event_bytes, .. } = &*self.shared;
+        let address = format!("{} event {id:032x}", self.cursor);
+        let reason = format!("longer than max_event_bytes ({max_event_bytes})");
+        match quarantine.put(address.clone(), reason, event.to_vec()).await {
+            Ok(()) => {
+                warn!(%unit, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+                true
+            }
+            Err(error) => {
+                let error = quittance_core::chain(&error);
+                warn!(%unit, address, error, "event is too long to be sent, and cannot be set aside");
+                false
+            }
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Ok(settlement) = self.settlements.try_recv() {
+            self.settle(settlement);
+        }
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        let Some(Lent { number, events }) = self.lent.remove(&settlement.debt.item) else { return };
+        if settlement.is_delivered() {
+            events.iter().for_each(|(id, at)| self.seen.settled(*id, hour(*at)));
+            self.returns.reset();
+            return self.plan.settled(number, None);
+        }
+        let mut owed = Window { from: i64::MAX, to: i64::MIN };
+        for (id, at) in events {
+            self.seen.owed(id, settlement.owed);
+            owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
+        }
+        // A destination that takes nothing is not fed again and again with the same.
+        let again = self.shared.now() + millis(self.returns.wait());
+        self.plan.settled(number, Some((owed, again)));
+    }
+
+    fn save_due(&self) -> i64 {
+        match (self.seen.unsaved() > 0, *self.plan.checkpoint() != self.saved) {
+            (true, _) => self.saved_at + millis(SAVE_EVERY),
+            (false, true) => self.saved_at + millis(SAVE_QUIET),
+            (false, false) => i64::MAX,
+        }
+    }
+
+    async fn save_if_due(&mut self) -> Result<(), StoreError> {
+        if self.shared.now() >= self.save_due() { self.save().await } else { Ok(()) }
+    }
+
+    /// Writes down what was delivered, and how far that goes, together.
+    async fn save(&mut self) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        self.saved_at = shared.now();
+        if let Some(reach) = self.seen.forget(self.plan.needs_from()) {
+            let days = (self.saved_at - reach) as f64 / 86_400_000.0;
+            warn!(
+                unit = %shared.unit, cursor = self.cursor, remembered_ids = shared.remembered_ids,
+                "more events than `remembered_ids`: only those of the last {days:.1} days are looked for again"
+            );
+            self.plan.set_reach(reach);
+        }
+        let checkpoint = self.plan.checkpoint().clone();
+        let mut changes = self.seen.take_unsaved();
+        if checkpoint != self.saved {
+            let value = serde_json::to_string(&checkpoint).unwrap_or_default();
+            changes.push(Change::Checkpoint { cursor: self.cursor.clone(), value });
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
+            Ok(()) => self.saved = checkpoint,
+            Err(error @ StoreError::Fenced { .. }) => return Err(error),
+            Err(error) => {
+                let error = quittance_core::chain(&error);
+                warn!(unit = %shared.unit, error, "what was delivered cannot be written down, it is tried again");
+                self.seen.keep(changes);
+            }
+        }
+        Ok(())
+    }
+
+    fn say_what_is_gone(&mut self, now: i64) {
+        if let Some(Window { from, to }) = self.plan.skip_beyond_horizon(now) {
+            let hours = (to - from) as f64 / 3_600_000.0;
+            let Follower { cursor, shared, .. } = self;
+            warn!(unit = %shared.unit, cursor, "{hours:.1} hours were not asked for before the API forgot them");
+        }
+    }
+
+    /// Says when events come faster than they can be asked for.
+    fn say_lag(&mut self, now: i64) {
+        if now < self.lag_said_at + millis(SAY_LAG_EVERY) {
+            return;
+        }
+        let cadence = self.shared.kind.cadence();
+        let lag = self.plan.lag(now);
+        let minutes = lag / 60_000;
+        let Follower { cursor, shared, .. } = self;
+        if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
+            match lag >= self.lag {
+                true => warn!(unit = %shared.unit, cursor, minutes, "behind, and not catching up: {}", cadence.advice),
+                false => info!(unit = %shared.unit, cursor, minutes, "behind, and catching up"),
+            }
+        }
+        (self.lag, self.lag_said_at) = (lag, now);
+    }
+}
+
+fn group<'g>(groups: &'g mut Vec<Group>, to: OutputSet, tags: &Tags) -> &'g mut Group {
+    let at = groups.iter().position(|group| group.to == to).unwrap_or_else(|| {
+        groups.push(Group { to, builder: EventsBuilder::new(tags.clone()), events: Vec::new() });
+        groups.len() - 1
+    });
+    &mut groups[at]
+}

@@ -1,0 +1,334 @@
+//! What is asked next of one cursor, and how far it is confirmed: a state without I/O.
+//!
+//! *Polls* go forward and are quick; *sweeps* reach back and are complete. A sweep that begins at `W` after one that began
+//! at `V` asks from `V - lateness` on: whatever was shown after `V`, and no later than `lateness` after it happened,
+//! happened after that. So nothing falls between two sweeps, however long a stop or an outage lay between them.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::windows::{Cadence, Window};
+
+/// Windows of one lane that may wait for their receipts: more says that nothing is confirmed.
+const MOST_OPEN: usize = 64;
+
+/// What outlives a run; all times in milliseconds since the epoch.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Checkpoint {
+    /// Nothing that happened earlier is wanted.
+    pub(super) floor: i64,
+    /// Everything before it was polled, and has its receipt.
+    pub(super) frontier: i64,
+    /// When the last whole sweep of each kind began.
+    pub(super) swept: Vec<i64>,
+}
+
+/// The number of an open window.
+pub(super) type Number = u64;
+
+/// What to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Ask for a window.
+    Ask(Number, Window),
+    /// Nothing, until then, or until a receipt comes.
+    Wait(i64),
+}
+
+/// A window that was planned and is not confirmed.
+#[derive(Debug)]
+struct Open {
+    number: Number,
+    window: Window,
+    /// Whether its last page was seen.
+    read: bool,
+    /// Batches without a settlement.
+    lent: usize,
+    /// Whether something of it came back, or could not be given.
+    owed: bool,
+    /// When it may be asked again.
+    not_before: i64,
+}
+
+impl Open {
+    fn is_done(&self) -> bool {
+        self.read && self.lent == 0 && !self.owed
+    }
+
+    fn is_due(&self, now: i64) -> bool {
+        self.not_before <= now && (!self.read || self.owed && self.lent == 0)
+    }
+}
+
+/// A sweep under way.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    began: i64,
+    next: i64,
+    end: i64,
+}
+
+/// Plans the windows of one cursor.
+pub(super) struct Plan {
+    cadence: Cadence,
+    checkpoint: Checkpoint,
+    /// Polls were planned up to here.
+    asked: i64,
+    next_poll: i64,
+    /// Polls, then each kind of sweep; every lane in the order of time.
+    lanes: Vec<VecDeque<Open>>,
+    runs: Vec<Option<Run>>,
+    /// What is remembered reaches back to here: to ask for more would repeat it.
+    reach: i64,
+    numbers: Number,
+}
+
+impl Plan {
+    /// Goes on from `checkpoint`.
+    pub(super) fn new(cadence: Cadence, mut checkpoint: Checkpoint, now: i64) -> Plan {
+        // A kind of sweep that is new makes up for what it has not seen.
+        checkpoint.swept.resize(cadence.sweeps.len(), checkpoint.frontier.min(now));
+        let lanes = (0..=cadence.sweeps.len()).map(|_| VecDeque::new()).collect();
+        let grain = millis(cadence.grain).max(1);
+        Plan {
+            runs: vec![None; cadence.sweeps.len()],
+            asked: checkpoint.frontier - checkpoint.frontier.rem_euclid(grain),
+            next_poll: now,
+            lanes,
+            reach: i64::MIN,
+            numbers: 0,
+            checkpoint,
+            cadence,
+        }
+    }
+
+    /// How far it is confirmed.
+    pub(super) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Milliseconds by which confirmed polls are behind the youngest time that is asked for.
+    pub(super) fn lag(&self, now: i64) -> i64 {
+        (self.target(now) - self.checkpoint.frontier).max(0)
+    }
+
+    /// The earliest time that may still be asked for.
+    pub(super) fn needs_from(&self) -> i64 {
+        let sweeps = self.cadence.sweeps.iter().zip(&self.checkpoint.swept);
+        let sweeps = sweeps.map(|(sweep, swept)| swept - millis(sweep.lateness));
+        let poll = self.checkpoint.frontier - millis(self.cadence.overlap);
+        sweeps.chain([poll]).min().unwrap_or(poll).max(self.checkpoint.floor)
+    }
+
+    /// From now on nothing earlier is asked again: it is no longer remembered.
+    pub(super) fn set_reach(&mut self, reach: i64) {
+        self.reach = self.reach.max(reach);
+    }
+
+    /// What to do now.
+    pub(super) fn next(&mut self, now: i64) -> Step {
+        let due = |lane: &VecDeque<Open>| lane.iter().find(|open| open.is_due(now)).map(|o| (o.number, o.window));
+        // Polls before sweeps, and within a lane the oldest first.
+        if let Some((number, window)) = due(&self.lanes[0]) {
+            return Step::Ask(number, window);
+        }
+        if let Some(window) = self.poll(now) {
+            return self.open(0, window);
+        }
+        for sweep in 0..self.runs.len() {
+            if let Some((number, window)) = due(&self.lanes[sweep + 1]) {
+                return Step::Ask(number, window);
+            }
+            if let Some(window) = self.sweep(sweep, now) {
+                return self.open(sweep + 1, window);
+            }
+        }
+        self.wait(now)
+    }
+
+    fn wait(&self, now: i64) -> Step {
+        let again = self.lanes.iter().flatten().filter(|open| open.not_before > now).map(|open| open.not_before);
+        let sweeps = self.cadence.sweeps.iter().zip(&self.checkpoint.swept);
+        let sweeps = sweeps.map(|(sweep, swept)| swept + millis(sweep.every)).filter(|due| *due > now);
+        // A full lane waits for its receipts.
+        let poll = (self.lanes[0].len() < MOST_OPEN).then_some(self.next_poll);
+        let soonest = again.chain(sweeps).chain(poll).min().unwrap_or(now + millis(self.cadence.period));
+        Step::Wait(soonest.max(now + 1))
+    }
+
+    fn open(&mut self, lane: usize, window: Window) -> Step {
+        let open = self.planned(window);
+        let step = Step::Ask(open.number, window);
+        self.lanes[lane].push_back(open);
+        step
+    }
+
+    fn planned(&mut self, window: Window) -> Open {
+        self.numbers += 1;
+        Open { number: self.numbers, window, read: false, lent: 0, owed: false, not_before: i64::MIN }
+    }
+
+    fn poll(&mut self, now: i64) -> Option<Window> {
+        let (target, longest) = (self.target(now), millis(self.cadence.longest));
+        let behind = target - self.asked;
+        let is_backlog = behind > millis(self.cadence.period) * 2;
+        if behind <= 0 || self.lanes[0].len() >= MOST_OPEN || (now < self.next_poll && !is_backlog) {
+            if behind <= 0 && now >= self.next_poll {
+                self.next_poll = now + millis(self.cadence.period);
+            }
+            return None;
+        }
+        // Whoever is behind has no time to look back; what came late meanwhile is the sweeps' to find.
+        let overlap = if is_backlog { 0 } else { millis(self.cadence.overlap) };
+        let from = (self.asked - overlap).max(self.checkpoint.floor).max(self.reach.min(self.asked));
+        let to = target.min(self.asked + longest);
+        self.asked = to;
+        self.next_poll = now + millis(self.cadence.period);
+        Some(Window { from: self.down(from), to })
+    }
+
+    fn sweep(&mut self, sweep: usize, now: i64) -> Option<Window> {
+        if self.lanes[sweep + 1].len() >= MOST_OPEN {
+            return None;
+        }
+        let of = self.cadence.sweeps[sweep];
+        if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
+            let from = self.checkpoint.swept[sweep] - millis(of.lateness);
+            let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
+            let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
+            self.runs[sweep] = Some(Run { began: now, next, end: self.asked });
+        }
+        let run = self.runs[sweep].as_mut()?;
+        if run.next >= run.end {
+            self.settle_sweep(sweep);
+            return None;
+        }
+        let window = Window { from: run.next, to: run.end.min(run.next + millis(self.cadence.longest)) };
+        run.next = window.to;
+        Some(window)
+    }
+
+    /// The youngest time that is asked for.
+    fn target(&self, now: i64) -> i64 {
+        self.down(now - millis(self.cadence.delay))
+    }
+
+    /// Skips what the API no longer knows; the range that is lost, if there is one.
+    pub(super) fn skip_beyond_horizon(&mut self, now: i64) -> Option<Window> {
+        let known = self.down(now - millis(self.cadence.horizon?));
+        let window = Window { from: self.asked, to: known };
+        if known <= self.asked {
+            return None;
+        }
+        self.asked = known;
+        if self.lanes[0].is_empty() {
+            self.checkpoint.frontier = known;
+        }
+        Some(window)
+    }
+
+    /// Aligned to the grain.
+    fn down(&self, at: i64) -> i64 {
+        let grain = millis(self.cadence.grain).max(1);
+        at - at.rem_euclid(grain)
+    }
+
+    /// Cuts a window that shows too many events into two, both to be asked anew. Whether that was possible.
+    pub(super) fn split(&mut self, number: Number) -> bool {
+        let Some((lane, at)) = self.find(number) else { return false };
+        let Window { from, to } = self.lanes[lane][at].window;
+        let middle = self.down(from + (to - from) / 2);
+        if middle <= from {
+            return false;
+        }
+        // What was given of it stays with the first half, which is not done before that is settled.
+        self.lanes[lane][at].window = Window { from, to: middle };
+        let second = self.planned(Window { from: middle, to });
+        self.lanes[lane].insert(at + 1, second);
+        true
+    }
+
+    /// A batch of the window was given.
+    pub(super) fn lent(&mut self, number: Number) {
+        if let Some(open) = self.get(number) {
+            open.lent += 1;
+        }
+    }
+
+    /// A batch was settled; `owed` is the time of its events if not every output has them, and when they may be given again.
+    pub(super) fn settled(&mut self, number: Number, owed: Option<(Window, i64)>) {
+        if let Some(open) = self.get(number) {
+            open.lent = open.lent.saturating_sub(1);
+        }
+        if let Some((owed, again)) = owed {
+            // The window may have been cut since: whichever part shows the events gives them again.
+            let overlaps = |window: Window| window.from < owed.to && owed.from < window.to;
+            for open in self.lanes.iter_mut().flatten().filter(|open| overlaps(open.window)) {
+                open.owed = true;
+                open.not_before = open.not_before.max(again);
+            }
+        }
+        self.advance();
+    }
+
+    /// The asking of a window begins.
+    pub(super) fn asking(&mut self, number: Number) {
+        if let Some(open) = self.get(number) {
+            open.read = false;
+            open.owed = false;
+        }
+    }
+
+    /// Its last page was seen; `left` if something of it could not be given.
+    pub(super) fn read(&mut self, number: Number, left: bool, not_before: i64) {
+        if let Some(open) = self.get(number) {
+            open.read = true;
+            open.owed |= left;
+            open.not_before = not_before;
+        }
+        self.advance();
+    }
+
+    /// It could not be asked to its end.
+    pub(super) fn failed(&mut self, number: Number, not_before: i64) {
+        if let Some(open) = self.get(number) {
+            open.not_before = not_before;
+        }
+    }
+
+    /// Whether every batch has its settlement.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lanes.iter().flatten().all(|open| open.lent == 0)
+    }
+
+    fn advance(&mut self) {
+        while let Some(open) = self.lanes[0].pop_front_if(|open| open.is_done()) {
+            self.checkpoint.frontier = self.checkpoint.frontier.max(open.window.to);
+        }
+        for sweep in 0..self.runs.len() {
+            while self.lanes[sweep + 1].pop_front_if(|open| open.is_done()).is_some() {}
+            self.settle_sweep(sweep);
+        }
+    }
+
+    fn settle_sweep(&mut self, sweep: usize) {
+        let is_whole = |run: &mut Run| run.next >= run.end;
+        if self.lanes[sweep + 1].is_empty()
+            && let Some(run) = self.runs[sweep].take_if(is_whole)
+        {
+            self.checkpoint.swept[sweep] = run.began;
+        }
+    }
+
+    fn find(&self, number: Number) -> Option<(usize, usize)> {
+        let places = self.lanes.iter().enumerate();
+        places.filter_map(|(l, lane)| Some((l, lane.iter().position(|open| open.number == number)?))).next()
+    }
+
+    fn get(&mut self, number: Number) -> Option<&mut Open> {
+        self.lanes.iter_mut().flatten().find(|open| open.number == number)
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,42 @@
+//! `start_time`: the first moment to collect.
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+use crate::PlanError;
+
+/// The first moment to collect, in milliseconds since the epoch: `2026-01-01T00:00:00.000Z`, with another offset, or
+/// without one, which means UTC; or a day alone.
+pub fn start_time(text: Option<&str>) -> Result<Option<i64>, PlanError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let in_utc = || Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let parsed = text.parse::<Timestamp>().ok().or_else(in_utc);
+    let problem = || format!("`{}` is no time: expected one as in `2026-01-01T00:00:00Z`", text.escape_debug());
+    parsed.map(|at| Some(at.as_millisecond())).ok_or_else(|| PlanError::new("start_time", problem()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_time;
+
+    #[test]
+    fn a_time_is_read_as_users_write_it() {
+        let at = |text| start_time(Some(text)).unwrap();
+        let expected = Some(1_767_225_600_000);
+        for text in [
+            "2026-01-01T00:00:00.000Z",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T02:00:00+02:00",
+            "2026-01-01T00:00:00",
+            "2026-01-01 00:00:00",
+            "2026-01-01",
+            " 2026-01-01 ",
+        ] {
+            assert_eq!(at(text), expected, "{text}");
+        }
+        assert_eq!(start_time(None).unwrap(), None);
+        assert_eq!(start_time(Some("")).unwrap(), None);
+        for wrong in ["yesterday", "2026-13-01", "01/02/2026", "1767225600"] {
+            assert!(start_time(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

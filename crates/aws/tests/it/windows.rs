@@ -1,0 +1,437 @@
+//! The windows engine on an API that shows its events late, in pages, and never in the order of their coming.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use quittance_aws::{
+    AwsError, Calls, Quota,
+    windows::{Cadence, Found, Page, Pages, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id},
+};
+use quittance_core::{Class, Finding, Tag, Tags};
+use tokio::time::{Instant, sleep};
+
+use crate::scene::{Fate, REGION, Scene};
+
+const SECOND: i64 = 1000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const LATENESS: i64 = 3 * HOUR;
+
+/// An API with cursors, pages and lateness.
+#[derive(Clone)]
+struct Api(Arc<Mutex<State>>);
+
+struct State {
+    began: Instant,
+    start: i64,
+    /// By cursor: when it happened, when it is shown, and its text.
+    events: BTreeMap<String, Vec<(i64, i64, String)>>,
+    page: usize,
+    pages: u64,
+    asked: Vec<Window>,
+    errors: Vec<Class>,
+    repeats_tokens: bool,
+}
+
+impl Api {
+    fn new(scene: &Scene) -> Api {
+        let start = scene.aws.now().as_millisecond();
+        Api(Arc::new(Mutex::new(State {
+            began: Instant::now(),
+            start,
+            events: BTreeMap::from([("one".to_owned(), Vec::new())]),
+            page: 3,
+            pages: 0,
+            asked: Vec::new(),
+            errors: Vec::new(),
+            repeats_tokens: false,
+        })))
+    }
+
+    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        change(&mut self.0.lock().unwrap())
+    }
+
+    fn now(&self) -> i64 {
+        self.with(|state| state.start + state.began.elapsed().as_millis() as i64)
+    }
+
+    fn put(&self, cursor: &str, at: i64, shown: i64, text: &str) {
+        self.with(|state| state.events.entry(cursor.to_owned()).or_default().push((at, shown, text.to_owned())));
+    }
+
+    /// Events over the next `span`, each late by anything up to the promise.
+    fn put_random(&self, cursor: &str, seed: u64, count: usize, span: i64) -> Vec<String> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let now = self.now();
+        let mut texts: Vec<_> = (0..count).map(|n| format!("{cursor} event {seed} {n:05}")).collect();
+        for text in &texts {
+            let at = now + rng.i64(0..span);
+            let late = if rng.u8(0..4) == 0 { rng.i64(0..LATENESS) } else { rng.i64(0..5 * MINUTE) };
+            self.put(cursor, at, at + late, text);
+        }
+        texts.sort();
+        texts
+    }
+}
+
+#[async_trait]
+impl WindowKind for Api {
+    fn cadence(&self) -> Cadence {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        Cadence {
+            period: minutes(1),
+            grain: Duration::from_secs(1),
+            delay: Duration::ZERO,
+            overlap: minutes(5),
+            sweeps: vec![Sweep { lateness: minutes(180), every: minutes(60) }],
+            longest: minutes(60),
+            horizon: Some(minutes(90 * 24 * 60)),
+            advice: "use something else",
+        }
+    }
+
+    async fn cursors(&self, _: &Calls) -> Result<Vec<String>, AwsError> {
+        Ok(self.with(|state| state.events.keys().cloned().collect()))
+    }
+
+    fn open(&self, cursor: &str, window: Window, calls: &Calls, tags: &Tags) -> Box<dyn Pages> {
+        self.with(|state| state.asked.push(window));
+        let tag = Tag::new("my.app.test.events").unwrap();
+        Box::new(Asked {
+            api: self.clone(),
+            cursor: cursor.to_owned(),
+            window,
+            calls: calls.clone(),
+            route: (Route::Send(tags.id(&tag)), Route::Drop(tags.id(&tag))),
+            token: Token::First,
+        })
+    }
+
+    async fn check(&self, _: &Calls) -> Result<Vec<Finding>, AwsError> {
+        Ok(Vec::new())
+    }
+}
+
+struct Asked {
+    api: Api,
+    cursor: String,
+    window: Window,
+    calls: Calls,
+    route: (Route, Route),
+    token: Token,
+}
+
+const QUOTA: Quota = Quota { api: "GetCallerIdentity", per_second: 4.0 };
+
+#[async_trait]
+impl Pages for Asked {
+    async fn next(&mut self) -> Result<Option<Page>, AwsError> {
+        let Some(token) = self.token.to_send() else { return Ok(None) };
+        let error = self.api.with(|state| state.errors.pop());
+        if let Some(class) = error {
+            let failed = "scripted".into();
+            let (operation, target) = ("Scripted", String::new());
+            return Err(AwsError::Api { operation, target, code: None, status: None, class, source: failed });
+        }
+        // Takes its turn like a real call.
+        _ = self.calls.call::<(), aws_sdk_sqs::Error>(QUOTA, "", std::future::ready(Ok(()))).await?;
+        let now = self.api.now();
+        let (events, next) = self.api.with(|state| {
+            state.pages += 1;
+            let Window { from, to } = self.window;
+            // Newest first; what comes late shifts the pages that follow.
+            let mut all: Vec<_> = state.events[&self.cursor]
+                .iter()
+                .filter(|(at, shown, _)| (from..to).contains(at) && *shown <= now)
+                .cloned()
+                .collect();
+            all.sort_by_key(|(at, shown, _)| std::cmp::Reverse((*shown, *at)));
+            let first: usize = token.map_or(0, |token| token.parse().unwrap());
+            let page: Vec<_> = all.iter().skip(first).take(state.page).cloned().collect();
+            let next = first + state.page;
+            let next = if state.repeats_tokens { first } else { next };
+            (page, (next < all.len()).then(|| next.to_string()))
+        });
+        self.token.follow("Scripted", next)?;
+        let mut page = Page::default();
+        let mut bytes = Vec::new();
+        for (at, _, text) in events {
+            let start = bytes.len();
+            bytes.extend_from_slice(text.as_bytes());
+            let route = if text.starts_with("drop") { self.route.1 } else { self.route.0 };
+            page.events.push(Found { place: start..bytes.len(), id: event_id(&[text.as_bytes()]), at, route });
+        }
+        page.bytes = Bytes::from(bytes);
+        Ok(Some(page))
+    }
+}
+
+fn settings(api: &Api) -> WindowSettings {
+    WindowSettings::new(REGION, Arc::new(api.clone()))
+}
+
+async fn hours(hours: u64) {
+    sleep(Duration::from_secs(hours * 3600)).await;
+}
+
+fn distinct(texts: &[String]) -> BTreeSet<&String> {
+    texts.iter().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_come_late_arrive_once() {
+    for seed in 0..5 {
+        let scene = Scene::new(None).await;
+        let api = Api::new(&scene);
+        let expected = api.put_random("one", seed, 400, 12 * HOUR);
+        let running = scene.windows(settings(&api));
+        hours(18).await;
+        assert_eq!(scene.receiver.texts(), expected, "seed {seed}");
+        scene.end(running).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_day_loses_nothing_and_repeats_nothing() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 1, 400, 40 * HOUR);
+    for (on, off) in [(5, 3), (1, 24), (2, 1), (12, 0)] {
+        let running = scene.windows(settings(&api));
+        hours(on).await;
+        scene.stop_windows(running).await;
+        hours(off).await;
+    }
+    assert_eq!(scene.receiver.texts(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kills_lose_nothing_and_repeat_only_what_was_not_written_down() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 2, 600, 20 * HOUR);
+    let mut rng = fastrand::Rng::with_seed(2);
+    for _ in 0..30 {
+        let running = scene.windows(settings(&api));
+        sleep(Duration::from_millis(rng.u64(0..3_000_000))).await;
+        running.killed().await;
+        scene.receiver.forget_kept();
+    }
+    let running = scene.windows(settings(&api));
+    hours(30).await;
+    let texts = scene.receiver.texts();
+    assert_eq!(distinct(&texts), distinct(&expected));
+    let repeated = texts.len() - expected.len();
+    assert!(repeated < 30, "{repeated} of {} repeated", expected.len());
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_is_given_again() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 3, 300, 6 * HOUR);
+    let mut rng = fastrand::Rng::with_seed(3);
+    let fates: Vec<_> = (0..150).map(|_| if rng.bool() { Fate::Return } else { Fate::Deliver }).collect();
+    scene.receiver.script(&fates);
+    let running = scene.windows(settings(&api));
+    hours(12).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_confirmed_before_its_receipt() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    api.put("one", now + MINUTE, now + MINUTE, "kept");
+    scene.receiver.set(Fate::Keep);
+    let running = scene.windows(settings(&api));
+    hours(5).await;
+    running.killed().await;
+    scene.receiver.forget_kept();
+    scene.receiver.set(Fate::Deliver);
+    hours(5).await;
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    assert_eq!(scene.receiver.texts(), ["kept"]);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_while_the_destination_is_out() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 4, 50, 2 * HOUR);
+    scene.receiver.set_ready(false);
+    let running = scene.windows(settings(&api));
+    hours(30).await;
+    assert_eq!(api.with(|state| state.pages), 0);
+    scene.receiver.set_ready(true);
+    hours(2).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_past_is_collected_from_the_first_moment_that_is_wanted() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    for day in 0..20 {
+        api.put("one", now - day * 24 * HOUR - 10 * MINUTE, 0, &format!("{day:02} days ago"));
+    }
+    let mut settings = settings(&api);
+    settings.start_time = Some(now - 10 * 24 * HOUR);
+    let running = scene.windows(settings);
+    hours(1).await;
+    let expected: Vec<_> = (0..10).map(|day| format!("{day:02} days ago")).collect();
+    assert_eq!(scene.receiver.texts(), expected);
+    // Without one, nothing of the past is wanted; the present is.
+    assert!(api.with(|state| state.asked.iter().all(|window| window.to - window.from <= HOUR + 6 * MINUTE)));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_hour_is_cut_into_windows_that_can_be_asked() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    // 2,000 events in 20 minutes, 3 a page, and receipts that come back now and then.
+    for n in 0..2000 {
+        api.put("one", now - HOUR + n * 600, 0, &format!("busy {n:05}"));
+    }
+    let fates: Vec<_> = (0..400).map(|n| if n % 7 == 0 { Fate::Return } else { Fate::Deliver }).collect();
+    scene.receiver.script(&fates);
+    let mut settings = settings(&api);
+    settings.start_time = Some(now - HOUR);
+    let running = scene.windows(settings);
+    hours(3).await;
+    let texts = scene.receiver.texts();
+    assert_eq!((texts.len(), distinct(&texts).len()), (2000, 2000));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_cost_time_and_nothing_else() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 6, 100, 3 * HOUR);
+    let running = scene.windows(settings(&api));
+    for class in [Class::Throttled, Class::Retry, Class::NeedsPerson, Class::SignIn] {
+        hours(1).await;
+        api.with(|state| state.errors.extend(std::iter::repeat_n(class, 12)));
+    }
+    api.with(|state| state.repeats_tokens = true);
+    hours(1).await;
+    api.with(|state| state.repeats_tokens = false);
+    hours(8).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cursors_come_and_go() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    let (first, second) = (api.put_random("one", 7, 20, HOUR), api.put_random("two", 8, 20, HOUR));
+    // It came into being just now, and says what happened before.
+    let now = api.now();
+    api.put("two", now - 30 * MINUTE, now, "two earlier");
+    hours(6).await;
+    let mut expected = [first, second, vec!["two earlier".to_owned()]].concat();
+    expected.sort();
+    assert_eq!(scene.receiver.texts(), expected);
+    api.with(|state| _ = state.events.remove("two"));
+    hours(1).await;
+    let more = api.put_random("two", 9, 5, HOUR);
+    hours(6).await;
+    expected.extend(more);
+    expected.sort();
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_the_quota_is_never_passed() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    for n in 0..2000 {
+        api.put("one", now - HOUR + n, 0, &format!("{n:04}"));
+    }
+    let mut settings = settings(&api);
+    settings.start_time = Some(now - HOUR);
+    let running = scene.windows(settings);
+    sleep(Duration::from_secs(100)).await;
+    let pages = api.with(|state| state.pages);
+    assert!((195..=201).contains(&pages), "{pages} pages in 100 s at 2 a second");
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_wanted_is_filtered_once_and_what_is_too_long_is_set_aside() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    api.put("one", now + MINUTE, now + MINUTE, "drop this");
+    api.put("one", now + MINUTE, now + MINUTE, "sent");
+    api.put("one", now + MINUTE, now + MINUTE, &"long".repeat(20));
+    let mut settings = settings(&api);
+    settings.max_event_bytes = 40;
+    scene.store.set_full(true);
+    let running = scene.windows(settings);
+    hours(1).await;
+    assert_eq!((scene.counts().filtered, scene.counts().quarantined), (1, 0));
+    scene.store.set_full(false);
+    hours(5).await;
+    assert_eq!((scene.counts().filtered, scene.counts().quarantined), (1, 1));
+    assert_eq!(scene.store.quarantined().len(), 1);
+    assert_eq!(scene.receiver.texts(), ["sent"]);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_written_for_a_while_repeats_nothing() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 10, 200, 10 * HOUR);
+    let running = scene.windows(settings(&api));
+    hours(2).await;
+    scene.store.set_failing(true);
+    hours(2).await;
+    scene.store.set_failing(false);
+    hours(2).await;
+    scene.stop_windows(running).await;
+    let running = scene.windows(settings(&api));
+    hours(10).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_events_than_may_be_remembered_are_still_given_once() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    for n in 0..600 {
+        let at = now + n * MINUTE / 2;
+        api.put("one", at, at, &format!("{n:04}"));
+    }
+    let mut settings = settings(&api);
+    settings.remembered_ids = 200;
+    let running = scene.windows(settings);
+    hours(10).await;
+    let texts = scene.receiver.texts();
+    assert_eq!((texts.len(), distinct(&texts).len()), (600, 600));
+    scene.end(running).await;
+}

@@ -1,0 +1,78 @@
+//! Where a record of CloudTrail goes, whichever way it came.
+
+use memchr::memmem;
+use quittance_aws::{PlanError, Route, Router, TagTemplate, Tagger, Whereabouts, bare, is_dropped};
+use quittance_core::Tags;
+use quittance_formats::fields;
+
+use crate::Config;
+
+/// What the user says of records.
+#[derive(Clone)]
+pub(crate) struct RecordRoutes {
+    pub(crate) template: TagTemplate,
+    pub(crate) drop_event_names: Vec<String>,
+    pub(crate) from_event: bool,
+}
+
+impl RecordRoutes {
+    pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
+        Ok(RecordRoutes {
+            template: config.tag_template()?,
+            drop_event_names: config.drop_event_names.clone(),
+            from_event: config.use_region_and_account_id_from_event,
+        })
+    }
+
+    /// Tags records; `at` is for those that do not say their account and region.
+    pub(crate) fn router(&self, at: Whereabouts, tags: &Tags) -> Box<dyn Router> {
+        Box::new(RecordRouter {
+            tagger: Tagger::new(self.template.clone(), at, tags.clone()),
+            with_event_type: self.template.has_event_type(),
+            from_event: self.from_event,
+            drop_event_names: self.drop_event_names.clone(),
+        })
+    }
+}
+
+struct RecordRouter {
+    tagger: Tagger,
+    with_event_type: bool,
+    from_event: bool,
+    drop_event_names: Vec<String>,
+}
+
+impl Router for RecordRouter {
+    fn route(&mut self, event: &[u8]) -> Route {
+        if !self.with_event_type && !self.from_event && self.drop_event_names.is_empty() {
+            return Route::Send(self.tagger.id(None, None, None));
+        }
+        // What nearly every record says early is read first; only what lacks one of these is read to its end.
+        let [source, region, user_account, name] =
+            fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
+        let [recipient, category] = match (source, user_account) {
+            (Some(_), Some(_)) => [None, None],
+            _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
+        };
+        let event_type = match (source, category) {
+            // An Insight event names no source of its own.
+            (None, Some(b"\"Insight\"")) => Some(b"insights".as_slice()),
+            _ => source.map(service),
+        };
+        // As Devo's own senders choose it: whose identity it was, else whose trail it is.
+        let account = user_account.or(recipient).filter(|_| self.from_event).map(bare);
+        let tag = self.tagger.id(
+            event_type.filter(|_| self.with_event_type),
+            account,
+            region.filter(|_| self.from_event).map(bare),
+        );
+        if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
+    }
+}
+
+/// `ec2` of `"ec2.amazonaws.com"`.
+fn service(raw: &[u8]) -> &[u8] {
+    let name = bare(raw);
+    let end = memmem::find(name, b".amazonaws").or_else(|| memchr::memchr(b'.', name)).unwrap_or(name.len());
+    &name[..end]
+}
