@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod endpoints;
+mod listing;
 mod marks;
 mod notifications;
 mod poison;
 mod redelivery;
 mod scene;
+mod shared;
 mod shutdown;
+mod sign_in;
 mod throttling;
 mod transfer;
 mod windows;
