@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_smithy_async::time::TimeSource;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use quittance_aws::{Account, PlanError, listing::Layout};
 use quittance_core::{Failure, Finding, Setup, Severity};
@@ -33,7 +32,8 @@ pub(crate) fn place(bucket: &str, prefix: Option<&str>) -> Result<(String, Strin
     let (name, path) = bucket.split_once('/').unwrap_or((bucket, ""));
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
     if !(3..=63).contains(&name.len()) || !name.bytes().all(fits) {
-        let problem = format!("`{}` is no bucket: expected its name, as in `cisco-managed-us-west-1`", name.escape_debug());
+        let problem =
+            format!("`{}` is no bucket: expected its name, as in `cisco-managed-us-west-1`", name.escape_debug());
         return Err(PlanError::new("bucket", problem));
     }
     let prefix = prefix.map(str::trim).filter(|prefix| !prefix.is_empty()).unwrap_or(path).trim_matches('/');
@@ -62,10 +62,15 @@ pub(crate) struct KeyAge {
 impl Setup for KeyAge {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         let mut findings = self.other.check().await?;
-        findings.extend(self.age().filter(|days| *days > OLD_DAYS).map(|days| Finding {
-            severity: Severity::Warning,
-            problem: format!("the access key is {days} days old, and Cisco refuses keys of its buckets after 90 days"),
-            fix: "make a new key in Umbrella (Admin, Log Management), and set access_key and access_key_created".to_owned(),
+        findings.extend(self.age().filter(|days| *days > OLD_DAYS).map(|days| {
+            Finding {
+                severity: Severity::Warning,
+                problem: format!(
+                    "the access key is {days} days old, and Cisco refuses keys of its buckets after 90 days"
+                ),
+                fix: "make a new key in Umbrella (Admin, Log Management), and set access_key and access_key_created"
+                    .to_owned(),
+            }
         }));
         Ok(findings)
     }

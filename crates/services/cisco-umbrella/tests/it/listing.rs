@@ -21,10 +21,8 @@ fn aws() -> FakeAws {
     aws
 }
 
-fn days_ago(days: i64) -> Date {
-    // The service's clock in these tests is the machine's, the listing's that of the fake: each knows its own days.
-    let now = jiff::Timestamp::try_from(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    now.to_zoned(TimeZone::UTC).date() - days.days()
+fn days_ago(aws: &FakeAws, days: i64) -> Date {
+    aws.now().to_zoned(TimeZone::UTC).date() - days.days()
 }
 
 async fn unit(aws: &FakeAws, extra: Value) -> Unit {
@@ -46,7 +44,7 @@ async fn every_folder_of_the_last_days_is_read_without_a_queue() {
         }
     }
     aws.put_object(BUCKET, &format!("{PREFIX}/README_FROM_UMBRELLA.txt"), "Umbrella can write here.\n");
-    let today = aws.now().to_zoned(TimeZone::UTC).date();
+    let today = days_ago(&aws, 0);
     aws.put_object(BUCKET, &format!("{PREFIX}/ztnalogs/{today}/{today}-00-00-e4e1.csv.gz"), "\"2026\",\"a\"\n");
     let unit = unit(&aws, json!({"lookback_days": 1})).await;
     let arrived = run_until(&unit, &aws, |events| events >= 7 * 2 * 20 + 1).await;
@@ -63,4 +61,16 @@ async fn warnings(aws: &FakeAws, created: Date) -> Vec<String> {
     let findings = unit.setup.check().await.unwrap();
     assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{findings:?}");
     findings.into_iter().map(|finding| finding.problem).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_older_than_75_days_is_warned_of() {
+    let aws = aws();
+    for young in [0, 75] {
+        assert_eq!(warnings(&aws, days_ago(&aws, young)).await, Vec::<String>::new());
+    }
+    for old in [76, 120] {
+        let said = warnings(&aws, days_ago(&aws, old)).await;
+        assert!(said[0].contains(&format!("the access key is {old} days old")), "{said:?}");
+    }
 }
