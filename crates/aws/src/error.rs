@@ -33,6 +33,14 @@ pub enum AwsError {
         /// The API's name of the operation.
         operation: &'static str,
     },
+    /// An answer that is well otherwise does not hold all that was asked for.
+    #[error("{operation} left out `{target}`")]
+    Incomplete {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// What is missing.
+        target: String,
+    },
     /// A proxy is not understood. The text is not repeated: it may hold a password.
     #[error("the proxy is not understood: expected `http://[user:password@]host:port`")]
     Proxy {
