@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use super::Section;
+use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
 
 /// The collector itself.
@@ -223,8 +223,14 @@ fn by_the_services_themselves<'de, D: Deserializer<'de>>(
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {
-    let sections =
-        catalogue().into_iter().map(|service| (service.name().to_owned(), service.schema(generator).to_value()));
-    let sections: serde_json::Map<_, _> = sections.collect();
-    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": false })
+    let (mut sections, mut others) = (serde_json::Map::new(), serde_json::Value::Bool(false));
+    for service in catalogue() {
+        let section = service.schema(generator).to_value();
+        if let Some(of) = service.free_type() {
+            others = section.clone();
+            others[FREE_TYPE] = of.into();
+        }
+        sections.insert(service.name().to_owned(), section);
+    }
+    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": others })
 }
