@@ -40,6 +40,7 @@ pub enum AwsError {
         operation: &'static str,
         /// What is missing.
         target: String,
+    },
     /// An API no longer takes a token that it gave: what it leads to must be asked for from its beginning.
     #[error("{operation} no longer takes its own token")]
     RefusedToken {

@@ -16,7 +16,14 @@ use crate::{Problem, Section};
 
 /// The services, one line each.
 pub fn catalogue() -> Vec<Box<dyn Service>> {
-    vec![Box::new(ServiceEventsAll), Box::new(AuditEventsAll), Box::new(NonCloudwatchLogs), Box::new(CustomLogs), Box::new(MetricsAll), Box::new(AwsGuardduty)]
+    vec![
+        Box::new(ServiceEventsAll),
+        Box::new(AuditEventsAll),
+        Box::new(NonCloudwatchLogs),
+        Box::new(CustomLogs),
+        Box::new(MetricsAll),
+        Box::new(AwsGuardduty),
+    ]
 }
 
 /// A service without its type.
