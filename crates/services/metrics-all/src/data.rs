@@ -75,8 +75,8 @@ struct Asking {
     tries: u32,
 }
 
-impl Asking {
-    fn new(queries: Vec<Query>, tries: u32) -> Work {
+impl Work {
+    fn data(queries: Vec<Query>, tries: u32) -> Work {
         Work::Data(Asking { complete: vec![false; queries.len()], queries, token: Token::First, tries })
     }
 }
@@ -147,7 +147,7 @@ impl DataPages {
         // Statistics of one metric stay together: up to five are billed as one.
         let fit = usize::try_from(MOST_DATAPOINTS / span.periods()).unwrap_or(1).clamp(1, MOST_QUERIES);
         let fit = (fit / statistics * statistics).max(1);
-        self.work.extend(queries.chunks(fit).map(|queries| Asking::new(queries.to_vec(), 1)));
+        self.work.extend(queries.chunks(fit).map(|queries| Work::data(queries.to_vec(), 1)));
         apart.into_iter().for_each(|metric| self.add_statistics(metric));
         self.span = Some(span);
         Ok(span)
@@ -199,7 +199,7 @@ impl DataPages {
         }
         if tries < TRIES {
             let fewer = (queries.len() / 2).max(1);
-            self.work.extend(left.chunks(fewer).map(|left| Asking::new(left.to_vec(), tries + 1)));
+            self.work.extend(left.chunks(fewer).map(|left| Work::data(left.to_vec(), tries + 1)));
             return;
         }
         let metrics: BTreeSet<_> = left.into_iter().map(|query| query.metric).collect();

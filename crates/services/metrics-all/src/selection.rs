@@ -10,6 +10,9 @@ use crate::{Config, metric::Metric};
 /// CloudWatch's own statistics, all of which count as one metric on the bill.
 pub(crate) const STATISTICS: [&str; 5] = ["Average", "Maximum", "Minimum", "SampleCount", "Sum"];
 
+/// How many others GetMetricStatistics takes in one call.
+const MOST_EXTENDED: usize = 10;
+
 /// What a configuration selects.
 pub(crate) struct Selection {
     /// Namespaces, or what they begin with; all if empty.
@@ -45,6 +48,11 @@ impl Selection {
         };
         if let Some(odd) = statistics.iter().find(|name| !is_statistic(name)) {
             let problem = format!("`{}` is no statistic: expected {}, or one as `p99`", odd.escape_debug(), list());
+            return Err(PlanError::new("statistics", problem));
+        }
+        let extended = statistics.iter().filter(|name| !STATISTICS.contains(&name.as_str())).count();
+        if extended > MOST_EXTENDED {
+            let problem = format!("expected {MOST_EXTENDED} at most that are none of {}", list());
             return Err(PlanError::new("statistics", problem));
         }
         let Interval(period) = config.period.unwrap_or(Interval(Duration::from_secs(300)));

@@ -10,6 +10,7 @@ use quittance_core::{Ended, Severity, Unit};
 use quittance_metrics_all::MetricsAll;
 use quittance_testbed::{
     aws::{ACCOUNT, FakeAws, Metric, Place, QueryFault, REGION, Sample},
+    generate::metrics,
     unit::{Bench, Running},
 };
 use serde_json::{Value, json};
@@ -120,12 +121,12 @@ async fn a_datapoint_becomes_an_event_for_each_statistic() {
 #[tokio::test(start_paused = true)]
 async fn whatever_an_answer_leaves_out_is_asked_for_again() {
     let scene = Scene::new().await;
-    let metrics: Vec<_> = (0..130).map(|n| Metric::new("my/space", "m", &[("n", &format!("{n:03}"))])).collect();
+    let all: Vec<_> = (0..130).map(|n| Metric::new("my/space", "m", &[("n", &format!("{n:03}"))])).collect();
     let broken = Metric::new("my/space", "broken", &[]);
     let start = scene.aws.now();
     for minute in 0..60 {
         let at = start + SignedDuration::from_mins(minute);
-        for metric in metrics.iter().chain([&broken]) {
+        for metric in all.iter().chain([&broken]) {
             scene.put(metric, Sample::new(at, 1.0));
         }
     }
@@ -224,6 +225,37 @@ async fn metrics_that_report_all_day_arrive_once_over_restarts() {
         minutes(off).await;
     }
     assert_eq!(scene.events().len(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kills_lose_nothing_and_repeat_only_what_was_not_written_down() {
+    let scene = Scene::new().await;
+    let start = scene.aws.now();
+    let mut rng = fastrand::Rng::with_seed(9);
+    let mut expected = 0;
+    for period in 0..10 * 12 {
+        for ordinal in 0..12 {
+            let at = start + SignedDuration::from_mins(period * 5);
+            let late = SignedDuration::from_secs(if rng.u8(0..5) == 0 { rng.i64(0..10_000) } else { rng.i64(0..200) });
+            let sample = metrics::sample(&mut rng, ordinal, at).visible_from(at + late);
+            scene.put(&metrics::metric(ordinal), sample);
+            expected += 2;
+        }
+    }
+    let unit = scene.unit(json!({"statistics": ["Sum", "SampleCount"]}));
+    for _ in 0..20 {
+        let running = scene.bench.run(&unit);
+        sleep(Duration::from_millis(rng.u64(0..3_000_000))).await;
+        running.kill().await;
+    }
+    let running = scene.bench.run(&unit);
+    minutes(16 * 60).await;
+    let mut texts = scene.bench.texts();
+    let all = texts.len();
+    texts.dedup();
+    assert_eq!(texts.len(), expected);
+    assert!(all - expected < 100, "{all} of {expected}");
+    stop(running).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -341,6 +373,8 @@ async fn what_is_wrong_is_said() {
     refused(json!({"regions": []}), "`regions`");
     refused(json!({"statistics": ["Mean"]}), "`Mean` is no statistic");
     refused(json!({"statistics": ["p101"]}), "`p101` is no statistic");
+    let percentiles: Vec<_> = (0..11).map(|number| format!("p{number}")).collect();
+    refused(json!({"statistics": percentiles}), "`statistics`: expected 10 at most");
     refused(json!({"period": 90}), "`period`: expected whole minutes");
     refused(json!({"period": "2d"}), "`period`");
     refused(json!({"start_time": "soon"}), "`start_time`");
