@@ -61,6 +61,14 @@ pub enum AwsError {
         /// The API's name of the operation.
         operation: &'static str,
     },
+    /// An API no longer takes a token that it gave: what it leads to must be asked for from its beginning.
+    #[error("{operation} no longer takes its own token")]
+    RefusedToken {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// What it answered.
+        source: Box<AwsError>,
+    },
     /// A proxy is not understood. The text is not repeated: it may hold a password.
     #[error("the proxy is not understood: expected `http://[user:password@]host:port`")]
     Proxy {
@@ -180,7 +188,7 @@ impl AwsError {
     /// Whether the token of a page is of no use any more: its window is asked for anew.
     pub fn is_of_token(&self) -> bool {
         match self {
-            AwsError::RepeatedToken { .. } => true,
+            AwsError::RepeatedToken { .. } | AwsError::RefusedToken { .. } => true,
             AwsError::Api { code: Some(code), .. } => code.starts_with("InvalidNextToken"),
             _ => false,
         }
@@ -225,6 +233,7 @@ fn class(code: Option<&str>, status: Option<u16>) -> Class {
             "NonExistentQueue"
             | "QueueDoesNotExist"
             | "NoSuchBucket"
+            | "ResourceNotFoundException"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "InvalidAccessKeyId"

@@ -183,9 +183,12 @@ fn units(
     let services: Vec<Box<dyn Service>> = catalogue();
     let mut planned = Vec::new();
     for (name, section) in sections {
-        // The schema lets no other name pass.
-        let Some(service) = services.iter().find(|service| service.name() == name) else { continue };
-        match service.plan(section, account) {
+        let by_name = services.iter().find(|service| service.name() == name);
+        let is_free = |of: &str| section.node.lists("types", of);
+        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
+        // The schema lets no other section pass.
+        let Some(service) = by_name.or_else(by_type) else { continue };
+        match service.plan(name, section, account) {
             Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
                 unit,
                 input: input.to_owned(),

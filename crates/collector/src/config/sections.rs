@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
-use super::Section;
+use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
 
 /// The collector itself.
@@ -342,31 +342,33 @@ fn by_the_services_themselves<'de, D: Deserializer<'de>>(
 /// Every service may have its own.
 pub(crate) const CREDENTIALS: &str = "credentials";
 
-fn credentials_of_service(generator: &mut SchemaGenerator) -> Value {
-    let mut schema = generator.subschema_for::<SignIn>();
-    schema.insert(
-        "description".to_owned(),
-        "How to sign in for this service alone, instead of the input's `credentials` and `accounts`.".into(),
-    );
-    schema.to_value()
+/// Adds them to the keys of a service, which does not know of them.
+fn add_credentials(section: &mut Schema, generator: &mut SchemaGenerator) {
+    let mut credentials = generator.subschema_for::<SignIn>();
+    let description = "How to sign in for this service alone, instead of the input's `credentials` and `accounts`.";
+    credentials.insert("description".to_owned(), description.into());
+    let reference = section.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    let definition = match reference.map(str::to_owned) {
+        Some(name) => generator.definitions_mut().get_mut(&name).and_then(Value::as_object_mut),
+        None => section.as_object_mut(),
+    };
+    let keys = definition.map(|schema| schema.entry("properties").or_insert_with(|| Value::Object(Default::default())));
+    if let Some(Value::Object(keys)) = keys {
+        keys.insert(CREDENTIALS.to_owned(), credentials.to_value());
+    }
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {
-    let mut sections = serde_json::Map::new();
+    let (mut sections, mut others) = (serde_json::Map::new(), Value::Bool(false));
     for service in catalogue() {
-        let mut schema = service.schema(generator);
-        let credentials = credentials_of_service(generator);
-        let reference = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-        let definition = match reference.map(str::to_owned) {
-            Some(name) => generator.definitions_mut().get_mut(&name).and_then(Value::as_object_mut),
-            None => schema.as_object_mut(),
-        };
-        let keys =
-            definition.map(|schema| schema.entry("properties").or_insert_with(|| Value::Object(Default::default())));
-        if let Some(Value::Object(keys)) = keys {
-            keys.insert(CREDENTIALS.to_owned(), credentials);
+        let mut section = service.schema(generator);
+        add_credentials(&mut section, generator);
+        let section = section.to_value();
+        if let Some(of) = service.free_type() {
+            others = section.clone();
+            others[FREE_TYPE] = of.into();
         }
-        sections.insert(service.name().to_owned(), schema.to_value());
+        sections.insert(service.name().to_owned(), section);
     }
-    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": false })
+    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": others })
 }
