@@ -47,7 +47,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "provision" => suite::provision(&Workspace::load()?),
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
-        "bench" | "simulate" => suite::hidden(&Workspace::load()?, &command.to_string_lossy(), &arguments),
+        hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -4,17 +4,28 @@ use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
+use quittance_cisco_umbrella::CiscoUmbrella;
 use quittance_core::Unit;
 use quittance_custom_logs::CustomLogs;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
 use quittance_service_events_all::ServiceEventsAll;
+use quittance_sqs_cloudwatch_consumer::SqsCloudwatchConsumer;
+use quittance_voiso::Voiso;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{Problem, Section};
 
 /// The services, one line each.
 pub fn catalogue() -> Vec<Box<dyn Service>> {
-    vec![Box::new(ServiceEventsAll), Box::new(AuditEventsAll), Box::new(NonCloudwatchLogs), Box::new(CustomLogs)]
+    vec![
+        Box::new(ServiceEventsAll),
+        Box::new(SqsCloudwatchConsumer),
+        Box::new(AuditEventsAll),
+        Box::new(NonCloudwatchLogs),
+        Box::new(CustomLogs),
+        Box::new(CiscoUmbrella),
+        Box::new(Voiso),
+    ]
 }
 
 /// A service without its type.

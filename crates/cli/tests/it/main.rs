@@ -7,3 +7,4 @@ mod certificates;
 mod check;
 mod scene;
 mod services;
+mod state;

@@ -9,7 +9,7 @@ use std::{
 
 use quittance_collector::{Collector, Config, Parts, Reach, Report};
 use quittance_core::{Clock, Random, World};
-use quittance_devo::TcpDial;
+use quittance_devo::{Handshakes, TcpDial};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings},
     store::MemoryStore,
@@ -241,6 +241,7 @@ async fn an_organization_that_cannot_be_listed_yet_is_asked_again_while_the_othe
         http: Some(scene.aws.http_client()),
         dial: Arc::new(TcpDial::default()),
         store: Arc::new(MemoryStore::default()),
+        handshakes: Handshakes::default(),
         messages: None,
     };
     let config = Config::load(&scene.path()).unwrap();
