@@ -13,6 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::AwsError;
 
+/// Where a machine's own credentials come from: instance, container, pod identity. No proxy knows this machine's.
+const OF_THE_MACHINE: [&str; 3] = ["169.254.169.254", "169.254.170.2", "169.254.170.23"];
+
 /// How to reach AWS.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
@@ -59,8 +62,9 @@ fn proxy(settings: &HttpSettings) -> Result<ProxyConfig, AwsError> {
         utf8_percent_encode(&plain, NON_ALPHANUMERIC).to_string()
     };
     let no_proxy = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
-    // An empty list would be taken for one that names every host.
-    let config = if no_proxy.trim().is_empty() { config } else { config.no_proxy(no_proxy) };
+    // An empty entry would be taken for one that names every host.
+    let named = no_proxy.split(',').map(str::trim).filter(|host| !host.is_empty());
+    let config = config.no_proxy(named.chain(OF_THE_MACHINE).collect::<Vec<_>>().join(","));
     Ok(match user {
         Some(user) => {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));

@@ -14,9 +14,15 @@ pub(crate) struct Said {
 
 /// Runs `quittance` with these arguments.
 pub(crate) fn quittance(arguments: &[&str]) -> Said {
+    quittance_in(&[], arguments)
+}
+
+/// The same with these variables in its environment.
+pub(crate) fn quittance_in(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_quittance"))
         .args(arguments)
         .env_remove("QUITTANCE_LOG")
+        .envs(environment.iter().copied())
         .output()
         .expect("the command starts");
     let text = |bytes| String::from_utf8(bytes).expect("the command says UTF-8");
@@ -51,10 +57,15 @@ impl Scene {
 
     /// `quittance check` with more arguments. The folder's name is left out of what it says.
     pub(crate) fn check(&self, arguments: &[&str]) -> Said {
+        self.check_in(&[], arguments)
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn check_in(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Said {
         let path = self.file("config.yaml");
         fs::write(&path, &self.yaml).expect("the configuration on disk");
         let path = path.to_str().expect("a UTF-8 path");
-        let said = quittance(&[&["check", "--config", path], arguments].concat());
+        let said = quittance_in(environment, &[&["check", "--config", path], arguments].concat());
         let folder = format!("{}/", self.folder.path().display());
         Said { out: said.out.replace(&folder, ""), err: said.err.replace(&folder, ""), ..said }
     }

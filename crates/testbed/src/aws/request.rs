@@ -106,7 +106,7 @@ const TARGETS: [(&str, Service, &[&str]); 5] = [
     ),
 ];
 
-const STS_APIS: [&str; 2] = ["GetCallerIdentity", "AssumeRole"];
+const STS_APIS: [&str; 3] = ["GetCallerIdentity", "AssumeRole", "AssumeRoleWithWebIdentity"];
 
 const METADATA_HOST: &str = "169.254.169.254";
 

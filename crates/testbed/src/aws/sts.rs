@@ -19,6 +19,7 @@ impl FakeAws {
         match call.api {
             "GetCallerIdentity" => Ok(self.get_caller_identity(call)),
             "AssumeRole" => self.assume_role(call),
+            "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call),
             _ => Err(ApiError::new(400, "InvalidAction", "Not an operation that is here.")),
         }
     }
@@ -74,6 +75,24 @@ impl FakeAws {
             return Err(ApiError::new(403, "AccessDenied", message));
         }
 
+        Ok(self.issue(call.api, (account, role_name, name), seconds))
+    }
+
+    /// Any token is good, but one that says `expired`.
+    fn assume_role_with_web_identity(&self, call: &Call) -> Result<Response<Body>, ApiError> {
+        let token = call.param("WebIdentityToken").unwrap_or_default();
+        if token.is_empty() || token == "expired" {
+            return Err(ApiError::new(400, "ExpiredTokenException", "Token expired."));
+        }
+        let role = call.param("RoleArn").and_then(|role| role.split_once(":iam::")?.1.split_once(":role/"));
+        let (Some((account, role)), Some(name)) = (role, call.param("RoleSessionName")) else {
+            return Err(ApiError::new(400, "ValidationError", "RoleArn and RoleSessionName are required."));
+        };
+        Ok(self.issue(call.api, (account, role, name), 3600))
+    }
+
+    /// Credentials of a role, for so many seconds.
+    fn issue(&self, api: &str, (account, role_name, name): (&str, &str, &str), seconds: u64) -> Response<Body> {
         let random = self.random_u128();
         let access_key = format!("ASIA{:016X}", random as u64);
         let id = format!("AROA{:016X}:{name}", (random >> 64) as u64);
@@ -82,8 +101,8 @@ impl FakeAws {
         self.0.credentials.open_session(access_key.clone(), Session { expires, arn: arn.clone() });
         let lifetime = SignedDuration::from_secs(seconds.cast_signed());
         let expiration = self.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
-        Ok(answer(
-            "AssumeRole",
+        answer(
+            api,
             &format!(
                 "<AssumedRoleUser><AssumedRoleId>{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>\
                  <Credentials><AccessKeyId>{access_key}</AccessKeyId>\
@@ -94,7 +113,7 @@ impl FakeAws {
                 xml::escape(&arn),
                 iso(expiration),
             ),
-        ))
+        )
     }
 }
 
