@@ -7,6 +7,7 @@ mod logging;
 mod output;
 mod run;
 mod services;
+mod simulate;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -49,6 +50,9 @@ enum Command {
     /// Compares the collector with the least that could do its work.
     #[command(hide = true)]
     Bench(bench::Options),
+    /// Runs the whole collector through days of virtual time, with faults by seed.
+    #[command(hide = true)]
+    Simulate(simulate::Options),
     /// The other end of a bench, in a process of its own.
     #[command(hide = true)]
     BenchTown(bench::TownOptions),
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
                 Command::Schema => services::schema(),
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
+                Command::Simulate(options) => simulate::simulate(&options),
                 Command::BenchTown(options) => bench::town(options).await,
             }
         })

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures_util::future::join_all;
 use quittance_core::{
     Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
 };
@@ -18,7 +19,7 @@ use crate::{
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
-    planning::plan,
+    planning::{Organization, Plan, plan},
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -56,6 +57,7 @@ pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
 pub struct Collector {
     supervisor: Supervisor,
     units: Vec<Unit>,
+    organizations: Vec<Organization>,
     senders: Vec<(Box<dyn Sender>, Inlet)>,
     beside: Beside,
 }
@@ -115,11 +117,11 @@ impl Collector {
                 }
             }
         }
-        let planned = plan(&config, http.as_ref(), &world, &mut problems).await;
+        let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
-        let units = planned.into_iter().map(|planned| planned.unit).collect();
+        let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
             budget: Budget::new(outlet_bytes(&config.globals)),
@@ -128,7 +130,7 @@ impl Collector {
             world,
             stop,
         };
-        Ok(Collector { supervisor, units, senders, beside })
+        Ok(Collector { supervisor, units, organizations, senders, beside })
     }
 
     /// The accounts of all units.
@@ -144,7 +146,7 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { supervisor, units, senders, beside } = self;
+        let Collector { supervisor, units, organizations, senders, beside } = self;
         let Beside { messages, tag, pools, lookups } = beside;
         let stop = supervisor.stop.clone();
         let clock = supervisor.world.clock.clone();
@@ -153,7 +155,10 @@ impl Collector {
             sending.spawn(sender.run(inlet, stop.clone()));
         }
         info!(units = units.len(), "collector started");
-        let units_done = supervisor.run(units);
+        let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
+        let units_done = async move {
+            tokio::join!(supervisor.run(units), found_later);
+        };
         tokio::pin!(units_done);
         let mut died = None;
         tokio::select! {

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod endpoints;
 mod marks;
 mod notifications;
 mod poison;
 mod redelivery;
 mod scene;
 mod shutdown;
+mod sign_in;
 mod throttling;
 mod transfer;
 mod windows;

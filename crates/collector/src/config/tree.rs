@@ -216,6 +216,13 @@ impl Places {
         }
     }
 
+    /// Takes in the places of `others` that are not known.
+    pub(crate) fn add_missing(&mut self, others: Places) {
+        for (path, position) in others.0 {
+            self.0.entry(path).or_insert(position);
+        }
+    }
+
     /// The place of `path`.
     pub(crate) fn get(&self, path: &KeyPath) -> Option<Position> {
         self.0.get(path).copied()

@@ -7,5 +7,6 @@ mod environment;
 mod garbage;
 mod positions;
 mod schema;
+mod sign_in;
 mod support;
 mod whole;

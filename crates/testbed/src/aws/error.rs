@@ -135,6 +135,7 @@ impl Service {
                 )
                 .into_bytes(),
             ),
+            Protocol::Plain => ("text/plain", error.message.clone().into_bytes()),
             Protocol::Query => (
                 "text/xml",
                 format!(

@@ -1,0 +1,116 @@
+//! Runs a unit in virtual time, from a fake AWS to a receiver that delivers whatever comes.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use quittance_core::{
+    Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, PullerContext, Random, Unit, World, output,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{aws::FakeAws, store::MemoryStore};
+
+/// What units share: a store that outlives them, a receiver, a ledger.
+pub struct Bench {
+    /// Where units remember what they delivered.
+    pub store: Arc<MemoryStore>,
+    world: World,
+    output: Output,
+    ledger: Arc<Ledger>,
+    delivered: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+/// A unit that runs.
+pub struct Running {
+    stop: CancellationToken,
+    ended: JoinHandle<Ended>,
+}
+
+impl Bench {
+    /// A receiver that confirms, and a clock that agrees with `aws`.
+    pub fn new(aws: &FakeAws, seed: u64) -> Self {
+        let (output, inlet) = output("test");
+        let delivered = Arc::default();
+        tokio::spawn(deliver(inlet, Arc::clone(&delivered)));
+        let world = World { clock: Arc::new(AwsClock(aws.clone())), random: Random::seeded(seed) };
+        Self { store: Arc::default(), world, output, ledger: Arc::default(), delivered }
+    }
+
+    /// The clock that agrees with the fake AWS.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.world.clock.clone()
+    }
+
+    /// Runs a unit until it is stopped.
+    pub fn run(&self, unit: &Unit) -> Running {
+        let stop = CancellationToken::new();
+        let context = PullerContext {
+            unit: unit.id.clone(),
+            store: self.store.clone(),
+            outlet: Outlet::new([self.output.clone()].into(), Budget::new(16 << 20), self.ledger.unit(&unit.id)),
+            world: self.world.clone(),
+            stop: stop.clone(),
+        };
+        let puller = unit.puller.clone();
+        Running { stop, ended: tokio::spawn(async move { puller.run(context).await }) }
+    }
+
+    /// Tag and text of every event that was delivered, sorted.
+    pub fn delivered(&self) -> Vec<(String, String)> {
+        let mut delivered = lock(&self.delivered).clone();
+        delivered.sort();
+        delivered
+    }
+
+    /// The texts alone.
+    pub fn texts(&self) -> Vec<String> {
+        self.delivered().into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// What the ledger says of all units.
+    pub fn counts(&self) -> Counts {
+        self.ledger.total()
+    }
+}
+
+impl Running {
+    /// Ends it as a restart does.
+    pub async fn stop(self) -> Ended {
+        self.stop.cancel();
+        self.ended.await.expect("a unit does not panic")
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(self) {
+        self.ended.abort();
+        _ = self.ended.await;
+        // The tasks that it had are ended by the runtime at their next turn.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>) {
+    inlet.set_ready(true);
+    while let Some(batch) = inlet.next().await {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let events = batch.events.iter().map(|event| (event.tag.to_string(), text(event.bytes)));
+        lock(&delivered).extend(events);
+        batch.receipt.delivered(Proof::Closed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A clock that agrees with the fake AWS.
+struct AwsClock(FakeAws);
+
+impl Clock for AwsClock {
+    fn wall(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
