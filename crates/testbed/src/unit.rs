@@ -96,7 +96,8 @@ async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>)
     inlet.set_ready(true);
     while let Some(batch) = inlet.next().await {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let events = batch.events.iter().map(|event| (event.tag.to_string(), text(event.bytes)));
+        let tags = batch.events.tags();
+        let events = batch.events.iter().map(|event| (tags[usize::from(event.tag)].to_string(), text(event.bytes)));
         lock(&delivered).extend(events);
         batch.receipt.delivered(Proof::Closed);
     }

@@ -6,6 +6,7 @@
 pub mod cloudfront;
 pub mod cloudtrail;
 pub mod eventbridge;
+pub mod logs;
 mod template;
 mod values;
 pub mod vpcflow;

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use fastrand::Rng;
 use flate2::read::MultiGzDecoder;
-use quittance_testbed::generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, vpcflow};
+use quittance_testbed::generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, logs, vpcflow};
 use serde_json::Value;
 
 fn origin() -> Origin {
@@ -188,4 +188,16 @@ fn gzip_makes_one_member() {
     let mut unpacked = Vec::new();
     MultiGzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, object);
+}
+
+#[test]
+fn messages_of_log_groups_are_unique_and_of_every_form() {
+    let mut rng = rng();
+    let messages: HashSet<String> = (0..2000).map(|ordinal| logs::message(&mut rng, &origin(), ordinal)).collect();
+    assert_eq!(messages.len(), 2000);
+    let of = |form: fn(&String) -> bool| messages.iter().filter(|message| form(message)).count();
+    assert!(of(|message| message.ends_with("\t\n")) > 300);
+    assert!(of(|message| message.contains("\n    at ")) > 300);
+    assert!(of(|message| serde_json::from_str::<Value>(message).is_ok_and(|value| value.is_object())) > 300);
+    assert!(of(|message| message.contains("HTTP/1.1")) > 300);
 }

@@ -1,21 +1,17 @@
 //! A fake AWS with log groups, and a destination for what is collected from them.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use quittance_aws::{Account, AccountSettings, Credentials, Limiters, ServiceKind};
-use quittance_core::{Budget, Clock, Ended, Ledger, Outlet, Output, Proof, PullerContext, Random, Unit, World, output};
+use quittance_core::{Ended, Unit};
 use quittance_custom_logs::CustomLogs;
 use quittance_testbed::{
     aws::{FakeAws, Place},
-    store::MemoryStore,
+    unit::{Bench, Running},
 };
 use serde_json::{Value, json};
-use tokio::{task::JoinHandle, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep;
 
 /// Where the fastest quota is not: 10 calls a second.
 pub(crate) const REGION: &str = "eu-west-1";
@@ -23,26 +19,7 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) struct Scene {
     pub(crate) aws: FakeAws,
     pub(crate) account: Arc<Account>,
-    world: World,
-    store: Arc<MemoryStore>,
-    output: Output,
-    ledger: Arc<Ledger>,
-    /// Tags and texts, in the order of their delivery.
-    delivered: Arc<Mutex<Vec<(String, String)>>>,
-}
-
-/// Units that run.
-pub(crate) struct Running {
-    stop: CancellationToken,
-    units: Vec<JoinHandle<Ended>>,
-}
-
-struct FakeClock(FakeAws);
-
-impl Clock for FakeClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
+    bench: Bench,
 }
 
 pub(crate) fn place() -> Place {
@@ -59,39 +36,17 @@ pub(crate) fn section(extra: &Value) -> Value {
 impl Scene {
     pub(crate) async fn new() -> Scene {
         let aws = FakeAws::new_at(5, "2026-01-15T12:00:00Z".parse().unwrap());
-        let clock: Arc<dyn Clock> = Arc::new(FakeClock(aws.clone()));
+        let bench = Bench::new(&aws, 3);
         let settings = AccountSettings {
             id: "10001".to_owned(),
             credentials: Credentials { access_key: "AKIATEST".to_owned(), access_secret: "secret".to_owned().into() },
             endpoint_url: None,
             http: aws.http_client(),
-            clock: clock.clone(),
+            clock: bench.clock(),
             limiters: Limiters::default(),
             call_limits: Vec::new(),
         };
-        let (output, mut inlet) = output("test");
-        let delivered = Arc::<Mutex<Vec<_>>>::default();
-        let list = delivered.clone();
-        inlet.set_ready(true);
-        tokio::spawn(async move {
-            while let Some(batch) = inlet.next().await {
-                let mut list = list.lock().unwrap();
-                for event in batch.events.iter() {
-                    let text = String::from_utf8_lossy(event.bytes).into_owned();
-                    list.push((batch.events.tags()[usize::from(event.tag)].to_string(), text));
-                }
-                batch.receipt.delivered(Proof::Closed);
-            }
-        });
-        Scene {
-            account: Arc::new(Account::new(settings).await),
-            world: World { clock, random: Random::seeded(3) },
-            store: Arc::default(),
-            ledger: Arc::default(),
-            aws,
-            output,
-            delivered,
-        }
+        Scene { account: Arc::new(Account::new(settings).await), aws, bench }
     }
 
     /// The units of a section.
@@ -99,21 +54,9 @@ impl Scene {
         CustomLogs.plan_as(name, serde_json::from_value(section).unwrap(), &self.account).unwrap()
     }
 
-    /// Collects what a section asks for.
+    /// Collects what a section of one region asks for.
     pub(crate) fn run(&self, name: &str, section: Value) -> Running {
-        let stop = CancellationToken::new();
-        let units = self.units(name, section).into_iter().map(|unit| {
-            let ledger = self.ledger.unit(&unit.id);
-            let context = PullerContext {
-                unit: unit.id.clone(),
-                store: self.store.clone(),
-                outlet: Outlet::new([self.output.clone()].into(), Budget::new(16 << 20), ledger),
-                world: self.world.clone(),
-                stop: stop.clone(),
-            };
-            tokio::spawn(async move { unit.puller.run(context).await })
-        });
-        Running { units: units.collect(), stop }
+        self.bench.run(&self.units(name, section).remove(0))
     }
 
     /// Puts an event that was written so many milliseconds after the present, and is there when it was.
@@ -133,28 +76,22 @@ impl Scene {
 
     /// The texts that were delivered, sorted.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let mut texts: Vec<_> = self.delivered.lock().unwrap().iter().map(|(_, text)| text.clone()).collect();
+        let mut texts = self.bench.texts();
         texts.sort();
         texts
     }
 
     /// Tags and texts, sorted.
     pub(crate) fn delivered(&self) -> Vec<(String, String)> {
-        let mut delivered = self.delivered.lock().unwrap().clone();
-        delivered.sort();
-        delivered
+        self.bench.delivered()
     }
 
     /// Stops, and checks what must hold then.
     pub(crate) async fn end(&self, running: Running) {
-        running.stop.cancel();
-        for unit in running.units {
-            let ended = unit.await.unwrap();
-            assert!(matches!(ended, Ended::Stopped), "{ended:?}");
-        }
-        let counts = self.ledger.total();
+        let ended = running.stop().await;
+        assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+        let counts = self.bench.counts();
         assert!(counts.balances(), "{counts:?}");
-        assert_eq!(counts.in_flight, 0, "{counts:?}");
     }
 }
 
