@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
+use quittance_aws_guardduty::AwsGuardduty;
 use quittance_core::Unit;
 use quittance_custom_logs::CustomLogs;
+use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
 use quittance_service_events_all::ServiceEventsAll;
 use schemars::{Schema, SchemaGenerator};
@@ -14,7 +16,14 @@ use crate::{Problem, Section};
 
 /// The services, one line each.
 pub fn catalogue() -> Vec<Box<dyn Service>> {
-    vec![Box::new(ServiceEventsAll), Box::new(AuditEventsAll), Box::new(NonCloudwatchLogs), Box::new(CustomLogs)]
+    vec![
+        Box::new(ServiceEventsAll),
+        Box::new(AuditEventsAll),
+        Box::new(NonCloudwatchLogs),
+        Box::new(CustomLogs),
+        Box::new(MetricsAll),
+        Box::new(AwsGuardduty),
+    ]
 }
 
 /// A service without its type.

@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, the real TLS, and everything that can go wrong around them.
 
-mod botocore;
+mod botocore_logs;
+mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
 mod emulators;
@@ -25,7 +26,8 @@ use quittance_tests::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::default();
-    botocore::add(&mut suite);
+    botocore_logs::add(&mut suite);
+    botocore_metrics::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
     emulators::add(&mut suite);

@@ -1,18 +1,25 @@
 //! The fake AWS, asked by the official Python client, which was made by others: what no emulator has, our own tests rest on.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use quittance_testbed::aws::{FakeAws, Place, server};
 use quittance_tests::{Suite, tools};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, process::Command};
+use tokio::{net::TcpListener, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 const REGION: &str = "eu-west-1";
 
+const SCRIPT: &str = include_str!("botocore_logs.py");
+
 pub(crate) fn add(suite: &mut Suite) {
+    // moto stands on botocore.
     suite.test_with(tools::moto(), module_path!(), "audit_events_and_log_events", audit_events_and_log_events);
 }
 
@@ -86,14 +93,14 @@ async fn audit_events_and_log_events(python: PathBuf) -> Result<()> {
     Ok(())
 }
 
-async fn ask(python: &PathBuf, endpoint: &str) -> Result<Value> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/trail_and_logs.py");
+async fn ask(python: &Path, endpoint: &str) -> Result<Value> {
     let mut command = Command::new(python);
-    command.arg(script).arg(endpoint).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(["-c", SCRIPT, endpoint]).stdin(Stdio::null());
     for variable in ["AWS_PROFILE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
         command.env_remove(variable);
     }
-    let output = command.output().await.with_context(|| format!("cannot start `{}`", python.display()))?;
+    let ended = spawn_blocking(move || command.output());
+    let output = timeout(Duration::from_secs(60), ended).await.context("it takes too long")???;
     ensure!(output.status.success(), "botocore failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("not what the script prints")
 }
