@@ -21,6 +21,7 @@ use crate::{
     answers::{Skew, listening},
     credentials::{Chain, Signer, Source, ambient, session_name},
     partition::main_region,
+    receiver::Receivers,
 };
 
 /// STS is asked while calls wait for it.
@@ -73,6 +74,7 @@ pub struct Account {
     /// An endpoint that is not AWS's own knows buckets only by path.
     path_style: bool,
     clients: Mutex<Clients>,
+    receivers: Receivers,
     number: OnceCell<String>,
 }
 
@@ -126,7 +128,7 @@ impl Account {
         let path_style = way.endpoints.of("s3", "").is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let path_style = path_style || plain.endpoint_url().is_some();
         let (clients, number) = (Mutex::default(), OnceCell::new());
-        Account { id, way, plain, base, skew, path_style, clients, number }
+        Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), number }
     }
 
     /// The input's id.
@@ -143,6 +145,11 @@ impl Account {
             Ok(identity.account.unwrap_or_default())
         };
         self.number.get_or_try_init(ask).await.cloned()
+    }
+
+    /// The receivers of its queues.
+    pub(crate) fn receivers(&self) -> &Receivers {
+        &self.receivers
     }
 
     /// The limiters that all accounts share.

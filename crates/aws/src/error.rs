@@ -8,7 +8,7 @@ use aws_sdk_sts::operation::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use quittance_core::{Class, Failure};
+use quittance_core::{Class, Failure, StoreError};
 use quittance_formats::FormatError;
 
 use crate::credentials::{SignInError, find};
@@ -138,6 +138,18 @@ pub enum AwsError {
         events: u64,
         /// The limit.
         max_event_bytes: usize,
+    },
+    /// An object that several services could read is of none of them.
+    #[error("`{object}` is taken by no service that reads its queue")]
+    Unclaimed {
+        /// Bucket and key.
+        object: String,
+    },
+    /// What was dealt with cannot be remembered.
+    #[error("the state cannot be written")]
+    State {
+        /// Why.
+        source: StoreError,
     },
     /// The bytes of an object are not what its kind holds.
     #[error("`{object}` cannot be decoded")]

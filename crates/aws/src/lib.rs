@@ -15,12 +15,14 @@ mod limiter;
 mod notification;
 mod organization;
 mod partition;
+mod receiver;
 mod routing;
 mod service;
 mod settings;
 mod sqs;
 mod tagging;
 
+pub mod listing;
 pub mod objects;
 pub mod queue;
 pub mod windows;
@@ -36,8 +38,11 @@ pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};
 pub use organization::accounts_of_organization;
 pub use partition::{main_region, partition, partition_of_arn};
-pub use routing::{Route, Router};
+pub use receiver::Receiver;
+pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
-pub use settings::{KeyFilter, is_dropped, listed, queue_name, regions, tag_template};
+pub use settings::{
+    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
+};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -171,7 +171,7 @@ fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Optio
 }
 
 /// Keys in S3's own events are form-encoded: a plus is a space. Decoded once, so `%2B` is a plus.
-fn form_decode(key: &str) -> String {
+pub(crate) fn form_decode(key: &str) -> String {
     let spaced = key.replace('+', " ");
     match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
         Ok(decoded) => decoded.into_owned(),

@@ -21,6 +21,17 @@ pub enum Route {
     Drop(TagId),
 }
 
+/// Whose something is that came through a queue which several services read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Claim {
+    /// Not this service's.
+    No,
+    /// This service's, if it is nobody else's.
+    Rest,
+    /// This service's.
+    Own,
+}
+
 /// Events that were dropped by the user's wish, by tag: entered in the ledger once a batch.
 #[derive(Default)]
 pub(crate) struct Filtered(Vec<(TagId, u64)>);

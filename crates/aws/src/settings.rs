@@ -1,9 +1,73 @@
-//! Keys that services have in common: each is checked here, in the same words.
+//! Keys that services have in common: each stands here, and is checked here, in the same words.
 
+use quittance_core::Interval;
 use quittance_formats::fields;
 use regex::Regex;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::{ObjectRef, PlanError, TagTemplate, tagging::is_region};
+use crate::{Limits, ObjectRef, OnMissingObject, PlanError, TagTemplate, tagging::is_region};
+
+/// Keys of a service that reads queues and nothing else, to be flattened into its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "QueueOnlyKeys")]
+pub struct QueueOnlyKeys {
+    /// Regions of the queues; one unit for each queue in each.
+    #[schemars(extend("examples" = [["eu-west-1"]]))]
+    pub regions: Vec<String>,
+    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    pub request_period_in_seconds: Option<Interval>,
+    /// Devo's first moment to collect. Everything that a queue has is read; this changes nothing.
+    pub start_time: Option<String>,
+}
+
+impl QueueOnlyKeys {
+    /// `regions`, each once.
+    pub fn regions(&self) -> Result<Vec<String>, PlanError> {
+        regions(&self.regions)
+    }
+}
+
+/// Keys of every service that reads queues, to be flattened into its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "QueueKeys")]
+pub struct QueueKeys {
+    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
+    pub max_event_bytes: Option<usize>,
+    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
+    /// minutes if unset.
+    pub visibility_timeout: Option<Interval>,
+}
+
+impl QueueKeys {
+    /// `limits` with the user's own.
+    pub fn limits(&self, limits: Limits) -> Limits {
+        limits.with(self.max_event_bytes, self.visibility_timeout)
+    }
+}
+
+/// Further keys of every service that reads objects which queues announce, to be flattened into its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "ObjectKeys")]
+pub struct ObjectKeys {
+    /// A regular expression; only objects whose key it matches are read.
+    pub s3_file_type_filter: Option<String>,
+    /// What becomes of an object that is announced, and is still not there after 15 minutes.
+    #[serde(default)]
+    pub on_missing_object: OnMissingObject,
+}
+
+impl ObjectKeys {
+    /// `s3_file_type_filter`.
+    pub fn filter(&self) -> Result<KeyFilter, PlanError> {
+        KeyFilter::new(self.s3_file_type_filter.as_deref())
+    }
+
+    /// Bounds of a unit that reads objects, with the user's own.
+    pub fn limits(&self, queue: &QueueKeys) -> Limits {
+        queue.limits(Limits { on_missing_object: self.on_missing_object, ..Limits::of_objects() })
+    }
+}
 
 /// `regions`, each once: one unit for each.
 pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {

@@ -8,6 +8,7 @@ mod output;
 mod run;
 mod services;
 mod simulate;
+mod state;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -44,6 +45,9 @@ enum Command {
     Services(services::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
+    /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
+    #[command(subcommand)]
+    State(state::Command),
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Schema => services::schema(),
+                Command::State(command) => state::run(command).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
                 Command::Simulate(options) => simulate::simulate(&options),

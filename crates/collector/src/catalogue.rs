@@ -5,11 +5,14 @@ use std::sync::Arc;
 use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
 use quittance_aws_guardduty::AwsGuardduty;
+use quittance_cisco_umbrella::CiscoUmbrella;
 use quittance_core::Unit;
 use quittance_custom_logs::CustomLogs;
 use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
 use quittance_service_events_all::ServiceEventsAll;
+use quittance_sqs_cloudwatch_consumer::SqsCloudwatchConsumer;
+use quittance_voiso::Voiso;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{Problem, Section};
@@ -18,11 +21,14 @@ use crate::{Problem, Section};
 pub fn catalogue() -> Vec<Box<dyn Service>> {
     vec![
         Box::new(ServiceEventsAll),
+        Box::new(SqsCloudwatchConsumer),
         Box::new(AuditEventsAll),
         Box::new(NonCloudwatchLogs),
         Box::new(CustomLogs),
         Box::new(MetricsAll),
         Box::new(AwsGuardduty),
+        Box::new(CiscoUmbrella),
+        Box::new(Voiso),
     ]
 }
 

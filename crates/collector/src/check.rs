@@ -6,7 +6,7 @@ use std::{error::Error, path::Path, sync::Arc};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
 use quittance_core::{Dial, Finding, NoStore, Severity, World};
-use quittance_devo::{DevoError, Identity, IdentityFile, Mode, examine_identity};
+use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
     CollectorError, Config, Files, KeyPath, Parts, Problem, Problems,
@@ -70,7 +70,8 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
     let Reach { world, http, dial, online } = reach;
-    let parts = Parts { world, http, dial, store: Arc::new(NoStore), messages: None };
+    let handshakes = Handshakes::default();
+    let parts = Parts { world, http, dial, handshakes, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
     let Plan { units: mut planned, organizations } =
         plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;

@@ -1,14 +1,14 @@
 //! A collector, put together and run.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
     Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
 };
-use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
-use quittance_state::Sqlite;
+use quittance_devo::{Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
+use quittance_state::{Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::{
     console::Console,
     internal,
     planning::{Organization, Plan, plan},
+    resets,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -39,18 +40,29 @@ pub struct Parts {
     pub http: Option<SharedHttpClient>,
     /// How to reach destinations.
     pub dial: Arc<dyn Dial>,
+    /// What all collectors of the process share.
+    pub handshakes: Handshakes,
     /// What outlives the run.
     pub store: Arc<dyn Store>,
     /// The collector's own messages, for the user's internal table.
     pub messages: Option<Messages>,
 }
 
+/// The folder of the state that `config` names.
+pub fn state_folder(config: &Config) -> PathBuf {
+    Files::beside(&config.path).state(&config.globals.persistence.config.directory_name)
+}
+
 /// Opens the state that `config` names.
 pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
-    let PersistenceConfig { directory_name, quarantine_max_bytes } = &config.globals.persistence.config;
-    let folder = Files::beside(&config.path).state(directory_name);
-    let settings = quittance_state::Settings { quarantine_max_bytes: *quarantine_max_bytes };
-    Ok(Arc::new(Sqlite::open(&folder, settings).map_err(CollectorError::State)?))
+    let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
+    let settings = quittance_state::Settings { quarantine_max_bytes };
+    Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
+}
+
+/// What the state that `config` names holds, if there is one. Nothing is written; a collector that runs is an error.
+pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorError> {
+    quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
 /// A collector, ready to run.
@@ -121,6 +133,7 @@ impl Collector {
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
+        resets::apply(&config, &units, &*store).await?;
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
@@ -227,6 +240,7 @@ pub(crate) fn pool(
         tls,
         confirm: settings.confirm.clone(),
         dial,
+        handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
         world: parts.world.clone(),
     })

@@ -118,6 +118,7 @@ pub(crate) async fn plan(
             plan.units.extend(units_of(input_name, &base, accounts, &members, &sections, problems));
         }
     }
+    plan.units = merged(plan.units);
     read_twice(config, &plan.units, problems);
     plan
 }
@@ -202,13 +203,29 @@ fn units(
     planned
 }
 
+/// Units that share a puller become one: that of the last, with the services and tags of all.
+fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
+    let mut all: Vec<PlannedUnit> = Vec::with_capacity(planned.len());
+    for one in planned {
+        match all.iter_mut().find(|other| Arc::ptr_eq(&other.unit.puller, &one.unit.puller)) {
+            Some(other) => {
+                other.service = format!("{}, {}", other.service, one.service);
+                let tag = format!("{}, {}", other.unit.tag, one.unit.tag);
+                other.unit = Unit { tag, ..one.unit };
+            }
+            None => all.push(one),
+        }
+    }
+    all
+}
+
 fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Problem>) {
     let mut readers: BTreeMap<(&str, &str), &PlannedUnit> = BTreeMap::new();
     for one in planned {
         let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
         let message = format!("`{}` is read by {} already", one.unit.source, other.section);
         let problem = Problem::error(config.position(&one.section), &one.section, message);
-        problems.push(problem.with_hint("give each service a queue of its own, and each input an `id` of its own"));
+        problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
     }
 }
 
@@ -219,7 +236,7 @@ impl Organization {
         let members = self.accounts.numbers(&found);
         info!(input = self.input, accounts = members.len(), "accounts of the organization found");
         // Sections were planned once without a problem.
-        Ok(units_of(&self.input, &self.base, &self.accounts, &members, &self.sections, &mut Vec::new()))
+        Ok(merged(units_of(&self.input, &self.base, &self.accounts, &members, &self.sections, &mut Vec::new())))
     }
 
     /// Finds the accounts, however long it takes, and runs their units.

@@ -34,7 +34,7 @@ impl fmt::Display for UnitId {
 pub struct Unit {
     /// Its address.
     pub id: UnitId,
-    /// What it reads, as in `eu-west-1/queue`: two units of one input must not read the same.
+    /// What it reads, as in `eu-west-1/queue`: two units of one input must not read the same, unless they share a puller.
     pub source: String,
     /// The tag of its events, with `{...}` where an event says a part of it: what a person is told.
     pub tag: String,

@@ -2,13 +2,17 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use quittance_core::{
-    Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, PullerContext, Random, Unit, World, output,
+    Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, PullerContext, Random, Severity, Unit, World,
+    output,
 };
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{aws::FakeAws, store::MemoryStore};
@@ -92,11 +96,55 @@ impl Running {
     }
 }
 
+/// How long, in virtual time, a unit may take until its queue is empty.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What came of a queue's messages.
+pub struct Arrived {
+    /// Tag and text of every event, sorted.
+    pub events: Vec<(String, String)>,
+    /// What the ledger says.
+    pub counts: Counts,
+}
+
+impl Arrived {
+    /// How many events each tag got, in the order of the tags.
+    pub fn tags(&self) -> Vec<(&str, usize)> {
+        let chunks = self.events.chunk_by(|a, b| a.0 == b.0);
+        chunks.map(|events| (&*events[0].0, events.len())).collect()
+    }
+}
+
+/// Checks a unit and runs it until nothing is left in its queue. For tests whose time is paused.
+///
+/// # Panics
+///
+/// If its setup finds an error, it ends by itself, an hour passes, or its ledger does not balance.
+pub async fn run_until_empty(unit: &Unit, aws: &FakeAws, queue: &str) -> Arrived {
+    let findings = unit.setup.check().await.expect("the setup finds out");
+    assert!(findings.iter().all(|finding| finding.severity != Severity::Error), "{findings:?}");
+    let bench = Bench::new(aws, 1);
+    let running = bench.run(unit);
+    let start = Instant::now();
+    loop {
+        let counts = aws.counts(queue);
+        if counts.visible == 0 && counts.in_flight == 0 {
+            break;
+        }
+        assert!(!running.ended.is_finished() && start.elapsed() < PATIENCE, "the queue is not emptied: {counts:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let ended = running.stop().await;
+    assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+    let counts = bench.counts();
+    assert!(counts.balances() && counts.in_flight == 0, "{counts:?}");
+    Arrived { events: bench.delivered(), counts }
+}
+
 async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>) {
     inlet.set_ready(true);
     while let Some(batch) = inlet.next().await {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let tags = batch.events.tags();
+        let (tags, text) = (batch.events.tags(), |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
         let events = batch.events.iter().map(|event| (tags[usize::from(event.tag)].to_string(), text(event.bytes)));
         lock(&delivered).extend(events);
         batch.receipt.delivered(Proof::Closed);

@@ -25,7 +25,7 @@ impl Fault {
     pub(crate) fn of(error: &AwsError) -> Fault {
         match error {
             AwsError::Decode { .. } => Fault::Damaged,
-            AwsError::Oversized { .. } | AwsError::Unsupported { .. } => Fault::Unfit,
+            AwsError::Oversized { .. } | AwsError::Unsupported { .. } | AwsError::Unclaimed { .. } => Fault::Unfit,
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
             // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,

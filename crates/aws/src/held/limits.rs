@@ -64,6 +64,20 @@ impl Limits {
         }
     }
 
+    /// Bounds that let through what either of two would.
+    pub(crate) fn joined(self, other: Limits) -> Self {
+        Limits {
+            held_messages: self.held_messages.max(other.held_messages),
+            held_bytes: self.held_bytes.max(other.held_bytes),
+            readers: self.readers.max(other.readers),
+            receivers: self.receivers.max(other.receivers),
+            max_event_bytes: self.max_event_bytes.max(other.max_event_bytes),
+            visibility_timeout: self.visibility_timeout.max(other.visibility_timeout),
+            drain: self.drain.max(other.drain),
+            on_missing_object: self.on_missing_object,
+        }
+    }
+
     /// For messages that are events: each brings little, so more are asked for at a time.
     pub fn of_bodies() -> Self {
         Limits { readers: 64, receivers: 16, ..Limits::of_objects() }

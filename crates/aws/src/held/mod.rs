@@ -1,9 +1,9 @@
 //! Messages that are held: received from a queue, kept hidden from others, and deleted only when everything that they
 //! ask for has its receipt.
 //!
-//! Two engines stand on this: [`objects`](crate::objects), where a message names objects to be read, and
-//! [`queue`](crate::queue), where its body is the event. They bring their [`Work`]: what a message asks for, and how an
-//! item of it is given. Everything else is here, once. One task owns all state: messages and what is owed of their items
+//! Who uses it brings the [`Work`]: what a message asks for, and how an item of it is given. An item is an object to be
+//! read, by [`objects`](crate::objects), or the message's own body, by [`queue`](crate::queue). Everything else is here,
+//! once. One task owns all state: messages and what is owed of their items
 //! ([`holdings`]), refused buckets ([`lanes`]), what is due when ([`schedule`]). Around it run bounded tasks: receives,
 //! passes over items, deletes, changes of visibility. Passes and receipts are apart: an item whose last event is emitted
 //! costs nothing but its entry until its receipts are back.
@@ -30,7 +30,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::AwsError;
+use quittance_core::{Debts, Outlet, Tags, World};
+
+use crate::{AwsError, Whereabouts};
 
 pub(crate) use engine::{Hold, run};
 pub(crate) use holdings::ItemKey;
@@ -59,6 +61,24 @@ pub(crate) trait Work: Send + Sync + 'static {
 
     /// Memory that an item keeps, in bytes.
     fn weight(&self, item: &Self::Item) -> usize;
+
+    /// What becomes of an item that is not there.
+    fn on_missing(&self, item: &Self::Item) -> OnMissingObject;
+}
+
+/// What all passes of a run share, whatever they give.
+#[derive(Clone)]
+pub(crate) struct Giving {
+    /// The account and region that pull.
+    pub(crate) at: Whereabouts,
+    pub(crate) tags: Tags,
+    /// An event longer than this cannot be sent.
+    pub(crate) max_event_bytes: usize,
+    pub(crate) outlet: Outlet,
+    pub(crate) debts: Debts,
+    pub(crate) world: World,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// What a message asks for.

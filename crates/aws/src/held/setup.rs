@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use quittance_core::{Class, Failure, Finding, Setup, Severity};
 
-use crate::{Account, AwsError, QueueFacts, SqsQueue, Whereabouts};
+use crate::{Account, AwsError, Queue, QueueFacts, SqsQueue, Whereabouts};
 
 /// Receives that a message should survive before it counts as dead: fewer, and a few restarts are enough.
 const FEW_RECEIVES: u32 = 3;
 
 /// A queue that was found.
 pub(crate) struct Opened {
-    pub(crate) queue: SqsQueue,
+    pub(crate) queue: Box<dyn Queue>,
     pub(crate) facts: QueueFacts,
     /// The account and region that pull.
     pub(crate) at: Whereabouts,
@@ -23,7 +23,15 @@ pub(crate) async fn open(account: &Account, region: &str, name: &str) -> Result<
     let queue = SqsQueue::open(account, region, name).await?;
     let facts = queue.facts().await?;
     let at = Whereabouts { account: queue.account().unwrap_or_default().to_owned(), region: region.to_owned() };
-    Ok(Opened { queue, facts, at })
+    Ok(Opened { queue: Box::new(queue), facts, at })
+}
+
+impl Opened {
+    /// What stands for a queue and is none: it has no redrive policy, and forgets nothing.
+    pub(crate) fn listed(queue: impl Queue + 'static, region: String) -> Opened {
+        let facts = QueueFacts { visibility_timeout: Duration::ZERO, max_receive_count: None, retention: None };
+        Opened { queue: Box::new(queue), facts, at: Whereabouts { account: String::new(), region } }
+    }
 }
 
 /// The setup of a unit that reads a queue.

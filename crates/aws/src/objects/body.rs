@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use quittance_core::{Backoff, Class, World};
 
-use crate::{Account, AwsError, ObjectRef, objects::puller::Regions};
+use crate::{Account, AwsError, ObjectRef, objects::Regions};
 
 /// Tries that may fail in a row without a byte more before the pass is given up; the object is then read again later.
 const MAX_BREAKS: u32 = 5;

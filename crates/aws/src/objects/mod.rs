@@ -7,16 +7,24 @@
 
 mod body;
 mod pass;
-mod puller;
+mod settings;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use quittance_core::Tags;
 use quittance_formats::Framer;
 
-use crate::{ObjectRef, Whereabouts};
+use crate::{
+    Account, ObjectRef, Whereabouts,
+    held::{Giving, PassEnd, Task},
+};
 
 pub use crate::held::{Limits, OnMissingObject, Owed, QueueSetup};
-pub use crate::routing::{Route, Router};
-pub use puller::{ObjectsPuller, ObjectsSettings};
+pub use crate::routing::{Claim, Route, Router};
+pub use settings::ObjectsSettings;
 
 /// What a kind of object needs to become events; a service brings one.
 pub trait ObjectKind: Send + Sync {
@@ -25,6 +33,11 @@ pub trait ObjectKind: Send + Sync {
 
     /// How to read one. `at` is the account and region that pull, for tags of events that do not say theirs.
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened;
+
+    /// Whose an object is that a queue announces which several services read: asked before [`select`](Self::select).
+    fn claim(&self, _object: &ObjectRef) -> Claim {
+        Claim::Rest
+    }
 }
 
 /// Whether to read an object.
@@ -44,4 +57,22 @@ pub struct Opened {
     pub router: Box<dyn Router>,
     /// Whether events are JSON, of which white space between lines may go.
     pub json: bool,
+}
+
+/// Regions of buckets that are not where we looked first.
+pub(crate) type Regions = Arc<Mutex<HashMap<String, String>>>;
+
+/// What passes over objects of one kind share.
+pub(crate) struct Objects {
+    pub(crate) account: Arc<Account>,
+    pub(crate) kind: Arc<dyn ObjectKind>,
+    pub(crate) regions: Regions,
+    pub(crate) giving: Giving,
+}
+
+impl Objects {
+    /// Gives what is owed of `object`.
+    pub(crate) async fn pass<I>(&self, object: &ObjectRef, task: Task<I>) -> PassEnd {
+        pass::Pass { shared: self, object }.run(task).await
+    }
 }

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use crate::{
     AwsError, ObjectRef,
-    held::{ItemKey, Owed, PassEnd, Task},
-    objects::{Opened, Route, body::Body, puller::Objects},
+    held::{Giving, ItemKey, Owed, PassEnd, Task},
+    objects::{Objects, Opened, Route, body::Body},
     routing::Filtered,
 };
 
@@ -28,9 +28,10 @@ pub(super) struct Pass<'a> {
 
 impl Pass<'_> {
     /// Gives the events that are owed, as debts of the task's item.
-    pub(super) async fn run(&self, task: Task<ObjectRef>) -> PassEnd {
+    pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
-        let Objects { account, at, regions, world, kind, tags, max_event_bytes, .. } = self.shared;
+        let Objects { account, regions, kind, giving } = self.shared;
+        let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
             Ok(body) => body,
@@ -221,7 +222,7 @@ impl Cutter<'_> {
     fn group(&mut self, to: OutputSet) -> &mut Group {
         let fits = self.groups.last().is_some_and(|g| g.to == to && g.ordinals.end == self.ordinal);
         if !fits {
-            let events = self.spare.take().unwrap_or_else(|| EventsBuilder::new(self.pass.shared.tags.clone()));
+            let events = self.spare.take().unwrap_or_else(|| EventsBuilder::new(self.pass.shared.giving.tags.clone()));
             self.groups.push(Group { ordinals: self.ordinal..self.ordinal, to, events });
         }
         self.groups.last_mut().expect("one was pushed if there was none")
@@ -229,7 +230,7 @@ impl Cutter<'_> {
 
     /// Quarantines the events that are too long, by their address: their bytes were never held.
     async fn set_aside(&mut self) {
-        let Objects { quarantine, outlet, tags, tally, max_event_bytes, .. } = self.pass.shared;
+        let Giving { quarantine, outlet, tags, tally, max_event_bytes, .. } = &self.pass.shared.giving;
         for Oversized { ordinal, to, offset, len } in std::mem::take(&mut self.oversized) {
             let address = format!("{} event {ordinal}, bytes {offset} to {} inflated", self.pass.object, offset + len);
             let reason = format!("longer than max_event_bytes ({max_event_bytes})");
@@ -267,7 +268,7 @@ impl Cutter<'_> {
         (self.framed, self.sound) = (0, 0);
         let buffer = Bytes::from(done);
         self.set_aside().await;
-        let Objects { outlet, debts, tags, .. } = self.pass.shared;
+        let Giving { outlet, debts, tags, .. } = &self.pass.shared.giving;
         self.filtered.enter(tags, outlet.ledger());
         for mut group in std::mem::take(&mut self.groups) {
             if !group.events.is_empty() {

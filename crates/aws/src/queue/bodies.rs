@@ -3,21 +3,32 @@
 use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use bytes::Bytes;
-use quittance_core::{Debt, Debts, EventsBuilder, Outlet, OutputSet, TagId, Tags};
+use quittance_core::{Debt, EventsBuilder, OutputSet, TagId};
 use quittance_formats::compact::compact;
 use serde::de::IgnoredAny;
 use tracing::warn;
 
 use crate::{
-    AwsError, Payload, Tally,
-    held::{Intake, Owed, PassEnd, Quarantine, Task, Work},
-    payload,
-    queue::{BodyKind, Route, Router},
+    AwsError,
+    held::{Giving, Owed, PassEnd, Task},
+    queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
 };
 
 /// A body, ready to be given.
-pub(super) struct Body(Bytes);
+pub(crate) struct Body(Bytes);
+
+impl Body {
+    pub(crate) fn new(body: String) -> Self {
+        Body(on_one_line(body).into())
+    }
+
+    /// Memory that it keeps, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        // The entries around it, and what its batch keeps beside the bytes.
+        self.0.len() + 1024
+    }
+}
 
 impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,72 +36,12 @@ impl fmt::Display for Body {
     }
 }
 
-/// What passes over bodies share.
-pub(super) struct Bodies {
-    pub(super) kind: Arc<dyn BodyKind>,
+/// What passes over bodies of one kind share.
+pub(crate) struct Bodies {
+    kind: Arc<dyn BodyKind>,
     /// One for all passes, so that what it knows of tags is found again. Held for the microseconds that routing takes.
-    pub(super) router: Mutex<Box<dyn Router>>,
-    pub(super) tags: Tags,
-    pub(super) max_event_bytes: usize,
-    pub(super) outlet: Outlet,
-    pub(super) debts: Debts,
-    pub(super) quarantine: Quarantine,
-    pub(super) tally: Arc<Tally>,
-}
-
-impl Work for Bodies {
-    type Item = Body;
-
-    fn intake(&self, body: String) -> Intake<Body> {
-        match payload(body) {
-            Payload::Event(body) => {
-                Intake::Items { items: vec![Body(on_one_line(body).into())], others: 0, skipped: 0 }
-            }
-            Payload::Control(what) => Intake::Control(what),
-        }
-    }
-
-    async fn pass(&self, task: Task<Body>) -> PassEnd {
-        let Task { item, what, owed, seen, reading, .. } = task;
-        // A message's body is always the same, so that what was given of it counts whenever it comes again.
-        _ = reading.set(String::new());
-        let body = &what.0;
-        let cut = self.cut(body, &owed, seen);
-        let mut lent = 0;
-        for Group { ordinals, to, mut events } in cut.groups {
-            if !events.is_empty() {
-                let debt = Debt { item, events: ordinals };
-                self.outlet.emit(events.finish(body.clone()), debt, to, &self.debts).await;
-                lent += 1;
-            }
-        }
-        let mut rest = Owed::default();
-        let mut left = 0;
-        for Oversized { ordinal, place, to, tag } in cut.oversized {
-            if self.set_aside(&body[place], tag).await {
-                continue;
-            }
-            rest.add(ordinal..ordinal + 1, to);
-            left += 1;
-        }
-        let result = match left {
-            0 => Ok(()),
-            events => {
-                let (object, max_event_bytes) = (what.to_string(), self.max_event_bytes);
-                Err(AwsError::Oversized { object, events, max_event_bytes })
-            }
-        };
-        PassEnd { lent, rest, version: Some(String::new()), reached: cut.events, result }
-    }
-
-    fn lane<'a>(&self, _: &'a Body) -> Option<&'a str> {
-        None
-    }
-
-    fn weight(&self, body: &Body) -> usize {
-        // The entries around it, and what its batch keeps beside the bytes.
-        body.0.len() + 1024
-    }
+    router: Mutex<Box<dyn Router>>,
+    giving: Giving,
 }
 
 /// Events that go to the same outputs, without a gap in their ordinals.
@@ -115,17 +66,59 @@ struct Oversized {
 }
 
 impl Bodies {
+    pub(crate) fn new(kind: Arc<dyn BodyKind>, giving: Giving) -> Self {
+        Bodies { router: Mutex::new(kind.router(&giving.at, &giving.tags)), kind, giving }
+    }
+
+    pub(crate) fn claim(&self, body: &str) -> Claim {
+        self.kind.claim(body.as_bytes())
+    }
+
+    /// Gives what is owed of `what`.
+    pub(crate) async fn pass<I>(&self, what: &Body, task: Task<I>) -> PassEnd {
+        let Task { item, owed, seen, reading, .. } = task;
+        // A message's body is always the same, so that what was given of it counts whenever it comes again.
+        _ = reading.set(String::new());
+        let body = &what.0;
+        let cut = self.cut(body, &owed, seen);
+        let mut lent = 0;
+        for Group { ordinals, to, mut events } in cut.groups {
+            if !events.is_empty() {
+                let debt = Debt { item, events: ordinals };
+                self.giving.outlet.emit(events.finish(body.clone()), debt, to, &self.giving.debts).await;
+                lent += 1;
+            }
+        }
+        let mut rest = Owed::default();
+        let mut left = 0;
+        for Oversized { ordinal, place, to, tag } in cut.oversized {
+            if self.set_aside(&body[place], tag).await {
+                continue;
+            }
+            rest.add(ordinal..ordinal + 1, to);
+            left += 1;
+        }
+        let result = match left {
+            0 => Ok(()),
+            events => {
+                let (object, max_event_bytes) = (what.to_string(), self.giving.max_event_bytes);
+                Err(AwsError::Oversized { object, events, max_event_bytes })
+            }
+        };
+        PassEnd { lent, rest, version: Some(String::new()), reached: cut.events, result }
+    }
+
     /// Quarantines an event that is too long. Whether that went well.
     async fn set_aside(&self, event: &[u8], tag: TagId) -> bool {
-        let max_event_bytes = self.max_event_bytes;
+        let Giving { max_event_bytes, quarantine, outlet, tags, tally, .. } = &self.giving;
         // Named by its content: the same event that comes again is kept once.
         let address = format!("event {:016x}", fingerprint(event));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match self.quarantine.put(address.clone(), reason, event.to_vec()).await {
+        match quarantine.put(address.clone(), reason, event.to_vec()).await {
             Ok(()) => {
                 warn!(address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                self.outlet.ledger().quarantined(&self.tags.tag(tag), 1);
-                self.tally.oversized.add(1);
+                outlet.ledger().quarantined(&tags.tag(tag), 1);
+                tally.oversized.add(1);
                 true
             }
             Err(error) => {
@@ -154,7 +147,7 @@ impl Bodies {
             }
             let route = router.route(&body[start..end]);
             let tag = match route {
-                Route::Send(tag) if end - start > self.max_event_bytes => {
+                Route::Send(tag) if end - start > self.giving.max_event_bytes => {
                     cut.oversized.push(Oversized { ordinal, place: start..end, to, tag });
                     continue;
                 }
@@ -172,14 +165,14 @@ impl Bodies {
                     group.events.push(start, end, tag);
                 }
                 _ => {
-                    let mut events = EventsBuilder::new(self.tags.clone());
+                    let mut events = EventsBuilder::new(self.giving.tags.clone());
                     events.push(start, end, tag);
                     cut.groups.push(Group { ordinals: ordinal..ordinal + 1, to, events });
                 }
             }
         }
         drop(router);
-        filtered.enter(&self.tags, self.outlet.ledger());
+        filtered.enter(&self.giving.tags, self.giving.outlet.ledger());
         cut
     }
 }

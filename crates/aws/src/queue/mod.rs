@@ -5,7 +5,7 @@
 //! a second receive. Its batches share its bytes. How messages are held is in [`held`](crate::held).
 
 mod bodies;
-mod puller;
+mod settings;
 
 use std::ops::Range;
 
@@ -14,8 +14,9 @@ use quittance_core::Tags;
 use crate::Whereabouts;
 
 pub use crate::held::{Limits, QueueSetup};
-pub use crate::routing::{Route, Router};
-pub use puller::{QueuePuller, QueueSettings};
+pub use crate::routing::{Claim, Route, Router};
+pub(crate) use bodies::{Bodies, Body};
+pub use settings::QueueSettings;
 
 /// What bodies need to become events; a service brings one.
 pub trait BodyKind: Send + Sync {
@@ -27,4 +28,9 @@ pub trait BodyKind: Send + Sync {
 
     /// Tags the events. `at` is the account and region that pull, for events that do not say theirs.
     fn router(&self, at: &Whereabouts, tags: &Tags) -> Box<dyn Router>;
+
+    /// Whose a body is that stands in a queue which several services read. SNS envelopes are gone.
+    fn claim(&self, _body: &[u8]) -> Claim {
+        Claim::Rest
+    }
 }

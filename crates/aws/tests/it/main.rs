@@ -5,11 +5,13 @@
 
 mod bodies;
 mod endpoints;
+mod listing;
 mod marks;
 mod notifications;
 mod poison;
 mod redelivery;
 mod scene;
+mod shared;
 mod shutdown;
 mod sign_in;
 mod throttling;

@@ -148,6 +148,27 @@ async fn without_a_redrive_policy_poison_is_set_aside() {
     scene.end(running).await;
 }
 
+/// VPC flow logs may be written as Parquet, which is no lines.
+#[tokio::test(start_paused = true)]
+async fn a_parquet_file_among_logs_is_left_or_set_aside_with_that_reason() {
+    for redrive in [Some(2), None] {
+        let scene = Scene::new(redrive).await;
+        scene.aws.put_object(BUCKET, "flow.log.parquet", b"PAR1\n and so on\n to the end PAR1".to_vec());
+        scene.put_lines("flow.log.gz", 0..10);
+        let running = scene.objects(limits());
+        scene.until_empty().await;
+        assert_eq!(scene.receiver.texts(), events(0..10));
+        let aside = scene.store.quarantined();
+        let said: Vec<_> = aside.iter().map(|item| (item.address.as_str(), item.reason.as_str())).collect();
+        let reason = "`s3://logs/flow.log.parquet` is a parquet file, which cannot be read";
+        match redrive {
+            Some(_) => assert_eq!((scene.aws.counts(DEAD).visible, said), (1, Vec::new())),
+            None => assert_eq!(said, [("s3://logs/flow.log.parquet", reason)]),
+        }
+        scene.end(running).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn poison_that_cannot_be_set_aside_comes_ever_more_rarely() {
     let scene = Scene::new(None).await;

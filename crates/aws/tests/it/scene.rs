@@ -10,8 +10,9 @@ use std::{
 use bytes::Bytes;
 use quittance_aws::{
     Account, AccountSettings, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way, Whereabouts,
-    objects::{ObjectKind, ObjectsPuller, ObjectsSettings, Opened, Route, Router, Selection},
-    queue::{BodyKind, QueuePuller, QueueSettings},
+    listing::{Layout, Listing, ListingSettings},
+    objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
+    queue::{BodyKind, QueueSettings},
     windows::WindowSettings,
 };
 use quittance_core::{
@@ -240,7 +241,7 @@ impl Scene {
 
     pub(crate) fn objects_of(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
         let settings = ObjectsSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind, limits };
-        let puller = ObjectsPuller::new(self.account.clone(), settings);
+        let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
     }
@@ -249,9 +250,28 @@ impl Scene {
     pub(crate) fn bodies(&self, limits: Limits) -> Running {
         let settings =
             QueueSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind: Arc::new(Bodies), limits };
-        let puller = QueuePuller::new(self.account.clone(), settings);
+        let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Runs a listing of the bucket that announces nothing, with a folder for each kind and in it one for each day.
+    pub(crate) fn listing(&self) -> Running {
+        self.listing_every(Duration::from_secs(300))
+    }
+
+    pub(crate) fn listing_every(&self, period: Duration) -> Running {
+        let layout = Arc::new(Days);
+        let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
+        let settings = ListingSettings { limits: limits(), period, ..settings };
+        let puller = Listing::new(&self.account, settings);
+        let tally = puller.tally();
+        Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Runs a puller.
+    pub(crate) fn puller(&self, puller: Arc<dyn Puller>) -> Running {
+        Running { ended: self.run(puller, self.stop.clone()), tally: Arc::default() }
     }
 
     /// Runs the windows engine; a stop of its own ends it.
@@ -330,6 +350,12 @@ impl Scene {
         self.ledger.total()
     }
 
+    /// Events delivered, by tag.
+    pub(crate) fn counts_by_tag(&self) -> BTreeMap<String, u64> {
+        let all = self.ledger.snapshot().into_iter();
+        all.map(|(_, tag, counts)| (tag.to_string(), counts.delivered())).collect()
+    }
+
     /// Stops everything, and checks what must hold at the end of every test.
     pub(crate) async fn end(self, running: Running) {
         self.stop.cancel();
@@ -400,6 +426,19 @@ impl Clock for FakeClock {
 /// Objects of lines; keys that begin with `skip` are not wanted.
 struct Text;
 
+/// `org/<folder>/<day>/...`.
+struct Days;
+
+impl Layout for Days {
+    fn root(&self) -> Option<String> {
+        Some("org/".to_owned())
+    }
+
+    fn prefixes(&self, folders: &[String], day: jiff::civil::Date) -> Vec<String> {
+        folders.iter().map(|folder| format!("{folder}{day}/")).collect()
+    }
+}
+
 impl ObjectKind for Text {
     fn select(&self, object: &ObjectRef) -> Selection {
         if object.key.starts_with("skip") { Selection::Skip("not wanted") } else { Selection::Read }
@@ -442,7 +481,7 @@ impl BodyKind for Bodies {
     }
 }
 
-struct One(TagId);
+pub(crate) struct One(pub(crate) TagId);
 
 impl Router for One {
     fn route(&mut self, event: &[u8]) -> Route {

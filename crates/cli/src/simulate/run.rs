@@ -89,6 +89,7 @@ impl Place {
             dial: Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config()? }),
             store: self.store.clone(),
             messages: None,
+            handshakes: quittance_devo::Handshakes::default(),
         };
         let collector = Collector::build(Config::load(&self.config())?, parts, stop.clone()).await?;
         let ledger = collector.ledger();

@@ -35,7 +35,7 @@ pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use section::Section;
 pub use sections::{
-    Accounts, Autoconfig, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig,
+    Accounts, Autoconfig, Common, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig,
     PersistenceKind, RequestsLimit, Transport,
 };
 pub use tree::Position;

@@ -8,7 +8,7 @@ use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
@@ -342,7 +342,7 @@ fn by_the_services_themselves<'de, D: Deserializer<'de>>(
 /// Every service may have its own.
 pub(crate) const CREDENTIALS: &str = "credentials";
 
-fn credentials_of_service(generator: &mut SchemaGenerator) -> Value {
+fn credentials_of_service(generator: &mut SchemaGenerator) -> Json {
     let mut schema = generator.subschema_for::<SignIn>();
     schema.insert(
         "description".to_owned(),
@@ -351,22 +351,25 @@ fn credentials_of_service(generator: &mut SchemaGenerator) -> Value {
     schema.to_value()
 }
 
+/// Keys that every service has besides its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Common {
+    /// Any word. Whenever it is another one than before, what is remembered of how far the service has come (checkpoints,
+    /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
+    #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
+    pub reset_persistence_auth: Option<String>,
+}
+
 fn services(generator: &mut SchemaGenerator) -> Schema {
-    let (mut sections, mut others) = (serde_json::Map::new(), Value::Bool(false));
+    let mut common = Common::json_schema(generator);
+    let credentials = credentials_of_service(generator);
+    if let Some(Json::Object(keys)) = common.get_mut("properties") {
+        keys.insert(CREDENTIALS.to_owned(), credentials);
+    }
+    let (mut sections, mut others) = (serde_json::Map::new(), Json::Bool(false));
     for service in catalogue() {
-        let mut schema = service.schema(generator);
-        let credentials = credentials_of_service(generator);
-        let reference = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-        let definition = match reference.map(str::to_owned) {
-            Some(name) => generator.definitions_mut().get_mut(&name).and_then(Value::as_object_mut),
-            None => schema.as_object_mut(),
-        };
-        let keys =
-            definition.map(|schema| schema.entry("properties").or_insert_with(|| Value::Object(Default::default())));
-        if let Some(Value::Object(keys)) = keys {
-            keys.insert(CREDENTIALS.to_owned(), credentials);
-        }
-        let section = schema.to_value();
+        let schema = service.schema(generator);
+        let section = with_keys(schema, &common, generator).to_value();
         if let Some(of) = service.free_type() {
             others = section.clone();
             others[FREE_TYPE] = of.into();
@@ -374,4 +377,20 @@ fn services(generator: &mut SchemaGenerator) -> Schema {
         sections.insert(service.name().to_owned(), section);
     }
     json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": others })
+}
+
+/// Adds the keys of `more` to a section, where it is defined.
+fn with_keys(mut section: Schema, more: &Schema, generator: &mut SchemaGenerator) -> Schema {
+    let properties = more.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+    let name = section.get("$ref").and_then(Json::as_str).and_then(|reference| reference.rsplit('/').next());
+    let keys = match name.map(str::to_owned) {
+        Some(name) => {
+            generator.definitions_mut().get_mut(&name).and_then(|definition| definition.get_mut("properties"))
+        }
+        None => section.get_mut("properties"),
+    };
+    if let Some(Json::Object(keys)) = keys {
+        keys.extend(properties);
+    }
+    section
 }

@@ -1,7 +1,8 @@
 //! Fits a tree to the schema: finds everything that does not fit, each with its place.
 //!
 //! What fits is brought into the form that the types read: keys under their first name, optional keys without a value
-//! left out, empty sections where nothing is needed, secrets read from the files that hold them.
+//! left out, empty sections where nothing is needed, secrets read from the files that hold them, and texts marked as such, so
+//! that a section which is read as part of another (serde's `flatten`) finds what its keys want without being asked for it.
 
 use std::path::Path;
 
@@ -179,9 +180,15 @@ impl Fitting<'_> {
         });
     }
 
-    fn fit_choice(&mut self, node: &Node, wanted: &Wanted, choices: &[&str], place: Place<'_>) {
+    fn fit_choice(&mut self, node: &mut Node, wanted: &Wanted, choices: &[&str], place: Place<'_>) {
+        match &mut node.value {
+            Value::Scalar(scalar) if choices.contains(&scalar.text.as_str()) => scalar.plain = false,
+            _ => self.wrong_choice(node, wanted, choices, place),
+        }
+    }
+
+    fn wrong_choice(&mut self, node: &Node, wanted: &Wanted, choices: &[&str], place: Place<'_>) {
         match node.scalar() {
-            Some(scalar) if choices.contains(&scalar.text.as_str()) => {}
             Some(scalar) if !scalar.is_blank() => {
                 let message = format!("expected {}, found {}", wanted.in_words(), scalar.shown());
                 let problem = Problem::error(node.at, place.path, message);
@@ -194,7 +201,7 @@ impl Fitting<'_> {
         }
     }
 
-    fn fit_scalar(&mut self, node: &Node, wanted: &Wanted, place: Place<'_>) {
+    fn fit_scalar(&mut self, node: &mut Node, wanted: &Wanted, place: Place<'_>) {
         let (least, greatest) = wanted.bounds();
         let within = |number: f64| (least..=greatest).contains(&number);
         let fits = |scalar: &Scalar| match wanted {
@@ -207,6 +214,8 @@ impl Fitting<'_> {
         };
         if !node.scalar().is_some_and(|scalar| !scalar.is_null() && fits(scalar)) {
             self.misfit(node, wanted, place);
+        } else if let Value::Scalar(scalar) = &mut node.value {
+            scalar.plain = !wanted.is_text();
         }
     }
 

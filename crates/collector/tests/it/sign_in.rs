@@ -8,7 +8,8 @@ use std::{
 };
 
 use quittance_collector::{Collector, Config, Parts, Reach, Report};
-use quittance_core::{Clock, Random, TcpDial, World};
+use quittance_core::{Clock, Random, World};
+use quittance_devo::{Handshakes, TcpDial};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings},
     store::MemoryStore,
@@ -115,7 +116,7 @@ impl Scene {
 
     async fn check(&self) -> Report {
         let http = Some(self.aws.http_client());
-        let reach = Reach { world: self.world(), http, dial: Arc::new(TcpDial), online: true };
+        let reach = Reach { world: self.world(), http, dial: Arc::new(TcpDial::default()), online: true };
         quittance_collector::check(&self.path(), reach).await.unwrap()
     }
 
@@ -238,8 +239,9 @@ async fn an_organization_that_cannot_be_listed_yet_is_asked_again_while_the_othe
     let parts = Parts {
         world: scene.world(),
         http: Some(scene.aws.http_client()),
-        dial: Arc::new(TcpDial),
+        dial: Arc::new(TcpDial::default()),
         store: Arc::new(MemoryStore::default()),
+        handshakes: Handshakes::default(),
         messages: None,
     };
     let config = Config::load(&scene.path()).unwrap();

@@ -8,6 +8,7 @@ use std::{
 
 use quittance_collector::{Collector, CollectorError, Config, Messages, Parts, messages};
 use quittance_core::{Clock, Ledger, Random, World};
+use quittance_devo::Handshakes;
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, Redrive, Shape},
     certificates::Pki,
@@ -80,8 +81,11 @@ impl Scene {
         events_queue: &str,
         messages: Option<Messages>,
     ) -> Result<Collector, CollectorError> {
-        let path: PathBuf = self.folder.path().join("config.yaml");
-        let text = format!(
+        self.build_from(&self.config(globals, events_queue), messages).await
+    }
+
+    fn config(&self, globals: &str, events_queue: &str) -> String {
+        format!(
             "
 globals: {{id: one, name: whole{globals}}}
 outputs:
@@ -97,12 +101,17 @@ inputs:
       audit-events-all: {{types: [audits_s3], audit_sqs_queue_name: trail, auto_event_type: true, regions: [us-east-1]}}
       service-events-all: {{cloudwatch_sqs_queue_name: {events_queue}, regions: [us-east-1]}}
 "
-        );
+        )
+    }
+
+    async fn build_from(&self, text: &str, messages: Option<Messages>) -> Result<Collector, CollectorError> {
+        let path: PathBuf = self.folder.path().join("config.yaml");
         std::fs::write(&path, text).unwrap();
         let parts = Parts {
             world: World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) },
             http: Some(self.aws.http_client()),
             dial: Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config().unwrap() }),
+            handshakes: Handshakes::default(),
             store: Arc::new(MemoryStore::default()),
             messages,
         };
@@ -209,9 +218,42 @@ async fn the_collectors_own_messages_go_to_the_users_table_outside_the_ledger() 
     running.end().await;
 }
 
+/// An EventBridge rule and a bucket that put into the same queue: each message goes to whose it is, and what is nobody's is
+/// left to the dead-letter queue.
 #[tokio::test(start_paused = true)]
-async fn two_services_on_one_queue_would_take_each_others_messages() {
-    let error = Scene::new().build("", "trail", None).await.err().unwrap().to_string();
+async fn services_of_one_input_share_a_queue() {
+    let scene = Scene::new();
+    let mut rng = fastrand::Rng::with_seed(5);
+    let origin = Origin::new("111122223333", "eu-west-1", scene.aws.now());
+    for n in 0..20 {
+        let object = cloudtrail::object(&mut rng, &origin, n * 10, 10);
+        scene.aws.put_object("logs", &cloudtrail::key(&mut rng, &origin), gzip(&object, 6));
+        scene.aws.send("trail", eventbridge::event(&mut rng, &origin, n));
+    }
+    let collector = scene.build("", "trail", None).await.unwrap();
+    let running = Running { ledger: collector.ledger(), task: tokio::spawn(collector.run()), stop: scene.stop.clone() };
+    scene.until_empty().await;
+    let tags: Vec<_> = scene.sink.snapshot().tags.iter().map(|tag| (tag.tag.to_string(), tag.events)).collect();
+    let of = |table: &str| tags.iter().filter(|(tag, _)| tag.contains(table)).map(|(_, events)| events).sum::<u64>();
+    assert_eq!((of("cloudtrail"), of("cloudwatch.events")), (200, 20), "{tags:?}");
+
+    scene.aws.put_object("logs", "AWSLogs/111122223333/WAFLogs/x.gz", gzip(b"{}", 6));
+    scene.aws.send("trail", r#"{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"other"},"object":{"key":"k"}}}"#);
+    while scene.aws.counts("trail-dead").visible + scene.sink.totals().distinct < 222 {
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(scene.sink.totals().distinct, 222, "who takes every event takes those that announce objects as well");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_of_one_account_on_one_queue_would_take_each_others_messages() {
+    let scene = Scene::new();
+    let path = scene.config("", "trail").replace(
+        "    services:\n",
+        "    services:\n      audit-events-all: {types: [audits_s3], audit_sqs_queue_name: trail, regions: [us-east-1]}\n  other:\n    id: 10001\n    credentials: {access_key: AKIAOTHER, access_secret: secret}\n    services:\n",
+    );
+    let error = scene.build_from(&path, None).await.err().unwrap().to_string();
     let expected = "`us-east-1/trail` is read by inputs.aws.services.audit-events-all already";
     assert!(error.contains(expected), "{error}");
 }

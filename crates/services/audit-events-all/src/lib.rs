@@ -8,7 +8,7 @@ mod trail;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
     windows::{WindowSettings, start_time},
@@ -46,22 +46,18 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those that are asked.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// A regular expression; only objects whose key it matches are read.
-    pub s3_file_type_filter: Option<String>,
-    /// What becomes of an object that is announced, and is still not there after 15 minutes.
-    #[serde(default)]
-    pub on_missing_object: OnMissingObject,
     /// For `audits_api`, the time between two pulls; 5 minutes if unset. A queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
     /// For `audits_api`, the first moment to collect; CloudTrail knows 90 days. If unset, when the collector first ran.
     /// Everything that a queue announces is read.
     #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// The queue.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
+    /// The objects that it announces.
+    #[serde(flatten)]
+    pub objects: ObjectKeys,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -112,8 +108,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
     )?;
     let kind = Arc::new(Trail::new(config)?);
     let tag = config.tag_template()?.to_string();
-    let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
-        .with(config.max_event_bytes, config.visibility_timeout);
+    let limits = config.objects.limits(&config.queue);
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
         let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };
@@ -128,7 +123,7 @@ fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Resul
     let unit = |region: &String| {
         let kind = Arc::new(Lookup::new(config, account, region)?);
         let mut settings = WindowSettings { start_time, ..WindowSettings::new(region, kind) };
-        settings.max_event_bytes = config.max_event_bytes.unwrap_or(settings.max_event_bytes);
+        settings.max_event_bytes = config.queue.max_event_bytes.unwrap_or(settings.max_event_bytes);
         Ok(settings.unit(account, AuditEventsAll::NAME, AUDITS_API, tag.clone()))
     };
     regions.iter().map(unit).collect()

@@ -4,7 +4,7 @@
 use memchr::memmem;
 use quittance_aws::{
     KeyFilter, ObjectRef, PlanError, Whereabouts,
-    objects::{ObjectKind, Opened, Selection},
+    objects::{Claim, ObjectKind, Opened, Selection},
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records};
@@ -18,7 +18,7 @@ pub(crate) struct Trail {
 
 impl Trail {
     pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
-        let filter = KeyFilter::new(config.s3_file_type_filter.as_deref())?;
+        let filter = config.objects.filter()?;
         Ok(Trail { records: RecordRoutes::new(config)?, filter })
     }
 }
@@ -30,6 +30,12 @@ impl ObjectKind for Trail {
             None if object.key.contains("/CloudTrail-Digest/") => Selection::Skip("a digest holds no event"),
             None => Selection::Read,
         }
+    }
+
+    fn claim(&self, object: &ObjectRef) -> Claim {
+        let signs =
+            ["/CloudTrail/", "/CloudTrail-Digest/", "/CloudTrail-Insight/", "_CloudTrail_", "_CloudTrail-Digest_"];
+        if signs.into_iter().any(|sign| object.key.contains(sign)) { Claim::Own } else { Claim::No }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {

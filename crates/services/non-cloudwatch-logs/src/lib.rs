@@ -5,10 +5,10 @@ mod logs;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, KeyFilter, Limits, OnMissingObject, PlanError, ServiceDescription, ServiceKind, TypeDescription, listed,
-    objects::ObjectsSettings, queue_name, regions, tag_template,
+    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TypeDescription, listed,
+    objects::ObjectsSettings, queue_name, tag_template,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::Unit;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,9 +24,6 @@ pub struct Config {
     /// Which logs: `vpcflowlogs`, `cloudfront`.
     #[schemars(extend("examples" = [["vpcflowlogs", "cloudfront"]]))]
     pub types: Vec<String>,
-    /// Regions of the queues; one unit for each queue in each.
-    #[schemars(extend("examples" = [["eu-west-1"]]))]
-    pub regions: Vec<String>,
     /// Name or URL of the queue that announces objects with VPC flow logs. It may be CloudFront's too.
     pub vpcflowlogs_sqs_queue_name: Option<String>,
     /// Name or URL of the queue that announces objects with CloudFront's access logs.
@@ -37,20 +34,15 @@ pub struct Config {
     /// Whether account and region in the tag are those that an object's key names; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// A regular expression; only objects whose key it matches are read.
-    pub s3_file_type_filter: Option<String>,
-    /// What becomes of an object that is announced, and is still not there after 15 minutes.
-    #[serde(default)]
-    pub on_missing_object: OnMissingObject,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
-    pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that a queue announces is read; this changes nothing.
-    pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
+    /// The objects that they announce.
+    #[serde(flatten)]
+    pub objects: ObjectKeys,
     /// A tag of one's own, with `{account}` and `{region}` filled in for each object, if there is only one type.
     pub tag: Option<String>,
     /// A tag of one's own for VPC flow logs, with `{account}` and `{region}` filled in for each object.
@@ -79,10 +71,9 @@ impl ServiceKind for NonCloudwatchLogs {
     }
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let filter = KeyFilter::new(config.s3_file_type_filter.as_deref())?;
-        let limits = Limits { on_missing_object: config.on_missing_object, ..Limits::of_objects() }
-            .with(config.max_event_bytes, config.visibility_timeout);
-        let regions = regions(&config.regions)?;
+        let filter = config.objects.filter()?;
+        let limits = config.objects.limits(&config.queue);
+        let regions = config.only.regions()?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {
             let of = readings.iter().map(|r| r.log.name()).collect::<Vec<_>>().join("+");

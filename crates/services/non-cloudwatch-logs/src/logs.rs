@@ -2,7 +2,7 @@
 
 use quittance_aws::{
     KeyFilter, ObjectRef, TagTemplate, Tagger, Whereabouts,
-    objects::{ObjectKind, Opened, Route, Router, Selection},
+    objects::{Claim, ObjectKind, Opened, Route, Router, Selection},
 };
 use quittance_core::{TagId, Tags};
 use quittance_formats::{Header, Lines};
@@ -105,6 +105,11 @@ impl ObjectKind for Logs {
             None if self.reading(&object.key).is_none() => Selection::Skip("its key is that of no type read here"),
             None => Selection::Read,
         }
+    }
+
+    fn claim(&self, object: &ObjectRef) -> Claim {
+        let own = self.readings.iter().any(|reading| reading.log.claims(&object.key));
+        if own { Claim::Own } else { Claim::No }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {

@@ -5,10 +5,10 @@ mod envelope;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, queue::QueueSettings,
-    queue_name, regions, tag_template,
+    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::Unit;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,9 +23,6 @@ pub struct ServiceEventsAll;
 pub struct Config {
     /// Name or URL of the queue that EventBridge rules put events into; the same name in every region.
     pub cloudwatch_sqs_queue_name: String,
-    /// Regions of the queue; one unit each.
-    #[schemars(extend("examples" = [["eu-west-1"]]))]
-    pub regions: Vec<String>,
     /// Whether the fourth level of the tag is the event's AWS service, as in `cloud.aws.cloudwatch.ec2`.
     #[serde(default)]
     pub auto_event_type: bool,
@@ -35,15 +32,12 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
-    pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that is in the queue is read; this changes nothing.
-    pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -69,7 +63,7 @@ impl ServiceKind for ServiceEventsAll {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let limits = Limits::of_bodies().with(config.max_event_bytes, config.visibility_timeout);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,
@@ -79,7 +73,7 @@ impl ServiceKind for ServiceEventsAll {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, tag.clone())
         };
-        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+        Ok(regions.into_iter().map(unit).collect())
     }
 }
 

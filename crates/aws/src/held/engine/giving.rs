@@ -108,7 +108,7 @@ impl<W: Work> Engine<W> {
             Fault::Missing => {
                 let since = *history.missing_since.get_or_insert(now);
                 let patient = now - since < MISSING_PATIENCE;
-                match self.hold.limits.on_missing_object {
+                match self.hold.work.on_missing(what) {
                     _ if patient => Next::Again(now + Duration::from_secs(30)),
                     OnMissingObject::Retry => Next::Again(now + MISSING_PATIENCE),
                     OnMissingObject::DeadLetter => {
@@ -135,7 +135,7 @@ impl Next {
             Next::Again(_) => "read again",
             Next::Park => "parked",
             Next::Afresh(_) => "read afresh",
-            Next::Stuck => "left to the queue's redrive policy",
+            Next::Stuck => "never again: left to a redrive policy, or set aside",
             Next::Enough => "given up, as `on_missing_object` says",
         }
     }

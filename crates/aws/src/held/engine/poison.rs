@@ -46,7 +46,7 @@ impl<W: Work> Engine<W> {
                 warn!(message = id, address, reason, error = quittance_core::chain(&error), hidden_for = ?hidden, "message stays: it cannot be set aside");
                 return Called::SetAside(id, Some((handle, hidden)));
             }
-            warn!(message = id, address, reason, "message set aside, since its queue has no redrive policy");
+            warn!(message = id, address, reason, "message set aside: there is no redrive policy to leave it to");
             hold.tally.quarantined.add(1);
             match hold.queue.delete(std::slice::from_ref(&handle)).await {
                 Ok(rejected) if rejected.is_empty() => hold.tally.deleted.add(1),

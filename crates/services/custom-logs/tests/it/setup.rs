@@ -41,6 +41,8 @@ async fn a_refusal_of_all_fails_and_a_refusal_of_one_is_told() {
     let found = check(&scene, both.clone()).await.unwrap();
     assert_eq!((found.len(), found[0].0), (1, Severity::Warning));
     assert!(found[0].1.contains("FilterLogEvents on `/app/a` failed (AccessDeniedException)"), "{found:?}");
+    scene.aws.fail_next("FilterLogEvents", 1, 400, "InvalidParameterException");
+    assert_eq!(check(&scene, both.clone()).await.unwrap().len(), 1);
     scene.aws.fail_while("FilterLogEvents", "AccessDeniedException");
     assert_eq!(check(&scene, both).await, Err(Class::NeedsPerson));
     scene.aws.recover("FilterLogEvents");

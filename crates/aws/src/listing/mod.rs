@@ -1,0 +1,146 @@
+//! A feed of the `objects` engine for buckets that announce nothing: it lists the folders of the last days again and again,
+//! and gives what it has not given yet.
+//!
+//! To the engine it is a [`Queue`](crate::Queue): an object that was not seen before is a message, whose delete remembers it
+//! in the state. So what holds for messages holds here too: an object is dealt with when every event of it has its receipt,
+//! what is not is given again, and a restart goes on where it was left.
+
+mod feed;
+mod seen;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+use quittance_core::{Class, Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId, chain};
+use tracing::{Instrument, info_span};
+
+use crate::{
+    Account, Tally,
+    held::{Limits, Opened},
+    objects::ObjectKind,
+    receiver::{Station, Way, WayKind},
+};
+
+use feed::Feed;
+use seen::Seen;
+
+/// How a bucket is laid out: by folders, and in them by days (UTC).
+pub trait Layout: Send + Sync {
+    /// The prefix below which folders are looked for at each listing; none are if it is `None`.
+    fn root(&self) -> Option<String>;
+
+    /// Where the objects of a day are, each prefix with its `/` at the end. `folders` are those found below the root, as
+    /// `root/folder/`.
+    fn prefixes(&self, folders: &[String], day: Date) -> Vec<String>;
+}
+
+/// What a unit that lists a bucket is made of.
+#[derive(Clone)]
+pub struct ListingSettings {
+    /// The bucket.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// Where in it objects are.
+    pub layout: Arc<dyn Layout>,
+    /// The kind of objects.
+    pub kind: Arc<dyn ObjectKind>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Time between two listings.
+    pub period: Duration,
+    /// How many days before today are listed again each time, for objects that come late.
+    pub lookback_days: u16,
+    /// The first day of a listing that was never made before; `lookback_days` ago if unset.
+    pub start: Option<Date>,
+}
+
+impl ListingSettings {
+    /// Lists today and the two days before, every five minutes.
+    pub fn new(bucket: String, region: String, layout: Arc<dyn Layout>, kind: Arc<dyn ObjectKind>) -> Self {
+        ListingSettings {
+            bucket,
+            region,
+            layout,
+            kind,
+            // One page after the other.
+            limits: Limits { receivers: 1, ..Limits::of_objects() },
+            period: Duration::from_secs(300),
+            lookback_days: 2,
+            start: None,
+        }
+    }
+
+    /// A unit of `service` and its type `of`, whose events get `tag`.
+    pub fn unit(self, account: &Arc<Account>, service: &str, of: &str, tag: String) -> Unit {
+        let place = self.layout.root().unwrap_or_default();
+        let source = format!("s3://{}/{place}", self.bucket);
+        let id =
+            UnitId::new(&["aws", account.id(), service, of, &self.region, &self.bucket, place.trim_end_matches('/')]);
+        let listing = Arc::new(Listing::new(account, self));
+        Unit { id, source, tag, setup: listing.clone(), puller: listing }
+    }
+}
+
+/// Lists one bucket and reads its objects.
+pub struct Listing {
+    settings: ListingSettings,
+    station: Station,
+}
+
+impl Listing {
+    /// A listing in `account`.
+    pub fn new(account: &Arc<Account>, settings: ListingSettings) -> Self {
+        Listing { settings, station: Station::new(account) }
+    }
+
+    /// What it decided so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.station.tally()
+    }
+}
+
+#[async_trait]
+impl Puller for Listing {
+    async fn run(&self, context: PullerContext) -> Ended {
+        let settings = self.settings.clone();
+        let seen = match Seen::load(&context, settings.lookback_days, settings.start).await {
+            Ok(seen) => seen,
+            Err(error) => return Ended::Failed(Failure { class: Class::Retry, error: error.into() }),
+        };
+        let ListingSettings { bucket, region, kind, limits, .. } = settings.clone();
+        let span = info_span!("listing", bucket, region);
+        let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
+        let way = Way { kind: WayKind::Objects(kind), limits: Limits { receivers: 1, ..limits } };
+        self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
+    }
+}
+
+#[async_trait]
+impl Setup for Listing {
+    async fn check(&self) -> Result<Vec<Finding>, Failure> {
+        let ListingSettings { bucket, region, layout, .. } = &self.settings;
+        let prefix = layout.root().unwrap_or_default();
+        let client = self.station.account().s3(region);
+        let request = client.list_objects_v2().bucket(bucket).prefix(&prefix).max_keys(1);
+        let Err(error) = Box::pin(request.send()).await else { return Ok(Vec::new()) };
+        let elsewhere = feed::elsewhere(&error).filter(|right| right != region);
+        let error = crate::AwsError::api("ListObjectsV2", format!("s3://{bucket}/{prefix}"), error);
+        if let Some(right) = elsewhere {
+            let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
+            return Ok(vec![Finding {
+                severity: Severity::Warning,
+                problem,
+                fix: "name the bucket's region".to_owned(),
+            }]);
+        }
+        if error.class() != Class::NeedsPerson {
+            return Err(error.into());
+        }
+        let problem = format!("bucket `{bucket}` in {region} cannot be listed: {}", chain(&error));
+        let fix = "check the bucket's name, region and prefix, and that the credentials are current and allow s3:ListBucket \
+                   below the prefix and s3:GetObject on its objects";
+        Ok(vec![Finding { severity: Severity::Error, problem, fix: fix.to_owned() }])
+    }
+}

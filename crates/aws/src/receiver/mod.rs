@@ -1,0 +1,153 @@
+//! One receiver for a queue, whoever's events come through it.
+//!
+//! Whoever reads a queue takes messages from all others that read it. So services that name the same queue of an account
+//! share its receiver: each brings a [`Way`], and [`ways`] decides by content which one a message, or an object that it
+//! announces, goes.
+
+mod ways;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use async_trait::async_trait;
+use quittance_core::{Ended, Puller, PullerContext, Tags, Unit, UnitId, debts};
+use tracing::{Instrument, info_span};
+
+use crate::{
+    Account, Tally,
+    held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine, QueueSetup},
+    objects::ObjectKind,
+    queue::BodyKind,
+};
+
+use ways::Ways;
+
+/// What becomes of messages of one service.
+#[derive(Clone)]
+pub(crate) struct Way {
+    pub(crate) kind: WayKind,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Clone)]
+pub(crate) enum WayKind {
+    /// They announce objects.
+    Objects(Arc<dyn ObjectKind>),
+    /// They are events.
+    Bodies(Arc<dyn BodyKind>),
+}
+
+/// Reads one queue.
+pub struct Receiver {
+    station: Station,
+    region: String,
+    queue: String,
+    /// Filled while units are planned.
+    ways: Mutex<Vec<Way>>,
+}
+
+/// What outlives the runs of a unit that holds messages.
+pub(crate) struct Station {
+    account: Arc<Account>,
+    memory: Arc<Mutex<Memory>>,
+    tally: Arc<Tally>,
+}
+
+/// The receivers of an account, by region and queue.
+#[derive(Default)]
+pub(crate) struct Receivers(Mutex<HashMap<(String, String), Weak<Receiver>>>);
+
+impl Receiver {
+    /// A receiver that goes one way.
+    pub(crate) fn new(account: &Arc<Account>, region: &str, queue: &str, way: Way) -> Self {
+        let (station, ways) = (Station::new(account), Mutex::new(vec![way]));
+        Receiver { station, region: region.to_owned(), queue: queue.to_owned(), ways }
+    }
+
+    /// A unit of `of`, a service and perhaps its type, that goes `way`. Units of the same queue have the same puller: they
+    /// are one, and the last of them is named so.
+    pub(crate) fn unit(account: &Arc<Account>, region: &str, queue: &str, of: &[&str], tag: String, way: Way) -> Unit {
+        let mut receivers = account.receivers().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = receivers.entry((region.to_owned(), queue.to_owned())).or_default();
+        let (receiver, of) = match entry.upgrade() {
+            Some(receiver) => {
+                receiver.ways().push(way);
+                (receiver, ["shared"].as_slice())
+            }
+            None => {
+                let receiver = Arc::new(Receiver::new(account, region, queue, way));
+                *entry = Arc::downgrade(&receiver);
+                (receiver, of)
+            }
+        };
+        let id = [&["aws", account.id()], of, &[region, queue]].concat();
+        Unit {
+            id: UnitId::new(&id),
+            source: format!("{region}/{queue}"),
+            tag,
+            setup: Arc::new(QueueSetup::new(account.clone(), region, queue)),
+            puller: receiver,
+        }
+    }
+
+    /// What it decided so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.station.tally()
+    }
+
+    fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Puller for Receiver {
+    async fn run(&self, context: PullerContext) -> Ended {
+        let Receiver { station, region, queue, .. } = self;
+        let opened = match held::open(&station.account, region, queue).await {
+            Ok(opened) => opened,
+            Err(error) => return Ended::Failed(error.into()),
+        };
+        let ways = self.ways().clone();
+        station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
+    }
+}
+
+impl Station {
+    pub(crate) fn new(account: &Arc<Account>) -> Self {
+        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default() }
+    }
+
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
+    }
+
+    /// One run: messages of `opened` go one or more `ways`.
+    pub(crate) async fn run(&self, ways: Vec<Way>, opened: Opened, context: PullerContext) -> Ended {
+        let PullerContext { unit, store, outlet, world, stop } = context;
+        let Opened { queue, facts, at } = opened;
+        let limits = ways.iter().map(|way| way.limits.clone()).reduce(Limits::joined).expect("there is a way");
+        let (debts, settlements) = debts();
+        let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
+        let giving = Giving {
+            at,
+            tags: Tags::default(),
+            max_event_bytes: limits.max_event_bytes,
+            outlet: outlet.clone(),
+            debts,
+            world: world.clone(),
+            quarantine: quarantine.clone(),
+            tally: self.tally(),
+        };
+        let work = Ways::new(&self.account, ways, &giving);
+        let (memory, tally) = (self.memory.clone(), self.tally());
+        let hold = Hold { work, quarantine, queue, facts, limits, outlet, world, memory, tally };
+        Box::pin(held::run(hold, settlements, stop)).await
+    }
+}
