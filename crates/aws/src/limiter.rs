@@ -56,7 +56,9 @@ impl Limiters {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.to_owned(), region.to_owned(), quota.api);
         let limiter = all.entry(key).or_default().clone();
-        let ours = Duration::from_secs_f64(1.0 / (quota.per_second * LEFT_TO_OTHERS));
+        let ours = quota.per_second * LEFT_TO_OTHERS;
+        // Evenly spaced, a fraction of a call would be a whole one in some seconds.
+        let ours = Duration::from_secs_f64(1.0 / if ours < 1.0 { ours } else { ours.floor() });
         limiter.bound(limits.iter().map(CallLimit::spacing).fold(ours, Duration::max));
         limiter
     }

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, the real TLS, and everything that can go wrong around them.
 
+mod botocore_logs;
 mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
@@ -25,6 +26,7 @@ use quittance_tests::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::default();
+    botocore_logs::add(&mut suite);
     botocore_metrics::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);

@@ -104,34 +104,37 @@ impl WindowKind for Logs {
             }
         }
         groups.truncate(MOST_CHECKED);
-        let (count, mut refused) = (groups.len(), Vec::new());
+        let (mut readable, mut refused) = (0, Vec::new());
         for group in groups {
             match self.try_group(&group, calls).await {
-                Ok(()) => {}
+                Ok(()) => readable += 1,
                 Err(error) if code(&error) == Some("ResourceNotFoundException") => {
                     findings.push(none_there(&Name::Exact(group), &calls.at().region));
                 }
-                Err(error) if error.class() == Class::NeedsPerson => refused.push(error),
-                Err(error) if code(&error) == Some(INVALID) && self.filter_pattern.is_some() => {
-                    return Ok(vec![Finding {
-                        severity: Severity::Error,
-                        problem: format!("CloudWatch does not take `filter_pattern`: {}", error.chain()),
-                        fix: "write it as for `aws logs filter-log-events --filter-pattern`".to_owned(),
-                    }]);
+                Err(error) if error.class() == Class::NeedsPerson || code(&error) == Some(INVALID) => {
+                    refused.push(error);
                 }
                 Err(error) => return Err(error),
             }
         }
         // Where some can be read, the others must not keep them from it.
-        if refused.len() == count
-            && let Some(error) = refused.pop()
-        {
-            return Err(error);
+        match refused.pop() {
+            Some(error) if readable == 0 && code(&error) == Some(INVALID) && self.filter_pattern.is_some() => {
+                findings.push(Finding {
+                    severity: Severity::Error,
+                    problem: format!("CloudWatch does not take `filter_pattern`: {}", error.chain()),
+                    fix: "write it as for `aws logs filter-log-events --filter-pattern`".to_owned(),
+                });
+            }
+            Some(error) if readable == 0 => return Err(error),
+            last => refused.extend(last),
         }
         findings.extend(refused.iter().map(|error| Finding {
             severity: Severity::Warning,
             problem: error.chain(),
-            fix: "allow `logs:FilterLogEvents` on this log group, or take it out of `log_groups`".to_owned(),
+            fix: "allow `logs:FilterLogEvents` on this log group; where it is allowed, the group is of a class that cannot be \
+                  read so: take it out of `log_groups`"
+                .to_owned(),
         }));
         Ok(findings)
     }

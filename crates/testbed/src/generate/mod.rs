@@ -7,6 +7,7 @@ pub mod cloudfront;
 pub mod cloudtrail;
 pub mod eventbridge;
 pub mod guardduty;
+pub mod logs;
 pub mod metrics;
 pub mod securityhub;
 mod template;

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use flate2::read::MultiGzDecoder;
 use quittance_formats::{Csv, Frame, Framer, csv};
 use quittance_testbed::generate::{
-    Origin, cloudfront, cloudtrail, eventbridge, guardduty, gzip, metrics, securityhub, umbrella, voiso, vpcflow,
+    Origin, cloudfront, cloudtrail, eventbridge, guardduty, gzip, logs, metrics, securityhub, umbrella, voiso, vpcflow,
 };
 use serde_json::Value;
 
@@ -293,4 +293,16 @@ fn a_fleet_has_as_many_metrics_as_ordinals() {
     let namespaces: HashSet<_> = all.iter().map(|metric| metric.namespace.as_str()).collect();
     assert_eq!(namespaces.len(), 4);
     assert_eq!(metrics::sample(&mut rng(), 1, origin().time), metrics::sample(&mut rng(), 1, origin().time));
+}
+
+#[test]
+fn messages_of_log_groups_are_unique_and_of_every_form() {
+    let mut rng = rng();
+    let messages: HashSet<String> = (0..2000).map(|ordinal| logs::message(&mut rng, &origin(), ordinal)).collect();
+    assert_eq!(messages.len(), 2000);
+    let of = |form: fn(&String) -> bool| messages.iter().filter(|message| form(message)).count();
+    assert!(of(|message| message.ends_with("\t\n")) > 300);
+    assert!(of(|message| message.contains("\n    at ")) > 300);
+    assert!(of(|message| serde_json::from_str::<Value>(message).is_ok_and(|value| value.is_object())) > 300);
+    assert!(of(|message| message.contains("HTTP/1.1")) > 300);
 }
