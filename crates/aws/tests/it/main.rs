@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod fifo;
 mod listing;
 mod marks;
 mod notifications;

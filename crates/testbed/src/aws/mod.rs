@@ -27,6 +27,7 @@ mod notification;
 mod paging;
 mod place;
 mod queue;
+mod queues;
 mod quota;
 mod request;
 mod s3;
