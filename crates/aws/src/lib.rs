@@ -44,5 +44,5 @@ pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
 pub use settings::{
     KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
 };
-pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue};
+pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -27,6 +27,17 @@ pub struct Message {
     pub body: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// Its place, in a FIFO queue.
+    pub turn: Option<Turn>,
+}
+
+/// The place of a message in a FIFO queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// Its group, within which messages come in order.
+    pub group: String,
+    /// Its place in the group.
+    pub sequence: u128,
 }
 
 /// What a queue says of itself.
@@ -145,21 +156,25 @@ impl Queue for SqsQueue {
             .wait_time_seconds(LONG_POLL_SECONDS)
             .visibility_timeout(seconds(visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+            .message_system_attribute_names(MessageSystemAttributeName::SequenceNumber)
             .send()
             .await
             .map_err(|e| AwsError::api("ReceiveMessage", &self.url, e))?;
         let messages = answer.messages.unwrap_or_default().into_iter().map(|message| {
-            let receives = message
-                .attributes
-                .as_ref()
-                .and_then(|a| a.get(&MessageSystemAttributeName::ApproximateReceiveCount))
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(1);
+            let attribute = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+            let receives = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
+            let receives = receives.and_then(|count| count.parse().ok()).unwrap_or(1);
+            // A standard queue may have groups too, which say nothing of order; only a FIFO queue counts.
+            let sequence = attribute(MessageSystemAttributeName::SequenceNumber).and_then(|number| number.parse().ok());
+            let group = attribute(MessageSystemAttributeName::MessageGroupId);
+            let turn = group.zip(sequence).map(|(group, sequence)| Turn { group: group.clone(), sequence });
             Message {
                 id: message.message_id.unwrap_or_default(),
                 handle: message.receipt_handle.unwrap_or_default(),
                 body: message.body.unwrap_or_default(),
                 receives,
+                turn,
             }
         });
         Ok(messages.collect())

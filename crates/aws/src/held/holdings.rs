@@ -1,5 +1,7 @@
 //! The messages that are held, their items, and what is owed of each: a plain state machine without I/O.
 
+mod turns;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
@@ -9,12 +11,23 @@ use std::{
 use quittance_core::{OutputSet, Settlement};
 use tokio::time::Instant;
 
-use crate::held::{Owed, PassEnd, Task, memory::Progress, schedule::Schedule};
+use crate::{
+    Turn,
+    held::{Owed, PassEnd, Task, memory::Progress, schedule::Schedule},
+};
 
 /// A held message, by our own number.
 pub(crate) type MessageKey = u64;
 /// An item of a held message; what a debt names as its item.
 pub(crate) type ItemKey = u64;
+
+/// A message that was received.
+pub(crate) struct Arrival {
+    pub(crate) id: String,
+    pub(crate) handle: String,
+    pub(crate) receives: u32,
+    pub(crate) turn: Option<Turn>,
+}
 
 /// What a message needs now.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +63,8 @@ pub(crate) struct Holdings<I> {
     messages: HashMap<MessageKey, Held>,
     items: HashMap<ItemKey, Item<I>>,
     by_id: HashMap<String, MessageKey>,
+    /// Of a FIFO queue.
+    groups: HashMap<String, turns::Group>,
     /// Items to be given, by the time from which on they may be.
     waiting: Schedule<ItemKey>,
     /// Messages all of whose items are closed.
@@ -72,6 +87,10 @@ pub(crate) struct Held {
     /// SQS may show it to others by now.
     pub(crate) lapsed: bool,
     pub(crate) items: Vec<ItemKey>,
+    /// Its place in a FIFO queue.
+    pub(crate) turn: Option<Turn>,
+    /// It goes back as soon as nothing of it is under way, since an earlier one of its group does.
+    leaving: bool,
     bytes: usize,
 }
 
@@ -134,6 +153,7 @@ impl<I> Holdings<I> {
             messages: HashMap::new(),
             items: HashMap::new(),
             by_id: HashMap::new(),
+            groups: HashMap::new(),
             waiting: Schedule::default(),
             closed: HashSet::new(),
             outdated: HashMap::new(),
@@ -189,7 +209,7 @@ impl<I> Holdings<I> {
     /// Takes a message in. With `progress`, one for each item, it goes on where it was left.
     pub(crate) fn hold(
         &mut self,
-        message: (String, String, u32),
+        message: Arrival,
         items: Vec<(usize, I)>,
         progress: Option<Vec<Progress>>,
         now: Instant,
@@ -203,7 +223,7 @@ impl<I> Holdings<I> {
             let fresh = || Progress { owed: Owed::all(all), ..Progress::default() };
             let Progress { owed, version, seen, fault } = progress.next().unwrap_or_else(fresh);
             let stage = if owed.is_empty() { Stage::Closed } else { Stage::Open };
-            if stage == Stage::Open {
+            if stage == Stage::Open && message.turn.is_none() {
                 self.waiting.set(item, now);
             }
             let history = History { fault, ..History::default() };
@@ -228,10 +248,12 @@ impl<I> Holdings<I> {
             self.items.insert(item, state);
             keys.push(item);
         }
-        let (id, handle, receives) = message;
+        let Arrival { id, handle, receives, turn } = message;
         self.by_id.insert(id.clone(), key);
         self.bytes += bytes;
-        self.messages.insert(key, Held { id, handle, receives, received: now, lapsed: false, items: keys, bytes });
+        let (items, lapsed, leaving) = (keys, false, false);
+        self.messages.insert(key, Held { id, handle, receives, received: now, lapsed, items, turn, leaving, bytes });
+        self.line_up(key);
         (key, self.review_message(key))
     }
 
@@ -347,9 +369,13 @@ impl<I> Holdings<I> {
             true => state.rounds = 0,
             false => state.returned = true,
         }
+        let returned = !settlement.is_delivered();
         state.confirmed |= settlement.owed != self.all;
         state.unconfirmed.narrow(settlement.debt.events.clone(), settlement.owed);
         state.owed.add(settlement.debt.events, settlement.owed);
+        if returned {
+            self.hold_up(item);
+        }
         (self.review(item, now), 0)
     }
 
@@ -428,23 +454,37 @@ impl<I> Holdings<I> {
             self.items.remove(item);
             self.waiting.remove(*item);
         }
+        if let Some(turn) = &held.turn {
+            self.step_out(turn);
+        }
         Some(held)
     }
 
     fn review(&mut self, item: ItemKey, now: Instant) -> Option<Outcome> {
+        let outcome = self.review_item(item, now);
+        if let Some(group) = self.group_of(item) {
+            self.advance(&group);
+        }
+        outcome
+    }
+
+    fn review_item(&mut self, item: ItemKey, now: Instant) -> Option<Outcome> {
         let state = self.items.get_mut(&item)?;
         if matches!(state.stage, Stage::Reading | Stage::Closed) || state.lent != state.settled {
             return None;
         }
+        let held = self.messages.get(&state.message)?;
         if state.owed.is_empty() {
             state.stage = Stage::Closed;
-        } else if state.stage == Stage::Open && !self.stopping {
+        } else if state.stage == Stage::Open && !self.stopping && !held.leaving {
             if std::mem::take(&mut state.returned) {
                 state.not_before = state.not_before.max(now + between_rounds(state.rounds));
                 state.rounds += 1;
             }
-            let at = state.not_before.max(now);
-            self.waiting.set(item, at);
+            if held.turn.is_none() {
+                let at = state.not_before.max(now);
+                self.waiting.set(item, at);
+            }
             return None;
         }
         let key = state.message;
@@ -457,11 +497,13 @@ impl<I> Holdings<I> {
             closed &= state.stage == Stage::Closed;
             stuck |= state.dead.is_some();
         }
-        if closed {
+        let leaving = self.messages.get(&key)?.leaving;
+        if closed && !leaving {
             self.closed.insert(key);
-            return Some(if stuck { Outcome::Stuck(key) } else { Outcome::Done(key) });
+            let outcome = if stuck { Outcome::Stuck(key) } else { Outcome::Done(key) };
+            return self.is_first(key).then_some(outcome);
         }
-        (self.stopping && !self.is_busy(key)).then_some(Outcome::Idle(key))
+        ((self.stopping || leaving) && !self.is_busy(key)).then_some(Outcome::Idle(key))
     }
 
     fn items_of(&self, key: MessageKey) -> impl Iterator<Item = &Item<I>> {

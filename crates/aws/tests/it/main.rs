@@ -5,6 +5,7 @@
 
 mod bodies;
 mod endpoints;
+mod fifo;
 mod listing;
 mod marks;
 mod notifications;

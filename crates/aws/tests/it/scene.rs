@@ -34,6 +34,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const QUEUE: &str = "announcements";
 pub(crate) const DEAD: &str = "dead-letters";
+pub(crate) const FIFO: &str = "in-order.fifo";
+pub(crate) const DEAD_FIFO: &str = "dead-letters.fifo";
 /// Announces its objects.
 pub(crate) const BUCKET: &str = "logs";
 /// Announces nothing.
@@ -65,6 +67,8 @@ struct State {
     kept: Vec<Batch>,
     /// Every event that was delivered.
     delivered: Vec<String>,
+    /// Every event that came, and how many were delivered by then.
+    came: Vec<(String, usize)>,
     given: usize,
 }
 
@@ -72,7 +76,7 @@ impl Receiver {
     fn start(mut inlet: Inlet) -> Receiver {
         let (ready, mut changes) = watch::channel(true);
         let (fate, script) = (Fate::Deliver, VecDeque::new());
-        let state = State { fate, script, kept: Vec::new(), delivered: Vec::new(), given: 0 };
+        let state = State { fate, script, kept: Vec::new(), delivered: Vec::new(), came: Vec::new(), given: 0 };
         let receiver = Receiver { state: Arc::new(Mutex::new(state)), ready };
         let state = receiver.state.clone();
         inlet.set_ready(true);
@@ -83,6 +87,9 @@ impl Receiver {
                         let Some(batch) = batch else { return };
                         let mut state = state.lock().unwrap();
                         state.given += batch.events.len();
+                        let delivered = state.delivered.len();
+                        let texts = batch.events.iter().map(|event| String::from_utf8_lossy(event.bytes).into_owned());
+                        state.came.extend(texts.map(|text| (text, delivered)));
                         let fate = state.script.pop_front().unwrap_or(state.fate);
                         state.meet(batch, fate);
                     }
@@ -122,6 +129,16 @@ impl Receiver {
         let mut texts = self.state.lock().unwrap().delivered.clone();
         texts.sort();
         texts
+    }
+
+    /// The texts that were delivered, as they came.
+    pub(crate) fn in_order(&self) -> Vec<String> {
+        self.state.lock().unwrap().delivered.clone()
+    }
+
+    /// Every text that came, and how many were delivered by then.
+    pub(crate) fn came(&self) -> Vec<(String, usize)> {
+        self.state.lock().unwrap().came.clone()
     }
 
     /// Events that came, delivered or not.
@@ -194,6 +211,10 @@ impl Scene {
         aws.create_queue(DEAD, FakeQueue::default());
         let redrive = max_receive_count.map(|max_receive_count| Redrive { queue: DEAD.to_owned(), max_receive_count });
         aws.create_queue(QUEUE, FakeQueue { redrive, ..FakeQueue::default() });
+        aws.create_queue(DEAD_FIFO, FakeQueue::default());
+        let redrive =
+            max_receive_count.map(|max_receive_count| Redrive { queue: DEAD_FIFO.to_owned(), max_receive_count });
+        aws.create_queue(FIFO, FakeQueue { redrive, ..FakeQueue::default() });
         aws.create_bucket(BUCKET);
         aws.create_bucket(SILENT);
         aws.notify(BUCKET, QUEUE, Shape::S3Event);
@@ -240,7 +261,16 @@ impl Scene {
     }
 
     pub(crate) fn objects_of(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
-        let settings = ObjectsSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind, limits };
+        self.objects_in(QUEUE, kind, limits)
+    }
+
+    /// The same, on the FIFO queue.
+    pub(crate) fn ordered_objects(&self) -> Running {
+        self.objects_in(FIFO, Arc::new(Text), limits())
+    }
+
+    fn objects_in(&self, queue: &str, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
+        let settings = ObjectsSettings { queue: queue.to_owned(), region: REGION.to_owned(), kind, limits };
         let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
@@ -248,8 +278,17 @@ impl Scene {
 
     /// Runs the queue engine on the queue.
     pub(crate) fn bodies(&self, limits: Limits) -> Running {
+        self.bodies_in(QUEUE, limits)
+    }
+
+    /// The same, on the FIFO queue.
+    pub(crate) fn ordered_bodies(&self) -> Running {
+        self.bodies_in(FIFO, Limits { drain: Duration::from_secs(5), ..Limits::of_bodies() })
+    }
+
+    fn bodies_in(&self, queue: &str, limits: Limits) -> Running {
         let settings =
-            QueueSettings { queue: QUEUE.to_owned(), region: REGION.to_owned(), kind: Arc::new(Bodies), limits };
+            QueueSettings { queue: queue.to_owned(), region: REGION.to_owned(), kind: Arc::new(Bodies), limits };
         let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
@@ -315,13 +354,7 @@ impl Scene {
 
     /// Puts a message into the queue that announces several objects.
     pub(crate) fn announce(&self, objects: &[(&str, &str)]) {
-        let entry = |(bucket, key): &(&str, &str)| {
-            format!(
-                r#"{{"eventName":"ObjectCreated:Put","awsRegion":"{REGION}","s3":{{"bucket":{{"name":"{bucket}"}},"object":{{"key":"{key}"}}}}}}"#
-            )
-        };
-        let entries: Vec<_> = objects.iter().map(entry).collect();
-        self.aws.send(QUEUE, format!(r#"{{"Records":[{}]}}"#, entries.join(",")));
+        self.aws.send(QUEUE, announcement(objects));
     }
 
     /// Waits until it is so, a simulated month at most.
@@ -366,6 +399,17 @@ impl Scene {
         assert_eq!(counts.in_flight, 0, "{counts:?}");
         assert_eq!(counts.delivered(), self.receiver.texts().len() as u64);
     }
+}
+
+/// A message that announces several objects.
+pub(crate) fn announcement(objects: &[(&str, &str)]) -> String {
+    let entry = |(bucket, key): &(&str, &str)| {
+        format!(
+            r#"{{"eventName":"ObjectCreated:Put","awsRegion":"{REGION}","s3":{{"bucket":{{"name":"{bucket}"}},"object":{{"key":"{key}"}}}}}}"#
+        )
+    };
+    let entries: Vec<_> = objects.iter().map(entry).collect();
+    format!(r#"{{"Records":[{}]}}"#, entries.join(","))
 }
 
 /// Bounds for tests: as in real life, with a shorter drain.

@@ -10,7 +10,7 @@ use quittance_aws::{
 use quittance_core::{Tag, Tags, Unit};
 use quittance_formats::{Header, Lines};
 
-use crate::scene::{BUCKET, DEAD, One, QUEUE, REGION, Scene, all_events, receives, text};
+use crate::scene::{BUCKET, DEAD, One, QUEUE, REGION, Scene, events, receives, text};
 
 /// Objects below a folder, or bodies that begin so.
 struct Mine(&'static str);
@@ -118,7 +118,7 @@ async fn what_nobody_takes_is_left_to_the_redrive_policy_and_its_neighbours_flow
     let running = scene.puller(units[0].puller.clone());
     scene.until("two are dead", |scene| scene.aws.counts(DEAD).visible == 2).await;
     scene.until_empty().await;
-    let mut expected = all_events(&[0..10]);
+    let mut expected = events(0..10);
     expected.push("two".to_owned());
     assert_eq!(scene.receiver.texts(), expected, "once, although their message came twice");
     scene.end(running).await;

@@ -29,6 +29,7 @@ mod organization;
 mod paging;
 mod place;
 mod queue;
+mod queues;
 mod quota;
 mod request;
 mod s3;

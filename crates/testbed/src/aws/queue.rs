@@ -1,6 +1,9 @@
-//! One standard queue: what is visible, what is in flight, what becomes of a receipt handle.
+//! One queue: what is visible, what is in flight, what becomes of a receipt handle.
+//!
+//! A queue whose name ends in `.fifo` is one: a group of which a message is in flight is hidden, what is sent twice within
+//! five minutes is kept once, and a message whose time ran out cannot be deleted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +21,9 @@ const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
 /// How far from the front a message may be taken when a queue is out of order.
 const DISORDER: usize = 64;
 
+/// How long a FIFO queue knows what was sent.
+const DEDUPLICATION: Duration = Duration::from_secs(5 * 60);
+
 /// How a queue behaves.
 #[derive(Clone, Debug)]
 pub struct QueueSettings {
@@ -31,6 +37,8 @@ pub struct QueueSettings {
     pub retention: Duration,
     /// Hand messages out in random order, as standard queues may.
     pub out_of_order: bool,
+    /// In a FIFO queue: messages of the same body are the same.
+    pub content_based_deduplication: bool,
     /// Keep the bodies of deleted messages for [`FakeAws::deleted_bodies`](super::FakeAws::deleted_bodies).
     pub keep_deleted_bodies: bool,
 }
@@ -43,6 +51,7 @@ impl Default for QueueSettings {
             in_flight_cap: 120_000,
             retention: Duration::from_secs(4 * 24 * 60 * 60),
             out_of_order: false,
+            content_based_deduplication: false,
             keep_deleted_bodies: false,
         }
     }
@@ -105,11 +114,41 @@ pub(super) struct Message {
     pub(super) sent_ms: i64,
     sent: Instant,
     md5: [u8; 16],
+    pub(super) fifo: Option<Fifo>,
+}
+
+/// What a message of a FIFO queue has beside its body.
+#[derive(Clone, Debug)]
+pub(super) struct Grouped {
+    pub(super) group: String,
+    pub(super) deduplication: String,
+}
+
+/// The same, and its place.
+#[derive(Debug)]
+pub(super) struct Fifo {
+    pub(super) grouped: Grouped,
+    sequence: u64,
+}
+
+impl Fifo {
+    /// Twenty digits, as AWS writes it.
+    pub(super) fn sequence_number(&self) -> String {
+        (18_849_496_460_467_696_128 + u128::from(self.sequence)).to_string()
+    }
 }
 
 impl Message {
     pub(super) fn md5_hex(&self) -> String {
         md5::to_hex(self.md5)
+    }
+
+    pub(super) fn sequence_number(&self) -> Option<String> {
+        self.fifo.as_ref().map(Fifo::sequence_number)
+    }
+
+    fn group(&self) -> Option<&str> {
+        self.fifo.as_ref().map(|fifo| fifo.grouped.group.as_str())
     }
 }
 
@@ -188,6 +227,8 @@ struct State {
     totals: QueueCounts,
     deleted: Vec<MessageId>,
     deleted_bodies: Vec<Arc<Message>>,
+    /// What was sent to a FIFO queue, by its deduplication id.
+    known: HashMap<String, Arc<Message>>,
     /// How often messages that are gone were received.
     receives_of_gone: BTreeMap<u32, u64>,
     injected: Injected,
@@ -225,6 +266,7 @@ impl Queue {
                 totals: QueueCounts::default(),
                 deleted: Vec::new(),
                 deleted_bodies: Vec::new(),
+                known: HashMap::new(),
                 receives_of_gone: BTreeMap::new(),
                 injected: Injected::default(),
                 rng,
@@ -237,12 +279,28 @@ impl Queue {
         arn(&self.name)
     }
 
-    pub(super) fn send(&self, clock: &Clock, body: String) -> Arc<Message> {
+    pub(super) fn is_fifo(&self) -> bool {
+        self.name.ends_with(".fifo")
+    }
+
+    pub(super) fn send(&self, clock: &Clock, body: String, grouped: Option<Grouped>) -> Arc<Message> {
         let md5 = md5::digest(body.as_bytes());
         let (sent_ms, sent) = (clock.now_ms(), Instant::now());
         let mut state = lock(&self.state);
+        if let Some(grouped) = &grouped
+            && let Some(known) = state.known.get(&grouped.deduplication)
+            && sent - known.sent < DEDUPLICATION
+        {
+            return known.clone();
+        }
         let id = MessageId(state.rng.u128(..));
-        let message = Arc::new(Message { id, body, sent_ms, sent, md5 });
+        let unnamed = || Grouped { group: String::new(), deduplication: id.to_string() };
+        let sequence = state.next_key;
+        let fifo = self.is_fifo().then(|| Fifo { grouped: grouped.unwrap_or_else(unnamed), sequence });
+        let message = Arc::new(Message { id, body, sent_ms, sent, md5, fifo });
+        if let Some(fifo) = &message.fifo {
+            state.known.insert(fifo.grouped.deduplication.clone(), message.clone());
+        }
         state.totals.sent += 1;
         state.add(Entry {
             message: message.clone(),
@@ -322,6 +380,11 @@ impl Queue {
         }
         let mut taken = Vec::new();
         let mut again = Vec::new();
+        // Of groups that have a message in flight nothing is given; of others, from the oldest on.
+        let (locked, mut passed_over) = (state.locked_groups(), Vec::new());
+        if self.is_fifo() {
+            state.ready.make_contiguous().sort_unstable();
+        }
         while taken.len() < wanted {
             if self.settings.out_of_order && state.ready.len() > 1 {
                 let other = state.rng.usize(..state.ready.len().min(DISORDER));
@@ -334,6 +397,10 @@ impl Queue {
             let Some(entry) = state.entries.get_mut(&key) else {
                 continue;
             };
+            if entry.message.group().is_some_and(|group| locked.contains(group)) {
+                passed_over.push(key);
+                continue;
+            }
             let worn_out =
                 self.settings.redrive.as_ref().is_some_and(|redrive| entry.receives >= redrive.max_receive_count);
             let too_old = now - entry.message.sent > self.settings.retention;
@@ -374,6 +441,9 @@ impl Queue {
                 again.push(key);
             }
         }
+        for key in passed_over.into_iter().rev() {
+            state.ready.push_front(key);
+        }
         // In front, so that the duplicate comes with the very next receive, never with this one.
         for key in again {
             state.ready.push_front(key);
@@ -395,7 +465,8 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Deletes by receipt handle. An outdated handle succeeds and does nothing.
+    /// Deletes by receipt handle. An outdated handle succeeds and does nothing; in a FIFO queue it is an error, and so is
+    /// the handle of a message whose time ran out.
     pub(super) fn delete(&self, handle: &str) -> Result<(), ApiError> {
         let handle = self.parse(handle)?;
         let state = &mut *lock(&self.state);
@@ -403,6 +474,15 @@ impl Queue {
         let Some(entry) = state.entries.get(&handle.key) else {
             return Ok(());
         };
+        if self.is_fifo() && (entry.in_flight.is_none() || entry.receives != handle.receive_count) {
+            return Err(ApiError::new(
+                400,
+                "InvalidParameterValue",
+                format!(
+                    "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+                ),
+            ));
+        }
         if entry.receives != handle.receive_count {
             state.totals.stale_deletes += 1;
             return Ok(());
@@ -421,6 +501,10 @@ impl Queue {
             if self.settings.keep_deleted_bodies {
                 state.deleted_bodies.push(entry.message);
             }
+        }
+        if self.is_fifo() {
+            // Its group may be free now.
+            self.news.notify_waiters();
         }
         Ok(())
     }
@@ -565,6 +649,12 @@ impl State {
             entry.in_flight = None;
             self.ready.push_back(key);
         }
+    }
+
+    /// Groups of which a message is in flight.
+    fn locked_groups(&self) -> HashSet<String> {
+        let held = self.deadlines.iter().filter_map(|(_, key)| self.entries.get(key)?.message.group());
+        held.map(str::to_owned).collect()
     }
 
     fn first_deadline(&self) -> Option<Instant> {

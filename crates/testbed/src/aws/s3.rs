@@ -67,7 +67,7 @@ impl FakeAws {
         for (queue, shape) in notify {
             let body = self.notification_in(shape, region, bucket, key, size, &etag);
             if let Ok(queue) = self.queue_named(&queue) {
-                queue.send(&self.0.clock, body);
+                queue.send(&self.0.clock, body, None);
             }
         }
         etag

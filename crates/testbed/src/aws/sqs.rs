@@ -1,4 +1,4 @@
-//! SQS as AWS JSON 1.0 speaks it, and the queues as tests see them.
+//! SQS as AWS JSON 1.0 speaks it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::error::ApiError;
-use super::queue::{self, Delivery, MessageId, Queue, QueueCounts, QueueSettings};
+use super::queue::{self, Delivery, Grouped, Queue};
 use super::request::{Call, UNKNOWN};
-use super::{ACCOUNT, FakeAws, lock};
+use super::{ACCOUNT, FakeAws, lock, md5};
 
 /// The longest body, 1 MiB.
 const LONGEST_BODY: usize = 1024 * 1024;
@@ -26,102 +26,6 @@ const BATCH: usize = 10;
 const LONGEST_VISIBILITY: i64 = 43_200;
 
 impl FakeAws {
-    /// Makes a queue, or replaces the one of this name by an empty one.
-    ///
-    /// # Panics
-    ///
-    /// If the dead-letter queue that the settings name does not exist.
-    pub fn create_queue(&self, name: &str, settings: QueueSettings) {
-        let dead_letters = settings.redrive.as_ref().map(|redrive| self.queue(&redrive.queue));
-        let rng = lock(&self.0.rng).fork();
-        let created = self.0.clock.now_ms();
-        let queue = Queue::new(name.to_owned(), settings, dead_letters, created, rng);
-        lock(&self.0.queues).insert(name.to_owned(), Arc::new(queue));
-    }
-
-    /// Removes a queue with all it holds.
-    pub fn delete_queue(&self, name: &str) {
-        lock(&self.0.queues).remove(name);
-    }
-
-    /// The URL of a queue, whether or not it exists.
-    pub fn queue_url(&self, name: &str) -> String {
-        format!("{}/{ACCOUNT}/{name}", lock(&self.0.base_url))
-    }
-
-    /// The ARN of a queue, whether or not it exists.
-    pub fn queue_arn(&self, name: &str) -> String {
-        queue::arn(name)
-    }
-
-    /// Sends a message.
-    ///
-    /// # Panics
-    ///
-    /// As all that follow, if the queue does not exist.
-    pub fn send(&self, queue: &str, body: impl Into<String>) -> MessageId {
-        self.queue(queue).send(&self.0.clock, body.into()).id
-    }
-
-    /// What the queue holds and what has happened in it.
-    pub fn counts(&self, queue: &str) -> QueueCounts {
-        self.queue(queue).counts()
-    }
-
-    /// The ids of all messages deleted from the queue, in order.
-    pub fn deleted_ids(&self, queue: &str) -> Vec<MessageId> {
-        self.queue(queue).deleted()
-    }
-
-    /// The bodies of all messages deleted from the queue, in order, if its settings keep them.
-    pub fn deleted_bodies(&self, queue: &str) -> Vec<String> {
-        self.queue(queue).deleted_bodies()
-    }
-
-    /// The bodies of all messages that the queue holds, visible or not, in the order they came.
-    pub fn bodies(&self, queue: &str) -> Vec<String> {
-        self.queue(queue).bodies()
-    }
-
-    /// How many messages, here or gone from here, were received so many times.
-    pub fn receive_counts(&self, queue: &str) -> BTreeMap<u32, u64> {
-        self.queue(queue).receive_counts()
-    }
-
-    /// Makes every message in flight visible, as if its visibility timeout had passed just now.
-    pub fn make_visible(&self, queue: &str) {
-        self.queue(queue).make_visible();
-    }
-
-    /// The next `n` messages received are handed out once more by the next receive, although they
-    /// are in flight, with a new receipt handle that outdates the first.
-    pub fn redeliver_next(&self, queue: &str, n: u32) {
-        self.queue(queue).add_duplicates(n);
-    }
-
-    /// The next `n` receives answer at once that there is nothing, whatever there is.
-    pub fn empty_receives(&self, queue: &str, n: u32) {
-        self.queue(queue).add_empty_receives(n);
-    }
-
-    /// From now on a receive gives fewer messages than it could by this chance (0 to 1).
-    pub fn short_receives(&self, queue: &str, chance: f64) {
-        self.queue(queue).set_short_receives(chance);
-    }
-
-    /// The next `n` deletes are answered as successes, and the messages come again when their
-    /// visibility timeout has passed: a copy had survived somewhere.
-    pub fn ignore_deletes(&self, queue: &str, n: u32) {
-        self.queue(queue).add_ignored_deletes(n);
-    }
-
-    pub(super) fn queue(&self, name: &str) -> Arc<Queue> {
-        match lock(&self.0.queues).get(name) {
-            Some(queue) => queue.clone(),
-            None => panic!("the fake AWS has no queue {name:?}"),
-        }
-    }
-
     pub(super) fn queue_named(&self, name: &str) -> Result<Arc<Queue>, ApiError> {
         lock(&self.0.queues).get(name).cloned().ok_or_else(|| {
             ApiError::new(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
@@ -206,6 +110,9 @@ impl FakeAws {
             sent: asked("SentTimestamp"),
             sender: asked("SenderId"),
             source: asked("DeadLetterQueueSourceArn"),
+            group: asked("MessageGroupId"),
+            deduplication: asked("MessageDeduplicationId"),
+            sequence: asked("SequenceNumber"),
         };
         let messages: Vec<_> = deliveries.iter().map(|delivery| asked.message(delivery)).collect();
         write(&Received { messages })
@@ -243,11 +150,17 @@ impl FakeAws {
     fn send_message(&self, request: SendMessage<'_>) -> Result<Response<Body>, ApiError> {
         let queue = self.queue_at(&request.queue_url)?;
         check_message(&request.message_body, request.delay_seconds)?;
-        let message = queue.send(&self.0.clock, request.message_body);
-        write(&serde_json::json!({
+        let grouped =
+            grouped(&queue, &request.message_body, request.message_group_id, request.message_deduplication_id)?;
+        let message = queue.send(&self.0.clock, request.message_body, grouped);
+        let mut answer = serde_json::json!({
             "MessageId": message.id.to_string(),
             "MD5OfMessageBody": message.md5_hex(),
-        }))
+        });
+        if let Some(number) = message.sequence_number() {
+            answer["SequenceNumber"] = number.into();
+        }
+        write(&answer)
     }
 
     fn send_message_batch(&self, request: SendMessageBatch<'_>) -> Result<Response<Body>, ApiError> {
@@ -262,18 +175,21 @@ impl FakeAws {
             ));
         }
         let (ids, bodies): (Vec<_>, Vec<_>) =
-            request.entries.into_iter().map(|entry| (entry.id, (entry.message_body, entry.delay_seconds))).unzip();
-        let results = ids.iter().zip(bodies).map(|(id, (body, delay))| {
-            let done = self
-                .entry_fault("SendMessageBatch")
-                .and_then(|()| check_message(&body, delay).map_err(BatchError::sender))
-                .map(|()| queue.send(&self.0.clock, body));
-            (&**id, done)
+            request.entries.into_iter().map(|entry| (entry.id.clone(), entry)).unzip();
+        let results = ids.iter().zip(bodies).map(|(id, entry)| {
+            let SendEntry { message_body: body, delay_seconds, message_group_id, message_deduplication_id, .. } = entry;
+            let done = self.entry_fault("SendMessageBatch").and_then(|()| {
+                check_message(&body, delay_seconds)
+                    .and_then(|()| grouped(&queue, &body, message_group_id, message_deduplication_id))
+                    .map_err(BatchError::sender)
+            });
+            (&**id, done.map(|grouped| queue.send(&self.0.clock, body, grouped)))
         });
         write(&Batch::of(results, |id, message| Sent {
             id,
             message_id: message.id.to_string(),
             md5: message.md5_hex(),
+            sequence_number: message.sequence_number(),
         }))
     }
 
@@ -383,6 +299,8 @@ struct SendMessage<'a> {
     queue_url: Cow<'a, str>,
     message_body: String,
     delay_seconds: Option<i64>,
+    message_group_id: Option<String>,
+    message_deduplication_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -401,6 +319,8 @@ struct SendEntry<'a> {
     id: Cow<'a, str>,
     message_body: String,
     delay_seconds: Option<i64>,
+    message_group_id: Option<String>,
+    message_deduplication_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -429,6 +349,9 @@ struct Asked {
     sent: bool,
     sender: bool,
     source: bool,
+    group: bool,
+    deduplication: bool,
+    sequence: bool,
 }
 
 impl Asked {
@@ -451,6 +374,17 @@ impl Asked {
             && let Some(source) = &delivery.dead_letter_source
         {
             attributes.insert("DeadLetterQueueSourceArn", source.to_string());
+        }
+        if let Some(fifo) = &message.fifo {
+            if self.group {
+                attributes.insert("MessageGroupId", fifo.grouped.group.clone());
+            }
+            if self.deduplication {
+                attributes.insert("MessageDeduplicationId", fifo.grouped.deduplication.clone());
+            }
+            if self.sequence {
+                attributes.insert("SequenceNumber", fifo.sequence_number());
+            }
         }
         ReceivedMessage {
             message_id: message.id.to_string(),
@@ -502,6 +436,8 @@ struct Sent<'a> {
     message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     md5: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -556,6 +492,12 @@ fn attributes(queue: &Queue) -> BTreeMap<&'static str, String> {
         ("SqsManagedSseEnabled", "true".to_owned()),
         ("VisibilityTimeout", settings.visibility_timeout.as_secs().to_string()),
     ]);
+    if queue.is_fifo() {
+        attributes.insert("FifoQueue", "true".to_owned());
+        attributes.insert("ContentBasedDeduplication", settings.content_based_deduplication.to_string());
+        attributes.insert("DeduplicationScope", "queue".to_owned());
+        attributes.insert("FifoThroughputLimit", "perQueue".to_owned());
+    }
     if let Some(redrive) = &settings.redrive {
         let policy = serde_json::json!({
             "deadLetterTargetArn": queue::arn(&redrive.queue),
@@ -625,6 +567,38 @@ fn check_message(body: &str, delay: Option<i64>) -> Result<(), ApiError> {
         return Err(ApiError::new(400, "InvalidMessageContents", message));
     }
     Ok(())
+}
+
+/// The group of a message and what makes it itself, which a FIFO queue wants and no other takes.
+fn grouped(
+    queue: &Queue,
+    body: &str,
+    group: Option<String>,
+    deduplication: Option<String>,
+) -> Result<Option<Grouped>, ApiError> {
+    if !queue.is_fifo() {
+        return match deduplication {
+            None => Ok(None),
+            Some(_) => Err(ApiError::new(
+                400,
+                "InvalidParameterValue",
+                "The request include parameter MessageDeduplicationId which is not valid for this queue type.",
+            )),
+        };
+    }
+    let Some(group) = group.filter(|group| !group.is_empty()) else {
+        let message = "The request must contain the parameter MessageGroupId.";
+        return Err(ApiError::new(400, "MissingParameter", message));
+    };
+    let by_content = || queue.settings.content_based_deduplication.then(|| md5::to_hex(md5::digest(body.as_bytes())));
+    let Some(deduplication) = deduplication.or_else(by_content) else {
+        return Err(ApiError::new(
+            400,
+            "InvalidParameterValue",
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        ));
+    };
+    Ok(Some(Grouped { group, deduplication }))
 }
 
 fn check_batch<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiError> {

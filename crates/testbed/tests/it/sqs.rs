@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName as Attribute, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use quittance_testbed::aws::{FakeAws, Loss, QueueCounts, QueueSettings, Redrive};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::sdk::{self, OverTcp};
 
@@ -533,4 +533,75 @@ async fn a_long_queue_is_as_fast_as_a_short_one() {
     assert_eq!(aws.counts("q").deleted, 2000);
     // A scan of the queue for each receive would take minutes.
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+/// Receives, and answers with bodies and handles.
+async fn bodies(sqs: &Client, url: &str) -> Vec<(String, String)> {
+    let answer = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+    let messages = answer.messages.unwrap_or_default().into_iter();
+    messages.map(|message| (message.body.unwrap(), message.receipt_handle.unwrap())).collect()
+}
+
+fn fifo(content_based_deduplication: bool) -> (FakeAws, Client, String) {
+    let (aws, sqs, _) = with_queue(QueueSettings::default());
+    aws.create_queue("q.fifo", QueueSettings { content_based_deduplication, ..QueueSettings::default() });
+    let url = aws.queue_url("q.fifo");
+    (aws, sqs, url)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_hidden_while_a_message_of_it_is_in_flight() {
+    let (aws, sqs, url) = fifo(false);
+    for n in 0..12 {
+        aws.send_to_group("q.fifo", "a", format!("a{n}"));
+    }
+    aws.send_to_group("q.fifo", "b", "b0");
+    let first = bodies(&sqs, &url).await;
+    assert_eq!(
+        first.iter().map(|(body, _)| body.clone()).collect::<Vec<_>>(),
+        (0..10).map(|n| format!("a{n}")).collect::<Vec<_>>()
+    );
+    assert_eq!(bodies(&sqs, &url).await[0].0, "b0");
+    assert_eq!(bodies(&sqs, &url).await, []);
+    // One of them goes back: still nothing, and then the rest of them from it on.
+    let back = sqs.change_message_visibility().queue_url(&url).receipt_handle(&first[0].1).visibility_timeout(0);
+    back.send().await.unwrap();
+    assert_eq!(bodies(&sqs, &url).await, []);
+    for (_, handle) in &first[1..] {
+        sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
+    }
+    let rest: Vec<_> = bodies(&sqs, &url).await.into_iter().map(|(body, _)| body).collect();
+    assert_eq!(rest, ["a0", "a10", "a11"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fifo_queue_refuses_a_delete_that_comes_too_late() {
+    let (aws, sqs, url) = fifo(false);
+    aws.send_to_group("q.fifo", "a", "a0");
+    let (_, handle) = bodies(&sqs, &url).await.remove(0);
+    sleep(Duration::from_secs(31)).await;
+    let delete = sqs.delete_message().queue_url(&url).receipt_handle(&handle).send().await;
+    assert_eq!(delete.unwrap_err().code(), Some("InvalidParameterValue"));
+    assert_eq!(aws.counts("q.fifo").visible, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fifo_queue_wants_a_group_and_keeps_what_is_sent_twice_once() {
+    let (aws, sqs, url) = fifo(true);
+    let send = |group: Option<&str>| {
+        sqs.send_message().queue_url(&url).message_body("same").set_message_group_id(group.map(str::to_owned)).send()
+    };
+    assert_eq!(send(None).await.unwrap_err().code(), Some("MissingParameter"));
+    let (one, two) = (send(Some("a")).await.unwrap(), send(Some("a")).await.unwrap());
+    assert_eq!((one.message_id(), one.sequence_number()), (two.message_id(), two.sequence_number()));
+    assert_eq!(aws.counts("q.fifo").visible, 1);
+    sleep(Duration::from_secs(301)).await;
+    let three = send(Some("a")).await.unwrap();
+    assert!(three.sequence_number() > one.sequence_number() && aws.counts("q.fifo").visible == 2);
+    let answer =
+        sqs.receive_message().queue_url(&url).message_system_attribute_names("All".into()).send().await.unwrap();
+    let attributes = answer.messages.unwrap()[0].attributes.clone().unwrap();
+    let of = |name: &str| attributes.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value.clone());
+    assert_eq!((of("MessageGroupId"), of("SequenceNumber")), (Some("a".to_owned()), one.sequence_number));
+    assert!(of("MessageDeduplicationId").is_some());
 }

@@ -45,9 +45,9 @@ impl Deletes {
         (!self.finished.is_empty() && self.under_way < MOST_CALLS).then(|| self.from.max(self.linger))
     }
 
-    fn add(&mut self, key: MessageKey, now: Instant) {
+    fn add(&mut self, key: MessageKey, linger: Duration, now: Instant) {
         if self.finished.is_empty() {
-            self.linger = now + DELETE_LINGER;
+            self.linger = now + linger;
         }
         self.finished.push_back(key);
     }
@@ -72,7 +72,9 @@ impl Deletes {
 impl<W: Work> Engine<W> {
     /// Everything of the message has its receipts.
     pub(super) fn finish(&mut self, key: MessageKey, now: Instant) {
-        self.deletes.add(key, now);
+        // In a FIFO queue the next one of its group waits for this one.
+        let grouped = self.holdings.message(key).is_some_and(|held| held.turn.is_some());
+        self.deletes.add(key, if grouped { DELETE_LINGER / 20 } else { DELETE_LINGER }, now);
     }
 
     pub(super) fn start_deletes(&mut self, now: Instant) {

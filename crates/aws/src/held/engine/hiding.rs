@@ -145,6 +145,7 @@ impl<W: Work> Engine<W> {
         if self.holdings.is_busy(key) || self.holdings.is_closed(key) {
             self.holdings.lapse(key);
         } else {
+            self.holdings.take_along(key);
             self.give_up(key);
         }
     }

@@ -1,6 +1,6 @@
 //! Taking in: what a message that was received asks for.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 use tracing::info;
@@ -10,19 +10,22 @@ use crate::{
     held::{
         Intake, Work,
         engine::{Engine, Stage, poison::Poison},
+        holdings::Arrival,
     },
 };
 
 impl<W: Work> Engine<W> {
-    pub(super) fn take_in(&mut self, message: Message, now: Instant) {
-        let Message { id, handle, body, receives } = message;
+    /// Groups of a FIFO queue in `broken_off` go back from here on, since an earlier message of them does.
+    pub(super) fn take_in(&mut self, message: Message, broken_off: &mut HashSet<String>, now: Instant) {
+        let Message { id, handle, body, receives, turn } = message;
         let tally = self.hold.tally.clone();
         if let Some(key) = self.holdings.came_again(&id, &handle, receives, now) {
             tally.duplicates.add(1);
             self.hiding.hold(key, now);
             return;
         }
-        if self.stage != Stage::Running {
+        let is_broken_off = turn.as_ref().is_some_and(|turn| broken_off.contains(&turn.group));
+        if self.stage != Stage::Running || is_broken_off {
             self.hiding.give_back(handle, Duration::ZERO);
             return;
         }
@@ -38,6 +41,9 @@ impl<W: Work> Engine<W> {
                 Vec::new()
             }
             Intake::Unknown { why, body } => {
+                if let Some(turn) = turn.filter(|_| self.comes_again(receives)) {
+                    broken_off.insert(turn.group);
+                }
                 self.poison(Poison { id, handle, receives, address: None, reason: why.to_owned(), body });
                 return;
             }
@@ -48,7 +54,7 @@ impl<W: Work> Engine<W> {
         }
         let weigh = |item| (self.hold.work.weight(&item), item);
         let items = items.into_iter().map(weigh).collect();
-        let (key, outcome) = self.holdings.hold((id, handle, receives), items, progress, now);
+        let (key, outcome) = self.holdings.hold(Arrival { id, handle, receives, turn }, items, progress, now);
         self.hiding.hold(key, now);
         self.marking.watch(key, now);
         self.conclude(outcome, now);

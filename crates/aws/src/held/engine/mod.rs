@@ -221,6 +221,7 @@ impl<W: Work> Engine<W> {
         self.receives.abort(now);
         for key in self.holdings.open_messages() {
             self.mark(key);
+            self.holdings.take_along(key);
             if let Some(held) = self.forget(key) {
                 self.hiding.give_back(held.handle, Duration::ZERO);
             }

@@ -57,6 +57,11 @@ impl<W: Work> Engine<W> {
         });
     }
 
+    /// Whether a message that cannot be processed comes again after its `receives`th receive.
+    pub(super) fn comes_again(&self, receives: u32) -> bool {
+        self.hold.facts.max_receive_count.is_some_and(|most| receives < most)
+    }
+
     pub(super) fn was_set_aside(&mut self, id: &str, back: Option<(String, Duration)>) {
         self.set_asides -= 1;
         match back {

@@ -1,6 +1,6 @@
 //! Receiving: how many messages may be held, and how many receives the backlog deserves.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use quittance_core::{Backoff, Class, Failure, Random};
 use tokio::{task::AbortHandle, time::Instant};
@@ -177,8 +177,9 @@ impl<W: Work> Engine<W> {
         let hold = self.hold.clone();
         self.receives.brought(messages.len(), &hold.limits, now);
         hold.tally.received.add(messages.len() as u64);
+        let mut broken_off = HashSet::new();
         for message in messages {
-            self.take_in(message, now);
+            self.take_in(message, &mut broken_off, now);
         }
         let (held, bytes) = (self.holdings.len(), self.holdings.bytes());
         if held >= self.receives.held_limit / 2 || bytes >= hold.limits.held_bytes / 2 {

@@ -27,12 +27,16 @@ impl<W: Work> Engine<W> {
             Some(Outcome::Done(key)) => self.finish(key, now),
             Some(Outcome::Stuck(key)) => {
                 let reason = self.holdings.reason(key).unwrap_or("it cannot be delivered").to_owned();
+                if self.holdings.message(key).is_some_and(|held| self.comes_again(held.receives)) {
+                    self.holdings.take_along(key);
+                }
                 let address = Some(self.holdings.dead(key)).filter(|address| !address.is_empty());
                 if let Some(Held { id, handle, receives, .. }) = self.give_up(key) {
                     self.poison(Poison { id, handle, receives, address, reason, body: String::new() });
                 }
             }
             Some(Outcome::Idle(key)) => {
+                self.holdings.take_along(key);
                 if let Some(held) = self.give_up(key) {
                     self.hiding.give_back(held.handle, Duration::ZERO);
                 }
@@ -52,10 +56,15 @@ impl<W: Work> Engine<W> {
 
     /// Holds a message no longer.
     pub(super) fn forget(&mut self, key: MessageKey) -> Option<Held> {
+        let was_first = self.holdings.is_first(key);
         let held = self.holdings.forget(key)?;
         self.hiding.forget(key);
         self.marking.forget(key);
         held.items.iter().for_each(|item| self.lanes.gone(*item));
+        if let Some(turn) = held.turn.as_ref().filter(|_| was_first) {
+            let outcome = self.holdings.outcome_of_first(&turn.group);
+            self.conclude(outcome, self.hold.world.clock.now());
+        }
         Some(held)
     }
 }

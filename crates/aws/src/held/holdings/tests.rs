@@ -89,7 +89,7 @@ impl Life {
         let items: Vec<_> = self.items(message).map(|address| (1, address)).collect();
         let (bytes, count) = (self.holdings.bytes(), items.len());
         let progress = self.remembered.remove(&message);
-        let (key, outcome) = self.holdings.hold((message.to_string(), "h".to_owned(), 1), items, progress, self.now);
+        let (key, outcome) = self.holdings.hold(arrival(&message.to_string()), items, progress, self.now);
         assert_eq!(self.holdings.bytes(), bytes + count);
         self.keys.insert(key, message);
         self.conclude(outcome);
@@ -247,7 +247,7 @@ fn holding(items: usize) -> (Holdings<usize>, MessageKey, Instant) {
     let now = Instant::now();
     let mut holdings = Holdings::new(OutputSet::first(1));
     let items = (0..items).map(|item| (1, item)).collect();
-    let (key, outcome) = holdings.hold(("id".to_owned(), "h1".to_owned(), 1), items, None, now);
+    let (key, outcome) = holdings.hold(Arrival { handle: "h1".to_owned(), ..arrival("id") }, items, None, now);
     assert_eq!(outcome, None);
     (holdings, key, now)
 }
@@ -265,7 +265,7 @@ fn a_message_of_nothing_is_done_at_once() {
     let mut holdings = Holdings::<usize>::new(OutputSet::first(1));
     #[allow(clippy::disallowed_methods, reason = "any moment will do")]
     let now = Instant::now();
-    let (key, outcome) = holdings.hold(("id".to_owned(), "h".to_owned(), 1), Vec::new(), None, now);
+    let (key, outcome) = holdings.hold(arrival("id"), Vec::new(), None, now);
     assert_eq!(outcome, Some(Outcome::Done(key)));
 }
 
@@ -330,4 +330,8 @@ fn after_a_stop_nothing_is_begun_and_what_rests_is_idle() {
     let outcome = holdings.settled(settlement(first, 0..3, OutputSet::NONE), now).0;
     assert_eq!(outcome, Some(Outcome::Idle(key)));
     assert!(holdings.progress(key)[0].owed.is_empty() && !holdings.progress(key)[1].owed.is_empty());
+}
+
+fn arrival(id: &str) -> Arrival {
+    Arrival { id: id.to_owned(), handle: "h".to_owned(), receives: 1, turn: None }
 }
