@@ -61,6 +61,14 @@ pub enum AwsError {
         /// The API's name of the operation.
         operation: &'static str,
     },
+    /// An answer that is well otherwise does not hold all that was asked for.
+    #[error("{operation} left out `{target}`")]
+    Incomplete {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// What is missing.
+        target: String,
+    },
     /// An API no longer takes a token that it gave: what it leads to must be asked for from its beginning.
     #[error("{operation} no longer takes its own token")]
     RefusedToken {

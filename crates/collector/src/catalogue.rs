@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
+use quittance_aws_guardduty::AwsGuardduty;
 use quittance_cisco_umbrella::CiscoUmbrella;
 use quittance_core::Unit;
 use quittance_custom_logs::CustomLogs;
+use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
 use quittance_service_events_all::ServiceEventsAll;
 use quittance_sqs_cloudwatch_consumer::SqsCloudwatchConsumer;
@@ -21,8 +23,10 @@ pub fn catalogue() -> Vec<Box<dyn Service>> {
         Box::new(ServiceEventsAll),
         Box::new(SqsCloudwatchConsumer),
         Box::new(AuditEventsAll),
+        Box::new(MetricsAll),
         Box::new(NonCloudwatchLogs),
         Box::new(CustomLogs),
+        Box::new(AwsGuardduty),
         Box::new(CiscoUmbrella),
         Box::new(Voiso),
     ]

@@ -96,10 +96,7 @@ impl Running {
     }
 }
 
-/// How long, in virtual time, a unit may take until its queue is empty.
-const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// What came of a queue's messages.
+/// What came of a source.
 pub struct Arrived {
     /// Tag and text of every event, sorted.
     pub events: Vec<(String, String)>,
@@ -115,23 +112,40 @@ impl Arrived {
     }
 }
 
+/// How long, in virtual time, a unit may take until enough happened.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
 /// Checks a unit and runs it until nothing is left in its queue. For tests whose time is paused.
 ///
 /// # Panics
 ///
-/// If its setup finds an error, it ends by itself, an hour passes, or its ledger does not balance.
+/// As [`run_until`] does.
 pub async fn run_until_empty(unit: &Unit, aws: &FakeAws, queue: &str) -> Arrived {
+    let is_empty = |_| {
+        let counts = aws.counts(queue);
+        counts.visible == 0 && counts.in_flight == 0
+    };
+    run_until(unit, aws, is_empty).await
+}
+
+/// Checks a unit and runs it until enough happened: `is_enough` is told how many events have arrived. For tests whose time
+/// is paused.
+///
+/// # Panics
+///
+/// If its setup finds an error, it ends by itself, an hour passes, or its ledger does not balance.
+pub async fn run_until(unit: &Unit, aws: &FakeAws, is_enough: impl Fn(usize) -> bool) -> Arrived {
     let findings = unit.setup.check().await.expect("the setup finds out");
     assert!(findings.iter().all(|finding| finding.severity != Severity::Error), "{findings:?}");
     let bench = Bench::new(aws, 1);
-    let running = bench.run(unit);
-    let start = Instant::now();
+    let (running, start) = (bench.run(unit), Instant::now());
     loop {
-        let counts = aws.counts(queue);
-        if counts.visible == 0 && counts.in_flight == 0 {
+        let arrived = lock(&bench.delivered).len();
+        if is_enough(arrived) {
             break;
         }
-        assert!(!running.ended.is_finished() && start.elapsed() < PATIENCE, "the queue is not emptied: {counts:?}");
+        let goes_on = !running.ended.is_finished() && start.elapsed() < PATIENCE;
+        assert!(goes_on, "not enough happened: {arrived} events arrived");
         sleep(Duration::from_millis(20)).await;
     }
     let ended = running.stop().await;
@@ -144,7 +158,8 @@ pub async fn run_until_empty(unit: &Unit, aws: &FakeAws, queue: &str) -> Arrived
 async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>) {
     inlet.set_ready(true);
     while let Some(batch) = inlet.next().await {
-        let (tags, text) = (batch.events.tags(), |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let tags = batch.events.tags();
         let events = batch.events.iter().map(|event| (tags[usize::from(event.tag)].to_string(), text(event.bytes)));
         lock(&delivered).extend(events);
         batch.receipt.delivered(Proof::Closed);

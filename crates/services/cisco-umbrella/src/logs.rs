@@ -7,7 +7,7 @@ use std::{
 
 use quittance_aws::{
     KeyFilter, ObjectRef, TagTemplate, Tagger, Whereabouts,
-    objects::{ObjectKind, Opened, Route, Router, Selection},
+    objects::{Claim, ObjectKind, Opened, Route, Router, Selection},
 };
 use quittance_core::{TagId, Tags};
 use quittance_formats::{Csv, Framer};
@@ -49,6 +49,11 @@ impl ObjectKind for Logs {
             None if is_readme(&object.key) => Selection::Skip("words about the bucket, not logs"),
             None => Selection::Read,
         }
+    }
+
+    fn claim(&self, object: &ObjectRef) -> Claim {
+        // A folder that nobody knows may be Umbrella's.
+        if logs_of(&object.key).is_ok() { Claim::Own } else { Claim::Rest }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
@@ -141,6 +146,14 @@ mod tests {
             read(&logs, &format!("f{n}/x.csv.gz"), content);
         }
         assert_eq!(logs.warned.lock().unwrap().len(), MAX_WARNED);
+    }
+
+    #[test]
+    fn in_a_shared_queue_known_folders_are_claimed_and_the_rest_if_it_is_nobodys() {
+        let claim = |key: &str| logs().claim(&object(key));
+        assert_eq!(claim("p/dnslogs/2026-01-15/x.csv.gz"), Claim::Own);
+        assert_eq!(claim("p/ztnalogs/2026-01-15/x.csv.gz"), Claim::Rest);
+        assert_eq!(claim("p/README_FROM_UMBRELLA.txt"), Claim::Rest);
     }
 
     #[test]

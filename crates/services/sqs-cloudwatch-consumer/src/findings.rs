@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use quittance_aws::{
     TagTemplate, Tagger, Whereabouts, bare,
-    queue::{BodyKind, Route, Router},
+    queue::{BodyKind, Claim, Route, Router},
 };
 use quittance_core::Tags;
 use quittance_formats::{elements, fields};
@@ -21,7 +21,7 @@ pub(crate) struct Findings {
 
 impl BodyKind for Findings {
     fn events(&self, body: &[u8], found: &mut Vec<Range<usize>>) {
-        match LISTS.into_iter().find_map(|path| elements(body, path)) {
+        match find(body) {
             Some(findings) if !findings.is_empty() => found.extend(findings),
             // Results of insights, whatever comes one day, and an empty list: nothing is passed over in silence.
             _ => found.push(0..body.len()),
@@ -35,6 +35,18 @@ impl BodyKind for Findings {
             envelope: Envelope::default(),
         })
     }
+
+    fn claim(&self, body: &[u8]) -> Claim {
+        let [source, schema, account] = fields::read(body, [&["source"], &["SchemaVersion"], &["AwsAccountId"]]);
+        let is_finding = schema.is_some() && account.is_some();
+        let own = source.map(bare) == Some(b"aws.securityhub") || is_finding || find(body).is_some();
+        if own { Claim::Own } else { Claim::No }
+    }
+}
+
+/// The findings in a body, if it has a list of them.
+fn find(body: &[u8]) -> Option<Vec<Range<usize>>> {
+    LISTS.into_iter().find_map(|path| elements(body, path))
 }
 
 /// What an envelope says of all its findings, as raw JSON.
@@ -179,6 +191,20 @@ mod tests {
         let kind = Findings { from_event: false, ..kind() };
         let body = envelope("Security Hub Findings - Imported", &format!(r#"{{"findings":[{HERE}]}}"#));
         assert_eq!(read(&kind, &[&body]), [(HERE, QUEUES.to_owned())]);
+    }
+
+    #[test]
+    fn in_a_shared_queue_security_hubs_messages_are_claimed_and_no_others() {
+        let list = format!("[{HERE}]");
+        let part = format!(r#"{{"findings":{list}}}"#);
+        let insight = envelope("Security Hub Insight Results", "{}");
+        let finding = HERE.replacen('{', r#"{"SchemaVersion":"2018-10-08","#, 1);
+        for body in [&*envelope("Security Hub Findings - Imported", &part), &*insight, &*part, &*list, &*finding] {
+            assert_eq!(kind().claim(body.as_bytes()), Claim::Own, "{body}");
+        }
+        for body in [r#"{"source":"aws.ec2","detail":{}}"#, r#"{"detail":{"findings":1}}"#, "not json", "{}"] {
+            assert_eq!(kind().claim(body.as_bytes()), Claim::No, "{body}");
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ mod findings;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, queue::QueueSettings,
-    queue_name, regions, tag_template,
+    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::Unit;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,9 +23,6 @@ pub struct SqsCloudwatchConsumer;
 pub struct Config {
     /// Name or URL of the queue that EventBridge rules put Security Hub's events into; the same name in every region.
     pub cloudwatch_sqs_queue_name: String,
-    /// Regions of the queue; one unit each.
-    #[schemars(extend("examples" = [["eu-west-1"]]))]
-    pub regions: Vec<String>,
     /// Accepted as Devo's collector has it: findings have one table anyway.
     #[serde(default)]
     pub auto_event_type: bool,
@@ -33,15 +30,12 @@ pub struct Config {
     /// of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
-    pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that is in the queue is read; this changes nothing.
-    pub start_time: Option<String>,
-    /// A finding longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
     /// A tag of one's own, with `{account}` and `{region}` filled in for each finding.
     pub tag: Option<String>,
 }
@@ -68,13 +62,13 @@ impl ServiceKind for SqsCloudwatchConsumer {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, why)?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let limits = Limits::of_bodies().with(config.max_event_bytes, config.visibility_timeout);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
         let kind = Arc::new(Findings { template, from_event: config.use_region_and_account_id_from_event });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, tag.clone())
         };
-        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+        Ok(regions.into_iter().map(unit).collect())
     }
 }
 

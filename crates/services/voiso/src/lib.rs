@@ -5,10 +5,10 @@ mod security;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, queue::QueueSettings,
-    queue_name, regions, tag_template,
+    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::Unit;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,18 +23,12 @@ pub struct Voiso;
 pub struct Config {
     /// Name or URL of the queue that Voiso sends to; the same name in every region.
     pub voiso_sqs_queue_name: String,
-    /// Regions of the queue; one unit each.
-    #[schemars(extend("examples" = [["eu-west-1"]]))]
-    pub regions: Vec<String>,
-    /// Accepted as in the services of Devo's collector, and changes nothing: a queue is read as soon as something is in it.
-    pub request_period_in_seconds: Option<Interval>,
-    /// Accepted as in the services of Devo's collector, and changes nothing: everything that is in the queue is read.
-    pub start_time: Option<String>,
-    /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
-    pub max_event_bytes: Option<usize>,
-    /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
-    pub visibility_timeout: Option<Interval>,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
     /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
     pub tag: Option<String>,
 }
@@ -60,13 +54,13 @@ impl ServiceKind for Voiso {
         let queue = queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let limits = Limits::of_bodies().with(config.max_event_bytes, config.visibility_timeout);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
         let kind = Arc::new(SecurityEvents { template });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, Self::NAME, tag.clone())
         };
-        Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+        Ok(regions.into_iter().map(unit).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use quittance_aws::{
     TagTemplate, Tagger, Whereabouts,
-    queue::{BodyKind, Route, Router},
+    queue::{BodyKind, Claim, Route, Router},
 };
 use quittance_core::Tags;
 use quittance_formats::fields;
@@ -33,6 +33,11 @@ impl BodyKind for SecurityEvents {
             tagger: Tagger::new(self.template.clone(), at.clone(), tags.clone()),
             warned: HashSet::new(),
         })
+    }
+
+    fn claim(&self, body: &[u8]) -> Claim {
+        let says = fields::read(body, [&["type"], &["event"], &["callcenter"]]);
+        if says.iter().all(Option::is_some) { Claim::Own } else { Claim::No }
     }
 }
 
@@ -130,6 +135,14 @@ mod tests {
             r#"{"type":7,"event":{}}"#,
         ];
         assert!(tags_of(unknown).iter().all(|tag| tag == "my.app.voiso.unknown"));
+    }
+
+    #[test]
+    fn in_a_shared_queue_what_has_voisos_shape_is_claimed() {
+        assert_eq!(kind().claim(event("call", "started").as_bytes()), Claim::Own);
+        for body in [r#"{"type":"user","event":"user_added"}"#, r#"{"source":"aws.ec2"}"#, "not json"] {
+            assert_eq!(kind().claim(body.as_bytes()), Claim::No, "{body}");
+        }
     }
 
     #[test]

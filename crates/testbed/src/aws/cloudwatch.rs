@@ -1,4 +1,5 @@
-//! CloudWatch's API of metrics, in the protocol that both the Rust SDK and botocore choose: RPC v2 with CBOR.
+//! CloudWatch's API of metrics, in two of its protocols: RPC v2 with CBOR, which the Rust SDK chooses, and AWS JSON 1.0,
+//! which botocore chooses.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -14,7 +15,7 @@ use super::cbor::{self, Cbor};
 use super::error::ApiError;
 use super::metrics::{Listing, Metric, Metrics, QueryFault, Sample, Span, is_statistic};
 use super::paging::bound;
-use super::request::{Call, UNKNOWN};
+use super::request::{Call, Service, UNKNOWN};
 use super::{FakeAws, Place, lock};
 
 const PAGE: usize = 500;
@@ -26,18 +27,16 @@ const HOUR: i64 = 3_600_000;
 /// Nothing is said of how long tokens live.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+pub(super) const APIS: [&str; 4] = ["ListMetrics", "GetMetricData", "GetMetricStatistics", "PutMetricData"];
+
+/// The operation of a path of RPC v2.
 pub(super) fn api(path: &str) -> &'static str {
-    match path.strip_prefix("/service/GraniteServiceVersion20100801/operation/") {
-        Some("ListMetrics") => "ListMetrics",
-        Some("GetMetricData") => "GetMetricData",
-        Some("GetMetricStatistics") => "GetMetricStatistics",
-        Some("PutMetricData") => "PutMetricData",
-        _ => UNKNOWN,
-    }
+    let name = path.strip_prefix("/service/GraniteServiceVersion20100801/operation/");
+    APIS.into_iter().find(|api| Some(*api) == name).unwrap_or(UNKNOWN)
 }
 
-/// The shapes' names that stand for codes of the protocol before.
-pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
+/// An error in either protocol. Shapes have names of their own for codes of the protocol before.
+pub(super) fn error_body(error: &ApiError, service: Service) -> Vec<u8> {
     let shape = match error.code.as_str() {
         "InvalidParameterValue" => "InvalidParameterValueException",
         "InvalidParameterCombination" => "InvalidParameterCombinationException",
@@ -45,11 +44,15 @@ pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
         "InternalServiceError" => "InternalServiceFault",
         code => code,
     };
-    let entries = vec![
-        ("__type", Cbor::text(format!("com.amazonaws.cloudwatch#{shape}"))),
-        ("message", Cbor::text(&error.message)),
-    ];
-    Cbor::Map(entries).to_bytes()
+    let shape = Cbor::text(format!("com.amazonaws.cloudwatch#{shape}"));
+    body(&Cbor::Map(vec![("__type", shape), ("message", Cbor::text(&error.message))]), service)
+}
+
+fn body(answer: &Cbor, service: Service) -> Vec<u8> {
+    match service {
+        Service::CloudWatchJson => answer.to_json().to_string().into_bytes(),
+        _ => answer.to_bytes(),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,10 +199,14 @@ impl FakeAws {
             "PutMetricData" => self.put_metric_data(&at, parse(request)?)?,
             _ => return Err(ApiError::new(404, "UnknownOperationException", "Not an operation that is here.")),
         };
-        let mut response = Response::new(Body::from(Cbor::Map(answer).to_bytes()));
+        let mut response = Response::new(Body::from(body(&Cbor::Map(answer), call.service)));
         let headers = response.headers_mut();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
-        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        if call.service == Service::CloudWatchJson {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        } else {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
+            headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        }
         Ok(response)
     }
 
@@ -459,7 +466,11 @@ fn parse<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, ApiError> {
         flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut whole).map_err(|error| unread(&error))?;
         body = whole;
     }
-    let value = cbor::read(&body).map_err(|error| unread(&error))?;
+    let is_json = request.headers().contains_key("x-amz-target");
+    let value = match is_json {
+        true => serde_json::from_slice(&body).map_err(|error| unread(&error))?,
+        false => cbor::read(&body).map_err(|error| unread(&error))?,
+    };
     serde_json::from_value(value).map_err(|error| unread(&error))
 }
 

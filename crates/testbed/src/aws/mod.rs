@@ -187,7 +187,7 @@ impl FakeAws {
                     Service::Metadata => self.answer_metadata(&call),
                     Service::CloudTrail => self.answer_cloudtrail(&call, request.body()),
                     Service::Logs => self.answer_logs(&call, request.body()),
-                    Service::CloudWatch => self.answer_cloudwatch(&call, &request),
+                    Service::CloudWatch | Service::CloudWatchJson => self.answer_cloudwatch(&call, &request),
                     Service::GuardDuty => self.answer_guardduty(&call, &request),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }

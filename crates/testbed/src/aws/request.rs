@@ -17,7 +17,10 @@ pub(super) enum Service {
     S3,
     Sts,
     CloudTrail,
+    /// Asked in CBOR, as the Rust SDK does.
     CloudWatch,
+    /// Asked in AWS JSON 1.0, as botocore does.
+    CloudWatchJson,
     GuardDuty,
     Logs,
     Organizations,
@@ -44,7 +47,7 @@ pub(super) enum Protocol {
 impl Service {
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::Sqs => Protocol::SqsJson,
+            Self::Sqs | Self::CloudWatchJson => Protocol::SqsJson,
             Self::CloudTrail | Self::Logs | Self::Organizations => Protocol::Json,
             Self::CloudWatch => Protocol::Cbor,
             Self::GuardDuty => Protocol::RestJson,
@@ -91,7 +94,8 @@ const SQS_APIS: [&str; 9] = [
 ];
 
 /// The APIs that `X-Amz-Target` names, by the last part of what stands before the name.
-const TARGETS: [(&str, Service, &[&str]); 4] = [
+const TARGETS: [(&str, Service, &[&str]); 5] = [
+    ("GraniteServiceVersion20100801", Service::CloudWatchJson, &cloudwatch::APIS),
     ("AmazonSQS", Service::Sqs, &SQS_APIS),
     ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
     ("CloudTrail_20131101", Service::CloudTrail, &["LookupEvents"]),

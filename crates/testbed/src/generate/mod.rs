@@ -6,6 +6,8 @@
 pub mod cloudfront;
 pub mod cloudtrail;
 pub mod eventbridge;
+pub mod guardduty;
+pub mod metrics;
 pub mod securityhub;
 mod template;
 pub mod umbrella;

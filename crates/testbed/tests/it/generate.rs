@@ -7,7 +7,7 @@ use fastrand::Rng;
 use flate2::read::MultiGzDecoder;
 use quittance_formats::{Csv, Frame, Framer, csv};
 use quittance_testbed::generate::{
-    Origin, cloudfront, cloudtrail, eventbridge, gzip, securityhub, umbrella, voiso, vpcflow,
+    Origin, cloudfront, cloudtrail, eventbridge, guardduty, gzip, metrics, securityhub, umbrella, voiso, vpcflow,
 };
 use serde_json::Value;
 
@@ -265,4 +265,32 @@ fn gzip_makes_one_member() {
     let mut unpacked = Vec::new();
     MultiGzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, object);
+}
+
+#[test]
+fn findings_are_unique_by_ordinal_and_change_by_version() {
+    let made = |ordinal: u64, count: u64| {
+        let version = guardduty::Version { updated: origin().time, count, archived: false };
+        guardduty::finding(&mut Rng::with_seed(ordinal), &origin(), ordinal, version)
+    };
+    let mut ids = HashSet::new();
+    for ordinal in 0..1000 {
+        let finding: Value = serde_json::from_str(&made(ordinal, 3)).unwrap();
+        assert_eq!((&finding["service"]["count"], &finding["accountId"]), (&3.into(), &"111122223333".into()));
+        assert_eq!(finding["updatedAt"], "2024-03-05T07:09:00.000Z");
+        assert_eq!(finding["id"], guardduty::id(ordinal));
+        assert_eq!(guardduty::id(ordinal).len(), 32);
+        ids.insert(guardduty::id(ordinal));
+    }
+    assert_eq!(ids.len(), 1000);
+    assert_eq!(made(7, 3).replace("\"count\":3", "\"count\":4"), made(7, 4));
+}
+
+#[test]
+fn a_fleet_has_as_many_metrics_as_ordinals() {
+    let all: HashSet<_> = (0..600).map(metrics::metric).collect();
+    assert_eq!(all.len(), 600);
+    let namespaces: HashSet<_> = all.iter().map(|metric| metric.namespace.as_str()).collect();
+    assert_eq!(namespaces.len(), 4);
+    assert_eq!(metrics::sample(&mut rng(), 1, origin().time), metrics::sample(&mut rng(), 1, origin().time));
 }

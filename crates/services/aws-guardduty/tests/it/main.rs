@@ -10,6 +10,10 @@ use quittance_aws_guardduty::AwsGuardduty;
 use quittance_core::{Ended, Severity, Unit};
 use quittance_testbed::{
     aws::{FakeAws, Place},
+    generate::{
+        Origin,
+        guardduty::{self, Version},
+    },
     unit::Bench,
 };
 use serde_json::{Value, json};
@@ -113,14 +117,12 @@ async fn updates_while_pages_are_asked_for_lose_nothing() {
     let running = scene.bench.run(&scene.unit(json!({"regions": [REGION]})));
     let mut rng = fastrand::Rng::with_seed(5);
     let start = scene.aws.now();
-    let mut newest = vec![0; 400];
-    for second in 0..4 * 3600_u64 {
-        let id = rng.usize(..400);
-        if second % 3 == 0 {
-            newest[id] += 1;
-            scene.aws.put_finding(&detector, finding(&format!("f{id}"), scene.aws.now(), newest[id], false));
-        }
-        sleep(Duration::from_secs(1)).await;
+    let mut newest = vec![0; 150];
+    for _ in 0..500 {
+        let id = rng.usize(..newest.len());
+        newest[id] += 1;
+        scene.aws.put_finding(&detector, finding(&format!("f{id}"), scene.aws.now(), newest[id], false));
+        sleep(Duration::from_millis(rng.u64(0..10_000))).await;
     }
     minutes(150).await;
     let texts = scene.bench.texts();
@@ -176,6 +178,37 @@ async fn a_restart_repeats_nothing_and_finds_what_happened_meanwhile() {
     let running = scene.bench.run(&unit);
     minutes(30).await;
     assert_eq!(scene.bench.texts().len(), 12);
+    assert!(matches!(running.stop().await, Ended::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn kills_lose_nothing_and_repeat_only_what_was_not_written_down() {
+    let scene = Scene::new().await;
+    let detector = scene.aws.add_detector(&Place::default());
+    let mut rng = fastrand::Rng::with_seed(9);
+    let start = scene.aws.now();
+    let mut expected = BTreeSet::new();
+    for ordinal in 0..300 {
+        let updated = start + SignedDuration::from_millis(rng.i64(0..36_000_000));
+        let origin = Origin::any(&mut rng, updated - SignedDuration::from_hours(1));
+        let version = Version { updated, count: rng.u64(1..9), archived: rng.bool() };
+        let text = guardduty::finding(&mut rng, &origin, ordinal, version);
+        let shown = updated + SignedDuration::from_secs(rng.i64(0..3600));
+        scene.aws.put_finding_later(&detector, &text, shown);
+        expected.insert(text);
+    }
+    let unit = scene.unit(json!({"regions": [REGION]}));
+    for _ in 0..20 {
+        let running = scene.bench.run(&unit);
+        sleep(Duration::from_millis(rng.u64(0..3_000_000))).await;
+        running.kill().await;
+    }
+    let running = scene.bench.run(&unit);
+    minutes(13 * 60).await;
+    let texts = scene.bench.texts();
+    let repeated = texts.len() - expected.len();
+    assert_eq!(texts.into_iter().collect::<BTreeSet<_>>(), expected);
+    assert!(repeated < 30, "{repeated}");
     assert!(matches!(running.stop().await, Ended::Stopped));
 }
 

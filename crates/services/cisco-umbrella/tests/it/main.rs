@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 mod arriving;
+mod listing;
 mod planning;
 
 use std::sync::Arc;
 
 use quittance_aws::{Account, AccountSettings, Credentials, Limiters, ServiceKind};
 use quittance_cisco_umbrella::CiscoUmbrella;
-use quittance_core::{SystemClock, Unit};
-use quittance_testbed::aws::FakeAws;
+use quittance_core::Unit;
+use quittance_testbed::{aws::FakeAws, unit::Bench};
 use serde_json::Value;
 
 async fn account(aws: &FakeAws) -> Arc<Account> {
@@ -20,7 +21,7 @@ async fn account(aws: &FakeAws) -> Arc<Account> {
         // Not AWS's own, so that buckets are asked for by path.
         endpoint_url: Some("https://aws.test".to_owned()),
         http: aws.http_client(),
-        clock: Arc::new(SystemClock),
+        clock: Bench::new(aws, 1).clock(),
         limiters: Limiters::default(),
         call_limits: Vec::new(),
     };

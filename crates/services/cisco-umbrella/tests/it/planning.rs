@@ -61,3 +61,26 @@ async fn keys_of_objects_are_checked() {
     refused(config("on_missing_object", "forget"), "dead_letter").await;
     assert!(plan(config("on_missing_object", "retry")).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_bucket_that_announces_nothing_is_one_unit() {
+    let config = json!({"bucket": "s3://cisco-managed-us-west-1/8234970_0a1b", "regions": ["us-west-1"]});
+    let id = "aws/10001/cisco-umbrella/bucket/us-west-1/cisco-managed-us-west-1/8234970_0a1b";
+    assert_eq!(plan(config).await, Ok(vec![(id.to_owned(), "sig.cisco.umbrella.{event_type}".to_owned())]));
+}
+
+#[tokio::test]
+async fn keys_of_a_bucket_are_checked() {
+    let config = |key: &str, value: Value| {
+        let mut config = json!({"bucket": "logs", "prefix": "p", "regions": ["eu-west-1"]});
+        config[key] = value;
+        config
+    };
+    refused(config("cisco_umbrella_sqs_queue_name", json!("q")), "`bucket`: a queue announces").await;
+    refused(config("bucket", json!("a b")), "`a b` is no bucket").await;
+    refused(config("bucket", json!("")), "or `bucket` for one that announces nothing").await;
+    refused(config("regions", json!(["eu-west-1", "us-east-1"])), "a bucket is in one region").await;
+    refused(config("start_time", json!("yesterday")), "`start_time`: `yesterday` is no day").await;
+    refused(config("access_key_created", json!("spring")), "`access_key_created`: `spring` is no day").await;
+    assert!(plan(config("start_time", json!("2026-01-01T00:00:00.000Z"))).await.is_ok());
+}
