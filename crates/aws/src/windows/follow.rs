@@ -91,7 +91,10 @@ pub(super) struct Follower {
     settlements: Settlements,
     lent: HashMap<u64, Lent>,
     batches: u64,
-    backoff: Backoff,
+    /// Between tries for a page.
+    pages: Backoff,
+    /// Between tries for a window, whose first pages may be good each time.
+    windows: Backoff,
     /// Between giving the same events again.
     returns: Backoff,
     saved: Checkpoint,
@@ -115,7 +118,8 @@ impl Follower {
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
-            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
+            pages: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), shared.world.random.fork()),
+            windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
             returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
             seen,
             debts,
@@ -198,6 +202,7 @@ impl Follower {
                 return Ok(());
             }
         }
+        self.windows.reset();
         let now = shared.now();
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
         self.plan.read(number, left, again);
@@ -216,7 +221,7 @@ impl Follower {
             let turn = shared.turns.acquire().await;
             let error = match pages.next().await {
                 Ok(page) => {
-                    self.backoff.reset();
+                    self.pages.reset();
                     return Ok(page);
                 }
                 Err(error) => error,
@@ -227,14 +232,14 @@ impl Follower {
                 return Err(error);
             }
             tries += 1;
-            shared.world.clock.sleep(self.backoff.wait()).await;
+            shared.world.clock.sleep(self.pages.wait()).await;
         }
     }
 
     fn failed(&mut self, number: Number, error: &AwsError) {
         let wait = match error.class() {
-            Class::NeedsPerson => self.backoff.wait().max(Duration::from_secs(60)),
-            _ => self.backoff.wait(),
+            Class::NeedsPerson => self.windows.wait().max(Duration::from_secs(60)),
+            _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;
         warn!(unit = %shared.unit, cursor, error = error.chain(), wait = ?wait, "a window could not be read, it is asked for again");

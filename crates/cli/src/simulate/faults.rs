@@ -9,7 +9,8 @@ use quittance_testbed::{
 };
 
 /// APIs that are asked by time.
-const APIS: [&str; 1] = ["LookupEvents"];
+const APIS: [&str; 6] =
+    ["LookupEvents", "FilterLogEvents", "ListFindings", "GetFindings", "ListMetrics", "GetMetricData"];
 
 /// Something that happens to the collector or to what is around it.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +81,7 @@ pub(super) fn plan(rng: &mut Rng, span: Duration) -> Vec<(Duration, Trouble)> {
         plan.push(Trouble::Outage(lasts));
     }
     for api in APIS {
-        for _ in 0..5 {
+        for _ in 0..3 {
             plan.push(Trouble::Refused(api, "ThrottlingException", minutes(rng, 15)));
             plan.push(Trouble::Lost(api, rng.u32(1..4), Loss::Answer));
             plan.push(Trouble::Lost(api, 1, Loss::Hang));
@@ -97,7 +98,9 @@ pub(super) fn plan(rng: &mut Rng, span: Duration) -> Vec<(Duration, Trouble)> {
 
 /// What an API does all the time.
 pub(super) fn habits(aws: &FakeAws) {
-    aws.set_quota("LookupEvents", 2);
+    for (api, per_second) in [("LookupEvents", 2), ("FilterLogEvents", 25), ("ListFindings", 5), ("ListMetrics", 25)] {
+        aws.set_quota(api, per_second);
+    }
     for api in APIS {
         aws.short_pages(api, 0.2);
         aws.fail_sometimes(api, 0.01, "ThrottlingException");

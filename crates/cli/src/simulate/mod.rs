@@ -6,10 +6,11 @@ mod oracle;
 mod run;
 mod sources;
 
-use std::{collections::BTreeMap, process::ExitCode, thread, time::Instant};
+use std::{collections::BTreeMap, process::ExitCode, thread};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use quittance_core::{Clock, SystemClock};
 use serde::Serialize;
 
 #[derive(Args)]
@@ -61,7 +62,7 @@ impl Outcome {
 pub(crate) fn simulate(options: &Options) -> Result<ExitCode> {
     let mut total = Outcome::default();
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
-        let (began, days) = (Instant::now(), options.days);
+        let (began, days) = (SystemClock.now(), options.days);
         // A runtime of its own, whose time stands still while anything can be done.
         let world = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;

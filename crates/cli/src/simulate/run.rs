@@ -127,7 +127,10 @@ inputs:
   aws:
     id: 10001
     endpoint_url: https://aws.test
-    credentials: {{access_key: AKIASIMULATION, access_secret: secret}}
+    credentials:
+      access_key: AKIASIMULATION
+      access_secret: secret
+      base_assume_role: arn:aws:iam::111122223333:role/collector
     services:{services}"
     )
 }
