@@ -87,8 +87,7 @@ impl Emulator {
 
     /// Makes a queue, and a bucket that announces its new objects there; returns the queue's URL.
     pub async fn make_trail(&self, bucket: &str, queue: &str) -> Result<String> {
-        let made = self.sqs.create_queue().queue_name(queue).send().await.context("CreateQueue")?;
-        let url = made.queue_url.context("a queue without a URL")?;
+        let url = self.make_queue(queue).await?;
         let attributes = self.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
         let attributes = attributes.send().await.context("GetQueueAttributes")?.attributes.unwrap_or_default();
         let arn = attributes.get(&QueueAttributeName::QueueArn).context("a queue without an ARN")?;
@@ -103,6 +102,18 @@ impl Emulator {
             .await
             .context("PutBucketNotificationConfiguration")?;
         Ok(url)
+    }
+
+    /// Makes a queue; returns its URL.
+    pub async fn make_queue(&self, queue: &str) -> Result<String> {
+        let made = self.sqs.create_queue().queue_name(queue).send().await.context("CreateQueue")?;
+        made.queue_url.context("a queue without a URL")
+    }
+
+    /// Sends a message.
+    pub async fn send(&self, url: &str, body: &str) -> Result<()> {
+        self.sqs.send_message().queue_url(url).message_body(body).send().await.context("SendMessage")?;
+        Ok(())
     }
 
     /// Puts an object.

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod collector;
 pub mod configuration;
 pub mod emulators;
+pub mod expect;
 pub mod front;
 pub mod ledger;
 pub mod proxy;

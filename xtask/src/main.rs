@@ -23,7 +23,8 @@ Usage: cargo xtask <command>
   provision              only provides what the tests need, and prints the variables that name it, for a shell
   lint                   format, clippy, dependency arrows, cargo-deny, documentation
   arrows                 only the dependency arrows between the crates
-  bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`";
+  bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`
+  simulate ARGUMENTS     the same for `quittance simulate ARGUMENTS`: days of virtual time with faults by seed";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -46,7 +47,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "provision" => suite::provision(&Workspace::load()?),
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
-        "bench" => suite::bench(&Workspace::load()?, &arguments),
+        hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -1,4 +1,4 @@
-//! The test suite, and the benches.
+//! The test suite, and what the binary hides: benches and the simulation.
 
 use std::{env, ffi::OsString, path::PathBuf, process::Command};
 
@@ -71,10 +71,10 @@ fn provided(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(variables)
 }
 
-/// Runs the binary's own benches.
-pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+/// Builds the binary, and runs a command that it hides from its users.
+pub(crate) fn hidden(workspace: &Workspace, command: &str, arguments: &[OsString]) -> Result<()> {
     step::command(&mut workspace.cargo(&["build", "--release"]))?;
-    step::command(Command::new(workspace.binary()).arg("bench").args(arguments).current_dir(&workspace.root))
+    step::command(Command::new(workspace.binary()).arg(command).args(arguments).current_dir(&workspace.root))
 }
 
 fn list(workspace: &Workspace, nextest: bool, names: &[&OsString]) -> Result<()> {

@@ -7,31 +7,27 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::time::TimeSource;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::StalledStreamProtectionConfig;
 use quittance_core::Clock;
-use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::{AwsError, CallLimit, Limiters, receiver::Receivers};
+use crate::{
+    AwsError, CallLimit, Credentials, Endpoints, Limiters, PlanError, Role, SignIn,
+    answers::{Skew, listening},
+    credentials::{Chain, Signer, Source, ambient, session_name},
+    partition::main_region,
+    receiver::Receivers,
+};
 
-/// How to sign in.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct Credentials {
-    /// Access key id, or `file:` and the file that holds it.
-    #[schemars(extend("writeOnly" = true, "examples" = ["AKIA..."]))]
-    pub access_key: String,
-    /// Secret access key, or `file:` and the file that holds it.
-    #[schemars(with = "String", extend("writeOnly" = true, "examples" = ["file:/run/secrets/access_secret"]))]
-    pub access_secret: SecretString,
-}
+/// STS is asked while calls wait for it.
+const STS_SECONDS: u64 = 10;
 
-/// What is needed to work in an account.
+/// What is needed to work in an account with its own keys.
 pub struct AccountSettings {
     /// The input's `id`: its address in units and logs.
     pub id: String,
@@ -49,17 +45,37 @@ pub struct AccountSettings {
     pub call_limits: Vec<CallLimit>,
 }
 
+/// The way to AWS, which the accounts of an input share.
+#[derive(Clone)]
+pub struct Way {
+    /// The connector that all clients share.
+    pub http: SharedHttpClient,
+    /// Time: signatures, credentials' ends and stalls are measured by it.
+    pub clock: Arc<dyn Clock>,
+    /// Where AWS is, if not at AWS.
+    pub endpoints: Endpoints,
+    /// The region that is asked about an account as a whole, STS first of all.
+    pub region: String,
+    /// The limiters that all accounts of a process share.
+    pub limiters: Limiters,
+    /// The user's own bounds of calls.
+    pub call_limits: Vec<CallLimit>,
+}
+
 /// A signed-in account. Clients are made once for each service and region.
 pub struct Account {
     id: String,
+    way: Way,
+    /// What every client starts from, without a signer.
+    plain: SdkConfig,
+    /// The same, signed.
     base: SdkConfig,
+    skew: Arc<Skew>,
     /// An endpoint that is not AWS's own knows buckets only by path.
     path_style: bool,
     clients: Mutex<Clients>,
     receivers: Receivers,
     number: OnceCell<String>,
-    limiters: Limiters,
-    call_limits: Vec<CallLimit>,
 }
 
 #[derive(Default)]
@@ -69,38 +85,50 @@ struct Clients {
 }
 
 impl Account {
-    /// Prepares the account; nothing is asked of AWS.
+    /// Prepares an account with its own keys; nothing is asked of AWS.
     pub async fn new(settings: AccountSettings) -> Self {
-        let keys = aws_credential_types::Credentials::new(
-            settings.credentials.access_key,
-            settings.credentials.access_secret.expose_secret(),
-            None,
-            None,
-            "configuration",
-        );
-        // The SDK's own retries are off: the engines wait and try again by one rule, which the ledger and the logs see.
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(keys))
-            .http_client(settings.http)
-            .time_source(SdkClock(settings.clock))
-            .retry_config(RetryConfig::disabled())
-            .app_name(aws_config::AppName::new("quittance").expect("a plain word is an app name"));
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        let base = loader.load().await;
-        let path_style = base.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        Account {
-            id: settings.id,
-            base,
-            path_style,
-            clients: Mutex::default(),
-            receivers: Receivers::default(),
-            number: OnceCell::new(),
-            limiters: settings.limiters,
-            call_limits: settings.call_limits,
-        }
+        let AccountSettings { id, credentials, endpoint_url, http, clock, limiters, call_limits } = settings;
+        let (endpoints, region) = (Endpoints::all_at(endpoint_url), main_region("aws").to_owned());
+        let way = Way { http, clock, endpoints, region, limiters, call_limits };
+        Account::of(id, credentials.into(), way).await
+    }
+
+    /// Prepares an account that is reached as `sign_in` says; nothing is asked of AWS.
+    pub async fn sign_in(id: String, sign_in: &SignIn, way: Way) -> Result<Self, PlanError> {
+        Ok(Account::of(id, sign_in.chain()?, way).await)
+    }
+
+    async fn of(id: String, chain: Chain, way: Way) -> Self {
+        let plain = plain(&way).await;
+        let skew = Arc::new(Skew::new(&id));
+        let signer = match &chain.source {
+            Source::Keys(keys) => Signer::keys(keys),
+            Source::Ambient => {
+                let http = listening(way.http.clone(), skew.clone(), None, way.clock.clone());
+                let time = SharedTimeSource::new(SdkClock(way.clock.clone()));
+                Signer::kept(ambient(&way.region, http, time, way.clock.clone()).await)
+            }
+        };
+        let unsigned = Account::with(id, way, plain, signer, skew);
+        chain.roles.iter().fold(unsigned, |account, role| account.in_role(account.id.clone(), role))
+    }
+
+    /// Prepares the account that `role` lives in, reached from this one.
+    pub fn in_role(&self, id: String, role: &Role) -> Account {
+        let mut sts = self.base.to_builder();
+        sts.set_timeout_config(Some(timeouts(STS_SECONDS)));
+        let signer = Signer::in_role(role, &session_name(&id), &sts.build(), self.way.clock.clone());
+        let skew = if id == self.id { self.skew.clone() } else { Arc::new(Skew::new(&id)) };
+        Account::with(id, self.way.clone(), self.plain.clone(), signer, skew)
+    }
+
+    fn with(id: String, way: Way, plain: SdkConfig, signer: Signer, skew: Arc<Skew>) -> Account {
+        let http = listening(way.http.clone(), skew.clone(), signer.kept.clone(), way.clock.clone());
+        let base = plain.to_builder().http_client(http).credentials_provider(signer.provider.clone()).build();
+        let path_style = way.endpoints.of("s3", "").is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let path_style = path_style || plain.endpoint_url().is_some();
+        let (clients, number) = (Mutex::default(), OnceCell::new());
+        Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), number }
     }
 
     /// The input's id.
@@ -111,7 +139,7 @@ impl Account {
     /// The account's number, as AWS knows it. Asked once.
     pub async fn number(&self) -> Result<String, AwsError> {
         let ask = async || {
-            let client = aws_sdk_sts::Client::new(&self.config("us-east-1"));
+            let client = aws_sdk_sts::Client::new(&self.config(&self.way.region));
             let answer = client.get_caller_identity().send().await;
             let identity = answer.map_err(|e| AwsError::api("GetCallerIdentity", &self.id, e))?;
             Ok(identity.account.unwrap_or_default())
@@ -126,26 +154,42 @@ impl Account {
 
     /// The limiters that all accounts share.
     pub fn limiters(&self) -> &Limiters {
-        &self.limiters
+        &self.way.limiters
     }
 
     /// The user's own bounds of calls.
     pub fn call_limits(&self) -> &[CallLimit] {
-        &self.call_limits
+        &self.way.call_limits
+    }
+
+    /// The region that is asked about the account as a whole.
+    pub fn region(&self) -> &str {
+        &self.way.region
+    }
+
+    /// AWS's time less ours, in seconds, as its last answer told; the SDK's signatures are corrected by it.
+    pub fn clock_skew_seconds(&self) -> i64 {
+        self.skew.seconds()
     }
 
     /// What a client of any service in `region` is made from.
     pub fn config(&self, region: &str) -> SdkConfig {
-        let config = self.base.to_builder().region(Region::new(region.to_owned())).timeout_config(timeouts(60));
-        config.build()
+        self.in_region(region).timeout_config(timeouts(60)).build()
+    }
+
+    fn in_region(&self, region: &str) -> aws_types::sdk_config::Builder {
+        let config = self.base.to_builder().region(Region::new(region.to_owned()));
+        match self.way.endpoints.is_custom() {
+            true => config.service_config(self.way.endpoints.in_region(region)),
+            false => config,
+        }
     }
 
     /// The SQS client of a region.
     pub fn sqs(&self, region: &str) -> aws_sdk_sqs::Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.sqs.entry(region.to_owned()).or_insert_with(|| {
-            let config = aws_sdk_sqs::config::Builder::from(&self.base)
-                .region(Region::new(region.to_owned()))
+            let config = aws_sdk_sqs::config::Builder::from(&self.in_region(region).build())
                 // It wakes again and again during a long poll; the attempt's timeout does its work.
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .timeout_config(timeouts(45))
@@ -159,8 +203,7 @@ impl Account {
     pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.s3.entry(region.to_owned()).or_insert_with(|| {
-            let config = aws_sdk_s3::config::Builder::from(&self.base)
-                .region(Region::new(region.to_owned()))
+            let config = aws_sdk_s3::config::Builder::from(&self.in_region(region).build())
                 .force_path_style(self.path_style)
                 .stalled_stream_protection(
                     StalledStreamProtectionConfig::enabled().grace_period(Duration::from_secs(30)).build(),
@@ -170,6 +213,36 @@ impl Account {
             aws_sdk_s3::Client::from_conf(config)
         });
         client.clone()
+    }
+}
+
+/// What every client of an input starts from.
+async fn plain(way: &Way) -> SdkConfig {
+    // The SDK's own retries are off: the engines wait and try again by one rule, which the ledger and the logs see. Its
+    // cache of identities is off too: it would forget some of many, and knows nothing of renewing early.
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(way.region.clone()))
+        .no_credentials()
+        .http_client(way.http.clone())
+        .time_source(SdkClock(way.clock.clone()))
+        .retry_config(RetryConfig::disabled())
+        .identity_cache(IdentityCache::no_cache())
+        .app_name(aws_config::AppName::new("quittance").expect("a plain word is an app name"));
+    if way.endpoints.fips {
+        loader = loader.use_fips(true);
+    }
+    if way.endpoints.dual_stack {
+        loader = loader.use_dual_stack(true);
+    }
+    let config = loader.load().await;
+    match way.endpoints.is_custom() {
+        // What the environment says of endpoints is not asked where the configuration says something.
+        true => {
+            let mut config = config.to_builder().service_config(way.endpoints.in_region(&way.region));
+            config.set_endpoint_url(None);
+            config.build()
+        }
+        false => config,
     }
 }
 

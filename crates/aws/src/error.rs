@@ -2,10 +2,16 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::{
+    assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use quittance_core::{Class, Failure, StoreError};
 use quittance_formats::FormatError;
+
+use crate::credentials::{SignInError, find};
 
 /// An error of the AWS side; the operation that failed is named.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +33,49 @@ pub enum AwsError {
         /// The SDK's error.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// There were no credentials to make a call with: STS refused, or was not reached.
+    #[error("{operation} on `{target}` was not asked: we could not sign in")]
+    SignIn {
+        /// The API's name of the operation that was to be asked.
+        operation: &'static str,
+        /// Queue, or bucket and key; a role, where it was to be assumed.
+        target: String,
+        /// What to do about it.
+        class: Class,
+        /// Why: the call to STS that failed, or what the machine has.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The machine has no credentials of its own, or none that can be had.
+    #[error("the machine's own credentials cannot be had{}", answer(code.as_deref(), None))]
+    Ambient {
+        /// The error code of AWS, where it gave one.
+        code: Option<String>,
+        /// What to do about it.
+        class: Class,
+        /// What the SDK found.
+        source: CredentialsError,
+    },
     /// An API gave the token of the page that was asked for: to follow it would never end.
     #[error("{operation} answered with the token that it was asked with")]
     RepeatedToken {
         /// The API's name of the operation.
         operation: &'static str,
+    },
+    /// An answer that is well otherwise does not hold all that was asked for.
+    #[error("{operation} left out `{target}`")]
+    Incomplete {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// What is missing.
+        target: String,
+    },
+    /// An API no longer takes a token that it gave: what it leads to must be asked for from its beginning.
+    #[error("{operation} no longer takes its own token")]
+    RefusedToken {
+        /// The API's name of the operation.
+        operation: &'static str,
+        /// What it answered.
+        source: Box<AwsError>,
     },
     /// A proxy is not understood. The text is not repeated: it may hold a password.
     #[error("the proxy is not understood: expected `http://[user:password@]host:port`")]
@@ -123,6 +167,11 @@ impl AwsError {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        // The SDK wraps it like a fault of the network.
+        if let Some(sign_in) = find::<SignInError>(&error).cloned() {
+            let class = sign_in.class();
+            return AwsError::SignIn { operation, target: target.into(), class, source: sign_in.into() };
+        }
         let code = error.code().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
         AwsError::Api {
@@ -135,10 +184,23 @@ impl AwsError {
         }
     }
 
+    /// What the SDK's own chain of sources said.
+    pub(crate) fn ambient(source: CredentialsError) -> Self {
+        let code = code_of_sts(&source);
+        let class = match (&source, &code) {
+            (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_), _) => {
+                Class::NeedsPerson
+            }
+            (_, Some(code)) => class(Some(code), None),
+            _ => Class::Retry,
+        };
+        AwsError::Ambient { code, class, source }
+    }
+
     /// What to do about it.
     pub fn class(&self) -> Class {
         match self {
-            AwsError::Api { class, .. } => *class,
+            AwsError::Api { class, .. } | AwsError::SignIn { class, .. } | AwsError::Ambient { class, .. } => *class,
             _ => Class::Retry,
         }
     }
@@ -146,7 +208,7 @@ impl AwsError {
     /// Whether the token of a page is of no use any more: its window is asked for anew.
     pub fn is_of_token(&self) -> bool {
         match self {
-            AwsError::RepeatedToken { .. } => true,
+            AwsError::RepeatedToken { .. } | AwsError::RefusedToken { .. } => true,
             AwsError::Api { code: Some(code), .. } => code.starts_with("InvalidNextToken"),
             _ => false,
         }
@@ -191,6 +253,7 @@ fn class(code: Option<&str>, status: Option<u16>) -> Class {
             "NonExistentQueue"
             | "QueueDoesNotExist"
             | "NoSuchBucket"
+            | "ResourceNotFoundException"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "InvalidAccessKeyId"
@@ -205,7 +268,17 @@ fn class(code: Option<&str>, status: Option<u16>) -> Class {
             | "InvalidObjectState"
             | "InvalidAddress"
             | "InvalidSecurity"
-            | "UnsupportedOperation",
+            | "UnsupportedOperation"
+            | "RegionDisabledException"
+            | "InvalidIdentityToken"
+            | "InvalidIdentityTokenException"
+            | "IDPRejectedClaim"
+            | "PackedPolicyTooLarge"
+            | "AWSOrganizationsNotInUseException"
+            | "OptInRequired"
+            | "SubscriptionRequiredException"
+            | "MissingAuthenticationToken"
+            | "ValidationError",
         ) => Class::NeedsPerson,
         _ => match status {
             // 407 is a proxy that wants other credentials.
@@ -214,6 +287,13 @@ fn class(code: Option<&str>, status: Option<u16>) -> Class {
             _ => Class::Retry,
         },
     }
+}
+
+/// What STS said to the SDK, for a web identity or a role of a profile.
+fn code_of_sts(error: &CredentialsError) -> Option<String> {
+    let web = find::<AssumeRoleWithWebIdentityError>(error).and_then(ProvideErrorMetadata::code);
+    let role = find::<AssumeRoleError>(error).and_then(ProvideErrorMetadata::code);
+    web.or(role).map(str::to_owned)
 }
 
 /// What was answered: AWS's code, or the status alone, as of a proxy that speaks for itself.

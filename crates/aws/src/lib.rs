@@ -4,12 +4,17 @@
 //! A service crate brings only what differs; see [`ServiceKind`].
 
 mod account;
+mod answers;
 mod calls;
+mod credentials;
+mod endpoints;
 mod error;
 mod held;
 mod http;
 mod limiter;
 mod notification;
+mod organization;
+mod partition;
 mod receiver;
 mod routing;
 mod service;
@@ -22,13 +27,17 @@ pub mod objects;
 pub mod queue;
 pub mod windows;
 
-pub use account::{Account, AccountSettings, Credentials};
+pub use account::{Account, AccountSettings, Way};
 pub use calls::Calls;
+pub use credentials::{Credentials, Role, SignIn, is_account};
+pub use endpoints::Endpoints;
 pub use error::AwsError;
 pub use held::{Count, Limits, OnMissingObject, Owed, QueueSetup, Tally};
 pub use http::{HttpSettings, http_client};
 pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};
+pub use organization::accounts_of_organization;
+pub use partition::{main_region, partition, partition_of_arn};
 pub use receiver::Receiver;
 pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};

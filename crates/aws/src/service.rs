@@ -17,11 +17,20 @@ pub trait ServiceKind: Send + Sync + 'static {
     /// The service's name in a configuration.
     const NAME: &'static str;
 
+    /// The type that a section of any other name has in `types` to be of this kind, if one may.
+    const FREE_TYPE: Option<&'static str> = None;
+
     /// What it reads and where that goes, for people.
     fn describe(&self) -> ServiceDescription;
 
     /// The units that a configuration asks for, at least one for each region.
     fn plan(&self, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError>;
+
+    /// The same for a section of that name: where names are free, units are told apart by it.
+    fn plan_as(&self, name: &str, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+        _ = name;
+        self.plan(config, account)
+    }
 }
 
 /// A service as people are told of it.

@@ -7,6 +7,8 @@ mod logging;
 mod output;
 mod run;
 mod services;
+mod simulate;
+mod state;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -43,12 +45,18 @@ enum Command {
     Services(services::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
+    /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
+    #[command(subcommand)]
+    State(state::Command),
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
     /// Compares the collector with the least that could do its work.
     #[command(hide = true)]
     Bench(bench::Options),
+    /// Runs the whole collector through days of virtual time, with faults by seed.
+    #[command(hide = true)]
+    Simulate(simulate::Options),
     /// The other end of a bench, in a process of its own.
     #[command(hide = true)]
     BenchTown(bench::TownOptions),
@@ -67,8 +75,10 @@ fn main() -> ExitCode {
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Schema => services::schema(),
+                Command::State(command) => state::run(command).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
+                Command::Simulate(options) => simulate::simulate(&options),
                 Command::BenchTown(options) => bench::town(options).await,
             }
         })

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use anyhow::{Context, Result};
 use quittance_collector::{Collector, Config, Messages, Parts, open_store};
 use quittance_core::World;
-use quittance_devo::TcpDial;
+use quittance_devo::{Handshakes, TcpDial};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -56,5 +56,12 @@ pub(crate) async fn run(config: &Path, messages: Messages) -> Result<ExitCode> {
 /// The real clock, the real network.
 pub(crate) fn parts(config: &Config) -> Result<Parts> {
     let store = open_store(config)?;
-    Ok(Parts { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), store, messages: None })
+    Ok(Parts {
+        world: World::system(),
+        http: None,
+        dial: Arc::new(TcpDial::default()),
+        handshakes: Handshakes::default(),
+        store,
+        messages: None,
+    })
 }

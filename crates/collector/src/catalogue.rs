@@ -4,16 +4,32 @@ use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
+use quittance_aws_guardduty::AwsGuardduty;
+use quittance_cisco_umbrella::CiscoUmbrella;
 use quittance_core::Unit;
+use quittance_custom_logs::CustomLogs;
+use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
 use quittance_service_events_all::ServiceEventsAll;
+use quittance_sqs_cloudwatch_consumer::SqsCloudwatchConsumer;
+use quittance_voiso::Voiso;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{Problem, Section};
 
 /// The services, one line each.
 pub fn catalogue() -> Vec<Box<dyn Service>> {
-    vec![Box::new(ServiceEventsAll), Box::new(AuditEventsAll), Box::new(NonCloudwatchLogs)]
+    vec![
+        Box::new(ServiceEventsAll),
+        Box::new(SqsCloudwatchConsumer),
+        Box::new(AuditEventsAll),
+        Box::new(MetricsAll),
+        Box::new(NonCloudwatchLogs),
+        Box::new(CustomLogs),
+        Box::new(AwsGuardduty),
+        Box::new(CiscoUmbrella),
+        Box::new(Voiso),
+    ]
 }
 
 /// A service without its type.
@@ -21,19 +37,26 @@ pub trait Service: Send + Sync {
     /// Its name in a configuration.
     fn name(&self) -> &'static str;
 
+    /// The type that a section of any other name has to be of this kind, if one may.
+    fn free_type(&self) -> Option<&'static str>;
+
     /// What it reads and where that goes.
     fn describe(&self) -> ServiceDescription;
 
     /// The schema of its section.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 
-    /// The units that its section asks for.
-    fn plan(&self, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem>;
+    /// The units that its section of that name asks for.
+    fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem>;
 }
 
 impl<K: ServiceKind> Service for K {
     fn name(&self) -> &'static str {
         K::NAME
+    }
+
+    fn free_type(&self) -> Option<&'static str> {
+        K::FREE_TYPE
     }
 
     fn describe(&self) -> ServiceDescription {
@@ -44,7 +67,7 @@ impl<K: ServiceKind> Service for K {
         generator.subschema_for::<K::Config>()
     }
 
-    fn plan(&self, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem> {
-        ServiceKind::plan(self, section.read()?, account).map_err(|error| section.locate(error))
+    fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem> {
+        self.plan_as(name, section.read()?, account).map_err(|error| section.locate(error))
     }
 }

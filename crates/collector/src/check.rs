@@ -6,13 +6,13 @@ use std::{error::Error, path::Path, sync::Arc};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
 use quittance_core::{Dial, Finding, NoStore, Severity, World};
-use quittance_devo::{DevoError, Identity, IdentityFile, Mode, examine_identity};
+use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
     CollectorError, Config, Files, KeyPath, Parts, Problem, Problems,
     collector::pool,
     config::{DevoPlatform, Examined, Output},
-    planning::{PlannedUnit, plan},
+    planning::{Plan, PlannedUnit, plan},
 };
 
 /// Setups under way at a time: enough to be quick, few enough for the quotas of small APIs.
@@ -70,9 +70,26 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
     let Reach { world, http, dial, online } = reach;
-    let parts = Parts { world, http, dial, store: Arc::new(NoStore), messages: None };
+    let handshakes = Handshakes::default();
+    let parts = Parts { world, http, dial, handshakes, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
-    let planned = plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
+    let Plan { units: mut planned, organizations } =
+        plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
+    if online {
+        for organization in organizations {
+            match organization.find().await {
+                Ok(found) => planned.extend(found),
+                Err(error) => {
+                    let path = KeyPath::of(&["inputs", &organization.input, "accounts", "organization"]);
+                    let problem = Problem::error(config.position(&path), &path, error.chain());
+                    problems.push(problem.with_hint(
+                        "who signs in must be the organization's management account or one that it lets list accounts, with \
+                         organizations:ListAccounts",
+                    ));
+                }
+            }
+        }
+    }
     let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {
         match online {
             true => check_setups(&config, &planned).await,

@@ -1,13 +1,14 @@
 //! A collector, put together and run.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures_util::future::join_all;
 use quittance_core::{
     Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
 };
-use quittance_devo::{Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
-use quittance_state::Sqlite;
+use quittance_devo::{Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
+use quittance_state::{Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,8 @@ use crate::{
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
-    planning::plan,
+    planning::{Organization, Plan, plan},
+    resets,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -38,24 +40,36 @@ pub struct Parts {
     pub http: Option<SharedHttpClient>,
     /// How to reach destinations.
     pub dial: Arc<dyn Dial>,
+    /// What all collectors of the process share.
+    pub handshakes: Handshakes,
     /// What outlives the run.
     pub store: Arc<dyn Store>,
     /// The collector's own messages, for the user's internal table.
     pub messages: Option<Messages>,
 }
 
+/// The folder of the state that `config` names.
+pub fn state_folder(config: &Config) -> PathBuf {
+    Files::beside(&config.path).state(&config.globals.persistence.config.directory_name)
+}
+
 /// Opens the state that `config` names.
 pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
-    let PersistenceConfig { directory_name, quarantine_max_bytes } = &config.globals.persistence.config;
-    let folder = Files::beside(&config.path).state(directory_name);
-    let settings = quittance_state::Settings { quarantine_max_bytes: *quarantine_max_bytes };
-    Ok(Arc::new(Sqlite::open(&folder, settings).map_err(CollectorError::State)?))
+    let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
+    let settings = quittance_state::Settings { quarantine_max_bytes };
+    Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
+}
+
+/// What the state that `config` names holds, if there is one. Nothing is written; a collector that runs is an error.
+pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorError> {
+    quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
 /// A collector, ready to run.
 pub struct Collector {
     supervisor: Supervisor,
     units: Vec<Unit>,
+    organizations: Vec<Organization>,
     senders: Vec<(Box<dyn Sender>, Inlet)>,
     beside: Beside,
 }
@@ -115,11 +129,12 @@ impl Collector {
                 }
             }
         }
-        let planned = plan(&config, http.as_ref(), &world, &mut problems).await;
+        let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
-        let units = planned.into_iter().map(|planned| planned.unit).collect();
+        resets::apply(&config, &units, &*store).await?;
+        let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
             budget: Budget::new(outlet_bytes(&config.globals)),
@@ -128,7 +143,7 @@ impl Collector {
             world,
             stop,
         };
-        Ok(Collector { supervisor, units, senders, beside })
+        Ok(Collector { supervisor, units, organizations, senders, beside })
     }
 
     /// The accounts of all units.
@@ -144,7 +159,7 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { supervisor, units, senders, beside } = self;
+        let Collector { supervisor, units, organizations, senders, beside } = self;
         let Beside { messages, tag, pools, lookups } = beside;
         let stop = supervisor.stop.clone();
         let clock = supervisor.world.clock.clone();
@@ -153,7 +168,10 @@ impl Collector {
             sending.spawn(sender.run(inlet, stop.clone()));
         }
         info!(units = units.len(), "collector started");
-        let units_done = supervisor.run(units);
+        let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
+        let units_done = async move {
+            tokio::join!(supervisor.run(units), found_later);
+        };
         tokio::pin!(units_done);
         let mut died = None;
         tokio::select! {
@@ -222,6 +240,7 @@ pub(crate) fn pool(
         tls,
         confirm: settings.confirm.clone(),
         dial,
+        handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
         world: parts.world.clone(),
     })

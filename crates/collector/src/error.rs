@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use quittance_core::StoreError;
 use quittance_devo::DevoError;
 
 use crate::config::Problems;
@@ -47,6 +48,14 @@ pub enum CollectorError {
     /// The state cannot be used.
     #[error("the state")]
     State(#[source] quittance_state::StateError),
+    /// A unit that is to begin anew cannot.
+    #[error("unit {unit} cannot be reset by `reset_persistence_auth`")]
+    Reset {
+        /// Its address.
+        unit: String,
+        /// Why.
+        source: StoreError,
+    },
     /// A proxy is not understood.
     #[error("outputs.{output}.config.proxy")]
     Proxy {

@@ -1,12 +1,21 @@
 //! The units that a configuration asks for.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use quittance_aws::{Account, AccountSettings, Limiters};
-use quittance_core::{Unit, World};
+use quittance_aws::{
+    Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
+    partition_of_arn,
+};
+use quittance_core::{Backoff, Supervisor, Unit, World};
+use tracing::{info, warn};
 
-use crate::{Config, Files, KeyPath, Problem, catalogue, connectors::Connectors};
+use crate::{
+    Config, Files, KeyPath, Problem, Section,
+    catalogue::{Service, catalogue},
+    config::{Accounts, Input},
+    connectors::Connectors,
+};
 
 /// A unit and where it comes from.
 pub(crate) struct PlannedUnit {
@@ -17,6 +26,25 @@ pub(crate) struct PlannedUnit {
     pub(crate) service: String,
     /// Its section.
     pub(crate) section: KeyPath,
+    /// Who is asked: two units of one must not read the same.
+    asked: String,
+}
+
+/// What a configuration asks for.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) units: Vec<PlannedUnit>,
+    /// The inputs whose accounts AWS must be asked for first.
+    pub(crate) organizations: Vec<Organization>,
+}
+
+/// An input whose accounts are those of an organization.
+pub(crate) struct Organization {
+    /// The input's name.
+    pub(crate) input: String,
+    base: Arc<Account>,
+    accounts: Accounts,
+    sections: BTreeMap<String, Section>,
 }
 
 /// Plans every service of every input; what cannot be planned is noted in `problems`. Nothing is asked of AWS.
@@ -25,9 +53,8 @@ pub(crate) async fn plan(
     http: Option<&SharedHttpClient>,
     world: &World,
     problems: &mut Vec<Problem>,
-) -> Vec<PlannedUnit> {
-    let services = catalogue();
-    let mut planned = Vec::new();
+) -> Plan {
+    let mut plan = Plan::default();
     let limiters = Limiters::default();
     let mut connectors = Connectors::new(http, Files::beside(&config.path));
     for (input_name, input) in &config.inputs {
@@ -39,42 +66,138 @@ pub(crate) async fn plan(
                 continue;
             }
         };
-        let account = Arc::new(
-            Account::new(AccountSettings {
-                id: input.id.clone(),
-                credentials: input.credentials.clone(),
-                endpoint_url: input.endpoint_url.clone(),
-                http,
-                clock: world.clock.clone(),
-                limiters: limiters.clone(),
-                call_limits: input.call_limits(),
-            })
-            .await,
-        );
-        for (name, section) in &input.services {
-            // The schema lets no other name pass.
-            let Some(service) = services.iter().find(|service| service.name() == name) else { continue };
-            match service.plan(section, &account) {
-                Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
-                    unit,
-                    input: input_name.clone(),
-                    service: name.clone(),
-                    section: section.path.clone(),
-                })),
-                Err(problem) => problems.push(problem),
+        let way = Way {
+            http,
+            clock: world.clock.clone(),
+            endpoints: input.endpoints(),
+            region: String::new(),
+            limiters: limiters.clone(),
+            call_limits: input.call_limits(),
+        };
+        let (own, shared): (Vec<_>, Vec<_>) =
+            input.services.iter().partition(|(_, section)| section.credentials.is_some());
+        for (name, section) in own {
+            let Some(credentials) = &section.credentials else { continue };
+            let asked = format!("{} for {name}", input.id);
+            let sections = BTreeMap::from([(name.clone(), section.clone())]);
+            let account = match credentials.read() {
+                Ok(sign_in) => sign_in_to(input, &sign_in, &sections, way.clone()).await,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            match account {
+                Ok(account) => plan.units.extend(units(input_name, &asked, &sections, &account, problems)),
+                Err(error) => problems.push(credentials.locate(error)),
             }
         }
-    }
-    let planned = merged(planned);
-    for (index, one) in planned.iter().enumerate() {
-        let same = |other: &&PlannedUnit| {
-            other.unit.source == one.unit.source && config.inputs[&other.input].id == config.inputs[&one.input].id
+        if shared.is_empty() {
+            continue;
+        }
+        let sections = shared.into_iter().map(|(name, section)| (name.clone(), section.clone())).collect();
+        let base = match sign_in_to(input, &input.credentials, &sections, way).await {
+            Ok(account) => account,
+            Err(PlanError { key, problem }) => {
+                let path = KeyPath::of(&["inputs", input_name, "credentials", &key]);
+                problems.push(Problem::error(config.position(&path), &path, problem));
+                continue;
+            }
         };
-        if let Some(other) = planned[..index].iter().find(same) {
-            let message = format!("`{}` is read by {} already", one.unit.source, other.section);
-            let problem = Problem::error(config.position(&one.section), &one.section, message);
-            problems
-                .push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
+        let Some(accounts) = &input.accounts else {
+            plan.units.extend(units(input_name, &input.id, &sections, &base, problems));
+            continue;
+        };
+        if accounts.organization {
+            // Their sections are the same for every account: what is wrong with them is told now.
+            drop(units(input_name, &input.id, &sections, &base, problems));
+            let (input, accounts) = (input_name.clone(), accounts.clone());
+            plan.organizations.push(Organization { input, base, accounts, sections });
+        } else {
+            let members = accounts.numbers(&[]);
+            plan.units.extend(units_of(input_name, &base, accounts, &members, &sections, problems));
+        }
+    }
+    plan.units = merged(plan.units);
+    read_twice(config, &plan.units, problems);
+    plan
+}
+
+/// Who is signed in to, for these services.
+async fn sign_in_to(
+    input: &Input,
+    sign_in: &SignIn,
+    sections: &BTreeMap<String, Section>,
+    way: Way,
+) -> Result<Arc<Account>, PlanError> {
+    let region = home(input, sign_in, sections)?;
+    Account::sign_in(input.id.clone(), sign_in, Way { region, ..way }).await.map(Arc::new)
+}
+
+/// The region that STS is asked in: the user's own choice, or the first that is read, or the main one of the roles' partition.
+fn home(input: &Input, sign_in: &SignIn, sections: &BTreeMap<String, Section>) -> Result<String, PlanError> {
+    let mut in_use = sections.values().flat_map(|section| section.texts("regions"));
+    let roles = sign_in.roles().map(|role| ("target_assume_role", role));
+    let role = roles.last().and_then(|(key, role)| Some((key, partition_of_arn(role)?)));
+    let region = input.region.as_deref().or_else(|| in_use.next());
+    let Some((key, of_role)) = role else { return Ok(region.unwrap_or(main_region("aws")).to_owned()) };
+    match region {
+        Some(region) if partition(region) != of_role => {
+            let key = if sign_in.has_target() { key } else { "base_assume_role" };
+            let problem = format!(
+                "is a role in `{of_role}`, but `{region}` is in `{}`: expected both in one partition",
+                partition(region)
+            );
+            Err(PlanError::new(key, problem))
+        }
+        Some(region) => Ok(region.to_owned()),
+        None => Ok(main_region(of_role).to_owned()),
+    }
+}
+
+/// The units of `sections` in each of these accounts. The account's number is part of their address.
+fn units_of(
+    input: &str,
+    base: &Account,
+    accounts: &Accounts,
+    members: &[String],
+    sections: &BTreeMap<String, Section>,
+    problems: &mut Vec<Problem>,
+) -> Vec<PlannedUnit> {
+    let mut planned = Vec::new();
+    for number in members {
+        let Ok(role) = accounts.role_in(number) else { continue };
+        let id = format!("{}/{number}", base.id());
+        let account = Arc::new(base.in_role(id.clone(), &role));
+        planned.extend(units(input, &id, sections, &account, problems));
+    }
+    planned
+}
+
+fn units(
+    input: &str,
+    asked: &str,
+    sections: &BTreeMap<String, Section>,
+    account: &Arc<Account>,
+    problems: &mut Vec<Problem>,
+) -> Vec<PlannedUnit> {
+    let services: Vec<Box<dyn Service>> = catalogue();
+    let mut planned = Vec::new();
+    for (name, section) in sections {
+        let by_name = services.iter().find(|service| service.name() == name);
+        let is_free = |of: &str| section.node.lists("types", of);
+        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
+        // The schema lets no other section pass.
+        let Some(service) = by_name.or_else(by_type) else { continue };
+        match service.plan(name, section, account) {
+            Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
+                unit,
+                input: input.to_owned(),
+                service: name.clone(),
+                section: section.path.clone(),
+                asked: asked.to_owned(),
+            })),
+            Err(problem) => problems.push(problem),
         }
     }
     planned
@@ -94,4 +217,46 @@ fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
         }
     }
     all
+}
+
+fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Problem>) {
+    let mut readers: BTreeMap<(&str, &str), &PlannedUnit> = BTreeMap::new();
+    for one in planned {
+        let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
+        let message = format!("`{}` is read by {} already", one.unit.source, other.section);
+        let problem = Problem::error(config.position(&one.section), &one.section, message);
+        problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
+    }
+}
+
+impl Organization {
+    /// The units of all accounts that there are now.
+    pub(crate) async fn find(&self) -> Result<Vec<PlannedUnit>, AwsError> {
+        let found = accounts_of_organization(&self.base).await?;
+        let members = self.accounts.numbers(&found);
+        info!(input = self.input, accounts = members.len(), "accounts of the organization found");
+        // Sections were planned once without a problem.
+        Ok(merged(units_of(&self.input, &self.base, &self.accounts, &members, &self.sections, &mut Vec::new())))
+    }
+
+    /// Finds the accounts, however long it takes, and runs their units.
+    pub(crate) async fn run(self, supervisor: Supervisor) {
+        let World { clock, random } = supervisor.world.clone();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), random.fork());
+        let units = loop {
+            let error = tokio::select! {
+                found = self.find() => match found {
+                    Ok(units) => break units,
+                    Err(error) => error,
+                },
+                () = supervisor.stop.cancelled() => return,
+            };
+            warn!(input = self.input, error = error.chain(), "the accounts of the organization cannot be listed yet");
+            tokio::select! {
+                () = clock.sleep(backoff.wait()) => {}
+                () = supervisor.stop.cancelled() => return,
+            }
+        };
+        supervisor.run(units.into_iter().map(|planned| planned.unit).collect()).await;
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
 const UNIT_SHARE: usize = 16 << 20;
 
 /// Runs units until it is stopped. A unit's failure or panic touches no other.
+#[derive(Clone)]
 pub struct Supervisor {
     /// The required outputs.
     pub outputs: Arc<[Output]>,

@@ -8,6 +8,7 @@
 mod certificates;
 mod connection;
 mod error;
+mod handshakes;
 mod pool;
 mod proxy;
 mod settings;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use certificates::{IdentityFile, examine_identity};
 pub use error::DevoError;
+pub use handshakes::Handshakes;
 pub use pool::{Pool, PoolKind, PoolName};
 pub use proxy::{Proxy, ProxyDial, ProxyError};
 pub use settings::{Confirm, Destination, Mode, Newline, Wire};

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    Confirm, Destination, DevoError, Mode,
+    Confirm, Destination, DevoError, Handshakes, Mode,
     connection::{Connection, EndRules},
     statistics::Statistics,
     wire::Encoder,
 };
 
-/// Ends that may be under way at a time; beyond, the pool waits rather than pile up connections at a slow peer.
+/// Ends of one pool that may be under way at a time; beyond, the pool waits rather than pile up connections at a slow peer.
 const MAX_ENDINGS: usize = 16;
 
 /// The least that a connection may carry after repeated timeouts of its end.
@@ -96,6 +96,8 @@ pub struct Pool {
     pub confirm: Confirm,
     /// How to connect.
     pub dial: Arc<dyn Dial>,
+    /// What all pools of the process share.
+    pub handshakes: Handshakes,
     /// Where the verdict on a destination is kept.
     pub store: Arc<dyn Store>,
     /// Clock and randomness.
@@ -132,7 +134,7 @@ impl Pool {
     /// and confirms.
     pub async fn probe(&self) -> Result<(), DevoError> {
         let rules = EndRules { timeout: PROBE_PATIENCE, settle: None };
-        self.open().await?.end(&*self.world.clock, rules).await.map(drop)
+        self.end(self.open().await?, rules).await.map(drop)
     }
 
     /// Another pool to the same destination.
@@ -143,13 +145,20 @@ impl Pool {
             tls: self.tls.clone(),
             confirm: self.confirm.clone(),
             dial: self.dial.clone(),
+            handshakes: self.handshakes.clone(),
             store: self.store.clone(),
             world: self.world.clone(),
         }
     }
 
     async fn open(&self) -> Result<Connection, DevoError> {
-        Connection::open(&*self.dial, &self.destination, self.tls.clone(), &*self.world.clock).await
+        let clock = &*self.world.clock;
+        self.handshakes.within(clock, Connection::open(&*self.dial, &self.destination, self.tls.clone(), clock)).await
+    }
+
+    async fn end(&self, connection: Connection, rules: EndRules) -> Result<Proof, DevoError> {
+        let clock = &*self.world.clock;
+        self.handshakes.within(clock, connection.end(clock, rules)).await
     }
 
     /// Probes until one succeeds; says what it showed.
@@ -368,7 +377,7 @@ impl Carrier {
         if let Some(connection) = self.current.take() {
             let (pool, rules) = (self.pool.clone(), self.pool.rules(self.verdict));
             let bytes = connection.bytes;
-            self.endings.spawn(async move { (bytes, connection.end(&*pool.world.clock, rules).await) });
+            self.endings.spawn(async move { (bytes, pool.end(connection, rules).await) });
         }
     }
 

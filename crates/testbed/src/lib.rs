@@ -7,4 +7,5 @@ pub mod generate;
 pub mod link;
 pub mod sink;
 pub mod store;
+pub mod unit;
 pub mod world;

@@ -1,14 +1,18 @@
-//! Audit events from a trail in moto and in ministack: SQS and S3 as others understand them, not as our own fake does.
+//! Audit events from a trail, Umbrella's logs and messages that are events, in moto and in ministack: SQS and S3 as others understand them, not as our own fake does.
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use quittance_testbed::sink::Keep;
+use jiff::Timestamp;
+use quittance_testbed::{
+    generate::{Origin, gzip, securityhub, umbrella, voiso},
+    sink::Keep,
+};
 use quittance_tests::{
     Collector, Configuration, Events, Place, Receiver, Suite,
     configuration::audits,
     emulators::{Emulator, Kind, REGION},
-    tools, trail,
+    expect, tools, trail,
 };
 use tokio::time::{Instant, sleep};
 
@@ -32,6 +36,12 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.test_with(tools::moto(), module_path!(), "audits_from_moto", |python| from(Kind::Moto, python));
     suite
         .test_with(tools::ministack(), module_path!(), "audits_from_ministack", |python| from(Kind::Ministack, python));
+    suite.test_with(tools::moto(), module_path!(), "umbrella_findings_and_voiso_from_moto", |python| {
+        others_from(Kind::Moto, python)
+    });
+    suite.test_with(tools::ministack(), module_path!(), "umbrella_findings_and_voiso_from_ministack", |python| {
+        others_from(Kind::Ministack, python)
+    });
 }
 
 async fn from(kind: Kind, python: PathBuf) -> Result<()> {
@@ -50,14 +60,68 @@ async fn from(kind: Kind, python: PathBuf) -> Result<()> {
         expected.extend(object.events);
         emulator.put(BUCKET, &key, object.bytes).await?;
     }
-    let mut collector = Collector::start(&place.write(&configuration)?)?;
-    let end = Instant::now() + Duration::from_secs(60);
-    while emulator.messages(&queue).await? > 0 {
-        collector.assert_running();
-        let state = receiver.totals();
-        assert!(Instant::now() < end, "the queue is not empty; receiver: {state:?}, expected: {}", expected.count());
-        sleep(Duration::from_millis(50)).await;
+    deliver(&emulator, &[queue], &place, &configuration, &receiver, &expected).await
+}
+
+/// The services whose messages are events, and Umbrella's objects of every folder, in one collector.
+async fn others_from(kind: Kind, python: PathBuf) -> Result<()> {
+    let emulator = Emulator::start(kind, &python).await?;
+    let queues = [
+        emulator.make_trail("umbrella", "umbrella-objects").await?,
+        emulator.make_queue("findings").await?,
+        emulator.make_queue("security").await?,
+    ];
+    let place = Place::new()?;
+    let receiver = Receiver::start(Keep::Messages, place.pki.server_config()?).await?;
+    let mut configuration = Configuration::new(receiver.port, &emulator.endpoint);
+    configuration.services = [
+        expect::umbrella_section("umbrella-objects", REGION),
+        expect::securityhub_section("findings", REGION),
+        expect::voiso_section("security", REGION),
+    ]
+    .concat();
+
+    let mut rng = fastrand::Rng::with_seed(3);
+    let time: Timestamp = "2026-01-15T12:00:00Z".parse()?;
+    let origin = Origin::any(&mut rng, time);
+    let mut expected = Events::default();
+    for log in umbrella::Log::ALL {
+        let key = umbrella::key(&mut rng, &origin, log);
+        let content = umbrella::object(&mut rng, &origin, log, 0, 40);
+        expected.extend(expect::umbrella(&key, &content)?);
+        emulator.put("umbrella", &key, gzip(&content, 6)).await?;
     }
-    expected.verdict(&Events::arrived_at(&receiver)).assert_exact();
+    for n in 0..5 {
+        let message = securityhub::message(&mut rng, &origin, n * 20, 1 + n * 4);
+        expected.extend(expect::securityhub(message.as_bytes(), REGION)?);
+        emulator.send(&queues[1], &message).await?;
+        let event = voiso::event(&mut rng, &origin, n);
+        expected.extend(expect::voiso(event.as_bytes())?);
+        emulator.send(&queues[2], &event).await?;
+    }
+    assert_eq!(expected.count(), 7 * 40 + 45 + 5);
+    deliver(&emulator, &queues, &place, &configuration, &receiver, &expected).await
+}
+
+/// Runs a collector until the queues are empty, and checks that everything arrived exactly once.
+async fn deliver(
+    emulator: &Emulator,
+    queues: &[String],
+    place: &Place,
+    configuration: &Configuration,
+    receiver: &Receiver,
+    expected: &Events,
+) -> Result<()> {
+    let mut collector = Collector::start(&place.write(configuration)?)?;
+    let end = Instant::now() + Duration::from_secs(60);
+    for queue in queues {
+        while emulator.messages(queue).await? > 0 {
+            collector.assert_running();
+            let state = receiver.totals();
+            assert!(Instant::now() < end, "not empty: {queue}; receiver: {state:?}, expected: {}", expected.count());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    expected.verdict(&Events::arrived_at(receiver)).assert_exact();
     collector.stop().await
 }

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, the real TLS, and everything that can go wrong around them.
 
+mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
 mod emulators;
@@ -24,6 +25,7 @@ use quittance_tests::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::default();
+    botocore_metrics::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
     emulators::add(&mut suite);

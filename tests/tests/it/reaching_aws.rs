@@ -24,6 +24,9 @@ pub(crate) fn add(suite: &mut Suite) {
         ca_bundle_of_the_configuration,
         ca_bundle_of_the_environment,
         without_the_ca_bundle,
+        endpoint_of_the_environment,
+        endpoints_of_single_services_of_the_environment,
+        endpoint_of_the_configuration_wins_over_the_environment,
         devo_through_a_tunnel,
         devo_proxy_that_refuses,
     );
@@ -189,6 +192,54 @@ async fn without_the_ca_bundle() -> Result<()> {
     collector.stop().await?;
     assert_eq!(scene.cloud.all_calls().len(), 0, "AWS was asked: {:?}", scene.cloud.all_calls());
     Ok(())
+}
+
+/// What the SDKs of AWS call an endpoint for all services.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+const SQS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SQS";
+const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
+
+async fn endpoint_of_the_environment() -> Result<()> {
+    let mut scene = scene().await?;
+    scene.configuration.endpoint = String::new();
+    let collector = scene.start_with(&[(ENDPOINT, &scene.cloud.endpoint)])?;
+    deliver(&scene, collector).await
+}
+
+/// Each is another way to the same fake: a proxy sees what goes to S3, and the endpoint for all leads nowhere.
+async fn endpoints_of_single_services_of_the_environment() -> Result<()> {
+    let mut scene = scene().await?;
+    scene.configuration.endpoint = String::new();
+    let there = scene.cloud.endpoint.clone();
+    let by_name = there.replace("127.0.0.1", "localhost");
+    assert_ne!(there, by_name);
+    let nowhere = there.replace("127.0.0.1", NOWHERE);
+    let proxy = Proxy::start(None).await?;
+    let url = format!("http://127.0.0.1:{}", proxy.port);
+    let environment = [
+        (ENDPOINT, &*nowhere),
+        (SQS_ENDPOINT, &*there),
+        (STS_ENDPOINT, &*there),
+        (S3_ENDPOINT, &*by_name),
+        ("HTTP_PROXY", &*url),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    let collector = scene.start_with(&environment)?;
+    deliver(&scene, collector).await?;
+    let seen = proxy.seen();
+    assert_eq!(seen.len(), 6, "one GET for each object: {seen:?}");
+    assert!(seen.iter().all(|request| request.method == "GET" && request.target.starts_with(&by_name)), "{seen:?}");
+    Ok(())
+}
+
+async fn endpoint_of_the_configuration_wins_over_the_environment() -> Result<()> {
+    let mut scene = scene().await?;
+    scene.configuration.endpoint = scene.cloud.endpoint.clone();
+    let nowhere = scene.cloud.endpoint.replace("127.0.0.1", NOWHERE);
+    let environment = [ENDPOINT, SQS_ENDPOINT, S3_ENDPOINT, STS_ENDPOINT].map(|name| (name, &*nowhere));
+    let collector = scene.start_with(&environment)?;
+    deliver(&scene, collector).await
 }
 
 async fn devo_through_a_tunnel() -> Result<()> {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use quittance_testbed::aws::ACCOUNT;
 use quittance_tests::{
-    Collector, Scene, Suite,
+    Collector, Events, Scene, Suite,
     cloud::{BUCKET, QUEUE, REGION},
+    expect,
     raw_json::compact,
     samples::{Sample, of_kind},
     tools, trail,
@@ -23,7 +24,10 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.test_with(folder.clone(), module_path!(), "cloudtrail_digests_hold_no_event", digests);
     suite.test_with(folder.clone(), module_path!(), "vpcflow", vpcflow);
     suite.test_with(folder.clone(), module_path!(), "cloudfront", cloudfront);
-    suite.test_with(folder, module_path!(), "eventbridge", eventbridge);
+    suite.test_with(folder.clone(), module_path!(), "eventbridge", eventbridge);
+    suite.test_with(folder.clone(), module_path!(), "securityhub", securityhub);
+    suite.test_with(folder.clone(), module_path!(), "umbrella", umbrella);
+    suite.test_with(folder, module_path!(), "voiso", voiso);
 }
 
 /// Every sample of a kind that a trail writes.
@@ -111,6 +115,54 @@ async fn eventbridge(folder: PathBuf) -> Result<()> {
         );
         scene.expected.add(tag, compact(body.as_bytes()));
         scene.cloud.send(QUEUE, body);
+    }
+    let collector = deliver(&scene).await?;
+    collector.stop().await
+}
+
+/// Each file is a message's body: an envelope around findings, or a finding.
+async fn securityhub(folder: PathBuf) -> Result<()> {
+    let mut scene = Scene::usual().await?;
+    scene.configuration.services = expect::securityhub_section(QUEUE, REGION);
+    for sample in of_kind(&folder, "securityhub")? {
+        let body = String::from_utf8(sample.content()?)?;
+        let events = expect::securityhub(body.as_bytes(), REGION)?;
+        assert_eq!(events.count(), sample.events, "events of {}", sample.name);
+        scene.expected.extend(events);
+        scene.cloud.send(QUEUE, body);
+    }
+    let collector = deliver(&scene).await?;
+    collector.stop().await
+}
+
+/// Each file stands below its folder, as in a real bucket.
+async fn umbrella(folder: PathBuf) -> Result<()> {
+    let mut scene = Scene::usual().await?;
+    scene.configuration.services = expect::umbrella_section(QUEUE, REGION);
+    for sample in of_kind(&folder, "umbrella")? {
+        let key = format!("8234970_0a1b2c3d/{}", sample.name);
+        let events = expect::umbrella(&key, &sample.content()?)?;
+        assert_eq!(events.count(), sample.events, "events of {}", sample.name);
+        scene.expected.extend(events);
+        put(&scene, &key, &sample)?;
+    }
+    let collector = deliver(&scene).await?;
+    collector.stop().await
+}
+
+/// Each line of a file is a message's body, and that is the event.
+async fn voiso(folder: PathBuf) -> Result<()> {
+    let mut scene = Scene::usual().await?;
+    scene.configuration.services = expect::voiso_section(QUEUE, REGION);
+    for sample in of_kind(&folder, "voiso")? {
+        let content = String::from_utf8(sample.content()?)?;
+        let mut events = Events::default();
+        for body in content.lines().filter(|line| !line.is_empty()) {
+            events.extend(expect::voiso(body.as_bytes())?);
+            scene.cloud.send(QUEUE, body);
+        }
+        assert_eq!(events.count(), sample.events, "events of {}", sample.name);
+        scene.expected.extend(events);
     }
     let collector = deliver(&scene).await?;
     collector.stop().await

@@ -29,7 +29,9 @@ impl Fault {
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
             // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,
-            AwsError::Api { class: Class::NeedsPerson, .. } => Fault::Refused,
+            AwsError::Api { class: Class::NeedsPerson, .. } | AwsError::SignIn { class: Class::NeedsPerson, .. } => {
+                Fault::Refused
+            }
             AwsError::Api { status: Some(404), .. } => Fault::Missing,
             _ => Fault::Passing,
         }

@@ -92,6 +92,8 @@ pub(super) struct Follower {
     lent: HashMap<u64, Lent>,
     batches: u64,
     backoff: Backoff,
+    /// Between giving the same events again.
+    returns: Backoff,
     saved: Checkpoint,
     saved_at: i64,
     lag: i64,
@@ -114,6 +116,7 @@ impl Follower {
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
+            returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
             seen,
             debts,
             settlements,
@@ -325,6 +328,7 @@ impl Follower {
         let Some(Lent { number, events }) = self.lent.remove(&settlement.debt.item) else { return };
         if settlement.is_delivered() {
             events.iter().for_each(|(id, at)| self.seen.settled(*id, hour(*at)));
+            self.returns.reset();
             return self.plan.settled(number, None);
         }
         let mut owed = Window { from: i64::MAX, to: i64::MIN };
@@ -332,7 +336,9 @@ impl Follower {
             self.seen.owed(id, settlement.owed);
             owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
         }
-        self.plan.settled(number, Some(owed));
+        // A destination that takes nothing is not fed again and again with the same.
+        let again = self.shared.now() + millis(self.returns.wait());
+        self.plan.settled(number, Some((owed, again)));
     }
 
     fn save_due(&self) -> i64 {

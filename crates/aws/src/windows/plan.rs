@@ -254,15 +254,18 @@ impl Plan {
         }
     }
 
-    /// A batch was settled; `owed` is the time of its events if not every output has them.
-    pub(super) fn settled(&mut self, number: Number, owed: Option<Window>) {
+    /// A batch was settled; `owed` is the time of its events if not every output has them, and when they may be given again.
+    pub(super) fn settled(&mut self, number: Number, owed: Option<(Window, i64)>) {
         if let Some(open) = self.get(number) {
             open.lent = open.lent.saturating_sub(1);
         }
-        if let Some(owed) = owed {
+        if let Some((owed, again)) = owed {
             // The window may have been cut since: whichever part shows the events gives them again.
             let overlaps = |window: Window| window.from < owed.to && owed.from < window.to;
-            self.lanes.iter_mut().flatten().filter(|open| overlaps(open.window)).for_each(|open| open.owed = true);
+            for open in self.lanes.iter_mut().flatten().filter(|open| overlaps(open.window)) {
+                open.owed = true;
+                open.not_before = open.not_before.max(again);
+            }
         }
         self.advance();
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod endpoints;
 mod fifo;
 mod listing;
 mod marks;
@@ -13,6 +14,7 @@ mod redelivery;
 mod scene;
 mod shared;
 mod shutdown;
+mod sign_in;
 mod throttling;
 mod transfer;
 mod windows;

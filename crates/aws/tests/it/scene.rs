@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use quittance_aws::{
-    Account, AccountSettings, Credentials, Limiters, Limits, ObjectRef, Tally, Whereabouts,
+    Account, AccountSettings, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way, Whereabouts,
     listing::{Layout, Listing, ListingSettings},
     objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueueSettings},
@@ -245,6 +245,16 @@ impl Scene {
         }
     }
 
+    /// The way to AWS that an account of this scene goes.
+    pub(crate) fn way(&self) -> Way {
+        way(&self.aws, self.world.clock.clone())
+    }
+
+    /// From now on the account is reached so.
+    pub(crate) async fn sign_in(&mut self, sign_in: &SignIn) {
+        self.account = Arc::new(Account::sign_in("10001".to_owned(), sign_in, self.way()).await.unwrap());
+    }
+
     /// Runs the objects engine on the queue.
     pub(crate) fn objects(&self, limits: Limits) -> Running {
         self.objects_of(Arc::new(Text), limits)
@@ -436,8 +446,20 @@ pub(crate) fn receives(aws: &FakeAws) -> BTreeMap<u32, u64> {
     aws.receive_counts(QUEUE)
 }
 
+/// The way to a fake AWS.
+pub(crate) fn way(aws: &FakeAws, clock: Arc<dyn Clock>) -> Way {
+    Way {
+        http: aws.http_client(),
+        clock,
+        endpoints: Endpoints::all_at(Some("https://aws.test".to_owned())),
+        region: REGION.to_owned(),
+        limiters: Limiters::default(),
+        call_limits: Vec::new(),
+    }
+}
+
 /// A clock that agrees with the fake AWS.
-struct FakeClock(FakeAws);
+pub(crate) struct FakeClock(pub(crate) FakeAws);
 
 impl Clock for FakeClock {
     fn wall(&self) -> SystemTime {

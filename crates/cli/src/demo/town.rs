@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use quittance_testbed::{
     aws::{FakeAws, MessageId, QueueSettings, Shape, server},
     certificates::Pki,
-    generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, vpcflow},
+    generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, securityhub, umbrella, voiso, vpcflow},
     sink::{Keep, Sink},
 };
 use tokio::net::TcpListener;
@@ -29,42 +29,74 @@ const OBJECTS_AHEAD: u64 = 16;
 const MESSAGES_AHEAD: u64 = 1000;
 
 /// Where data comes from, in the order of the services in the configuration.
-const SOURCES: [Source; 4] = [
-    Source { queue: "demo-events", share: 5, data: Data::Messages },
+const SOURCES: [Source; 7] = [
+    Source {
+        queue: "demo-events",
+        share: 5,
+        data: Data::Messages { events: 1, write: |rng, origin, first, _| eventbridge::event(rng, origin, first) },
+    },
+    Source { queue: "demo-findings", share: 5, data: Data::Messages { events: 3, write: securityhub::message } },
     Source {
         queue: "demo-audit",
-        share: 55,
+        share: 45,
         data: Data::Objects {
             bucket: "demo-trail",
             events: 500,
             shape: Shape::S3Event,
-            key: cloudtrail::key,
-            write: cloudtrail::object,
+            write: |rng, origin, first, events| {
+                let object = cloudtrail::object(rng, origin, first, events);
+                (cloudtrail::key(rng, origin), object)
+            },
         },
     },
     Source {
         queue: "demo-vpcflow",
-        share: 25,
+        share: 20,
         data: Data::Objects {
             bucket: "demo-flows",
             events: 2000,
             shape: Shape::SnsWrapped,
-            key: vpcflow::key,
-            write: vpcflow::object,
+            write: |rng, origin, first, events| {
+                let object = vpcflow::object(rng, origin, first, events);
+                (vpcflow::key(rng, origin), object)
+            },
         },
     },
     Source {
         queue: "demo-cloudfront",
-        share: 15,
+        share: 13,
         data: Data::Objects {
             bucket: "demo-cdn",
             events: 500,
             shape: Shape::EventBridge,
-            key: cloudfront::key,
-            write: cloudfront::object,
+            write: |rng, origin, first, events| {
+                let object = cloudfront::object(rng, origin, first, events);
+                (cloudfront::key(rng, origin), object)
+            },
         },
     },
+    Source {
+        queue: "demo-umbrella",
+        share: 10,
+        data: Data::Objects {
+            bucket: "demo-umbrella",
+            events: 300,
+            shape: Shape::S3Event,
+            write: |rng, origin, first, events| {
+                let log = umbrella::Log::any(rng);
+                (umbrella::key(rng, origin, log), umbrella::object(rng, origin, log, first, events))
+            },
+        },
+    },
+    Source {
+        queue: "demo-voiso",
+        share: 2,
+        data: Data::Messages { events: 1, write: |rng, origin, first, _| voiso::event(rng, origin, first) },
+    },
 ];
+
+/// The source that writes whatever the shares leave over.
+const LARGEST: usize = 2;
 
 /// A queue and what stands behind it.
 struct Source {
@@ -76,8 +108,12 @@ struct Source {
 
 #[derive(Clone, Copy)]
 enum Data {
-    /// Every message is an event of EventBridge.
-    Messages,
+    /// Every message holds events.
+    Messages {
+        /// Events of one message.
+        events: u64,
+        write: fn(&mut Rng, &Origin, u64, u64) -> String,
+    },
     /// Every message announces an object.
     Objects {
         bucket: &'static str,
@@ -85,8 +121,8 @@ enum Data {
         events: u64,
         /// How it is announced.
         shape: Shape,
-        key: fn(&mut Rng, &Origin) -> String,
-        write: fn(&mut Rng, &Origin, u64, usize) -> Vec<u8>,
+        /// An object's key and content.
+        write: fn(&mut Rng, &Origin, u64, usize) -> (String, Vec<u8>),
     },
 }
 
@@ -94,7 +130,7 @@ impl Source {
     /// Whether the collector has enough to do here.
     fn is_ahead(&self, aws: &FakeAws) -> bool {
         let most = match self.data {
-            Data::Messages => MESSAGES_AHEAD,
+            Data::Messages { .. } => MESSAGES_AHEAD,
             Data::Objects { .. } => OBJECTS_AHEAD,
         };
         aws.counts(self.queue).visible >= most
@@ -150,8 +186,7 @@ impl Town {
     /// Writes `events` events in all, a little ahead of the collector.
     pub(super) async fn write(self: Arc<Self>, events: u64) -> Result<u64> {
         let mut writers: Vec<_> = SOURCES.iter().map(|source| Writer::new(source, events)).collect();
-        // Whatever the shares leave over.
-        writers[1].left += events - writers.iter().map(|writer| writer.left).sum::<u64>();
+        writers[LARGEST].left += events - writers.iter().map(|writer| writer.left).sum::<u64>();
         while writers.iter().any(|writer| writer.left > 0) {
             writers.iter_mut().for_each(|writer| writer.clear(&self.aws));
             let open = writers.iter_mut().filter(|writer| writer.left > 0 && !writer.source.is_ahead(&self.aws));
@@ -199,17 +234,19 @@ impl Writer {
         let mut rng = Rng::with_seed(seed ^ self.source.share ^ first.rotate_left(32));
         let origin = Origin::any(&mut rng, time);
         let count = match self.source.data {
-            Data::Messages => {
+            Data::Messages { events, write } => {
                 let count = self.left.min(100);
-                (first..first + count).for_each(|n| _ = aws.send(queue, eventbridge::event(&mut rng, &origin, n)));
+                for n in (first..first + count).step_by(events as usize) {
+                    aws.send(queue, write(&mut rng, &origin, n, events.min(first + count - n)));
+                }
                 count
             }
-            Data::Objects { bucket, events, shape, key, write } => {
+            Data::Objects { bucket, events, shape, write } => {
                 let count = self.left.min(events);
                 // Writing and compressing takes milliseconds of pure computing.
                 let object = tokio::task::spawn_blocking(move || {
-                    let object = write(&mut rng, &origin, first, count as usize);
-                    (key(&mut rng, &origin), gzip(&object, 6))
+                    let (key, object) = write(&mut rng, &origin, first, count as usize);
+                    (key, gzip(&object, 6))
                 });
                 let (key, object) = object.await.context("generating data")?;
                 let size = object.len() as u64;
@@ -241,7 +278,7 @@ impl Writer {
 }
 
 fn configuration(endpoint: &str, port: u16) -> String {
-    let [events, audit, vpcflow, cloudfront] = SOURCES.map(|source| source.queue);
+    let [events, findings, audit, vpcflow, cloudfront, umbrella, voiso] = SOURCES.map(|source| source.queue);
     format!(
         r#"# Written by `quittance demo`; the shape is that of Devo's own collector.
 globals:
@@ -272,6 +309,9 @@ inputs:
         cloudwatch_sqs_queue_name: {events}
         auto_event_type: true
         regions: [{REGION}]
+      sqs-cloudwatch-consumer:
+        cloudwatch_sqs_queue_name: {findings}
+        regions: [{REGION}]
       audit-events-all:
         types: [audits_s3]
         audit_sqs_queue_name: {audit}
@@ -281,6 +321,12 @@ inputs:
         types: [vpcflowlogs, cloudfront]
         vpcflowlogs_sqs_queue_name: {vpcflow}
         cloudfront_sqs_queue_name: {cloudfront}
+        regions: [{REGION}]
+      cisco-umbrella:
+        cisco_umbrella_sqs_queue_name: {umbrella}
+        regions: [{REGION}]
+      voiso:
+        voiso_sqs_queue_name: {voiso}
         regions: [{REGION}]
 "#
     )

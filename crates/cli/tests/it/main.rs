@@ -6,3 +6,4 @@ mod certificates;
 mod check;
 mod scene;
 mod services;
+mod state;

@@ -18,6 +18,15 @@ fn services_are_listed_as_json() {
     let services: Vec<Value> = serde_json::from_str(&quittance(&["services", "--json"]).out).expect("JSON");
     let audit = services.iter().find(|service| service["name"] == "audit-events-all").expect("the service");
     assert_eq!(audit["types"][0]["table"], "cloud.aws.cloudtrail.events");
+    let tables = |name: &str| -> Vec<&str> {
+        let service = services.iter().find(|service| service["name"] == name).expect("the service");
+        let types = service["types"].as_array().expect("types");
+        types.iter().map(|one| one["table"].as_str().expect("a table")).collect()
+    };
+    assert_eq!(tables("sqs-cloudwatch-consumer"), ["cloud.aws.securityhub.findings"]);
+    assert_eq!(tables("voiso"), ["app_login", "user", "allowed_ip"].map(|kind| format!("my.app.voiso.{kind}")));
+    let umbrella = ["dns", "ip", "proxy", "firewall", "audit", "intrusion", "dlp"];
+    assert_eq!(tables("cisco-umbrella"), umbrella.map(|kind| format!("sig.cisco.umbrella.{kind}")));
 }
 
 #[test]

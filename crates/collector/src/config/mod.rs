@@ -23,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use quittance_aws::PlanError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -34,8 +35,8 @@ pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use section::Section;
 pub use sections::{
-    Autoconfig, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig, PersistenceKind,
-    RequestsLimit, Transport,
+    Accounts, Autoconfig, Common, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig,
+    PersistenceKind, RequestsLimit, Transport,
 };
 pub use tree::Position;
 
@@ -108,9 +109,11 @@ fn read(bytes: &[u8], path: &Path, lookup: environment::Lookup<'_>, problems: &m
     };
     let root = KeyPath::default();
     let mut tree = parse::parse(text, problems)?;
-    let places = Places::of(&tree);
+    let mut places = Places::of(&tree);
     environment::expand(&mut tree, &root, lookup, problems);
     shape::fit(&mut tree, &schema(), path.parent().unwrap_or(Path::new("")), problems);
+    // Keys that stand under another name are found under their first one too.
+    places.add_missing(Places::of(&tree));
     let disabled = take_disabled(&mut tree);
     // Devo's collector ignores such an input, so nothing in it may keep the others from running.
     for problem in problems.iter_mut().filter(|problem| disabled.iter().any(|input| problem.path.is_within(input))) {
@@ -154,7 +157,7 @@ fn services(tree: &Node, input: &str) -> BTreeMap<String, Section> {
     let sections =
         tree.child("inputs").and_then(|inputs| inputs.child(input)).and_then(|input| input.child("services"));
     let section = |Entry { key, key_at, value }: &Entry| {
-        (key.clone(), Section { path: path.key(key), key_at: *key_at, node: value.clone() })
+        (key.clone(), Section::of_service(path.key(key), *key_at, value.clone()))
     };
     sections.map(|sections| sections.entries().iter().map(section).collect()).unwrap_or_default()
 }
@@ -170,6 +173,12 @@ impl Config {
         }
         if self.inputs.values().all(|input| input.services.is_empty()) {
             error(KeyPath::of(&["inputs"]), "no input is enabled and has a service", "there would be nothing to do");
+        }
+        for (name, input) in &self.inputs {
+            for PlanError { key, problem } in input.check_way() {
+                let path = key.split('.').fold(KeyPath::of(&["inputs", name]), |path, key| path.key(key));
+                error(path, &problem, "");
+            }
         }
         for (name, output) in &self.outputs {
             if let Output::DevoPlatform(DevoPlatform { transport: Transport::Tcp, .. }) = output {

@@ -13,10 +13,13 @@ const MAX_REFERENCES: usize = 16;
 /// The JSON schema (2020-12) of a whole configuration with every service.
 ///
 /// Besides the standard's words it has `x-aliases`, other names of a key, and `format: interval`, seconds or a number
-/// with a unit. `writeOnly` marks what is secret, and may be `file:` and a path.
+/// with a unit. `x-free-type` is what a section of any other name has in `types`. `writeOnly` marks what is secret, and may be `file:` and a path.
 pub fn schema() -> Json {
     SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Config>().to_value()
 }
+
+/// The word for the type that makes a section of any name one of a kind.
+pub(crate) const FREE_TYPE: &str = "x-free-type";
 
 /// What one place of a configuration wants.
 pub(crate) struct Wanted(Map<String, Json>);
@@ -139,13 +142,20 @@ impl Wanted {
 
     /// The schema of the values of keys that a user names freely.
     pub(crate) fn free_keys(&self) -> Option<&Json> {
-        self.0.get("additionalProperties").filter(|schema| schema.is_object())
+        let schema = self.0.get("additionalProperties").filter(|schema| schema.is_object());
+        schema.filter(|schema| schema.get(FREE_TYPE).is_none())
+    }
+
+    /// The schema of the sections that a user names freely if they have a type, and that type.
+    pub(crate) fn free_by_type(&self) -> Option<(&str, &Json)> {
+        let schema = self.0.get("additionalProperties")?;
+        Some((schema.get(FREE_TYPE)?.as_str()?, schema))
     }
 
     /// What a key stands for, where one that is not known is a mistake and not only ignored.
     pub(crate) fn closed_to(&self) -> Option<&str> {
         let closed = self.0.get("additionalProperties").is_some_and(|schema| schema == false);
-        closed.then(|| self.0.get("title").and_then(Json::as_str).unwrap_or("key"))
+        (closed || self.free_by_type().is_some()).then(|| self.0.get("title").and_then(Json::as_str).unwrap_or("key"))
     }
 
     /// Keys that must be there.

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     KeyPath, Position, Problem, deserialize,
-    tree::{Node, Places},
+    sections::CREDENTIALS,
+    tree::{Entry, Node, Places, Value},
 };
 
 /// The section of a service, which only the service itself can read.
@@ -14,9 +15,30 @@ pub struct Section {
     pub(crate) path: KeyPath,
     pub(crate) key_at: Position,
     pub(crate) node: Node,
+    /// Its own `credentials`, taken out.
+    pub(crate) credentials: Option<Box<Section>>,
 }
 
 impl Section {
+    /// The section of a service, whose own credentials it does not see.
+    pub(crate) fn of_service(path: KeyPath, key_at: Position, mut node: Node) -> Section {
+        let mut credentials = None;
+        if let Value::Map(entries) = &mut node.value
+            && let Some(index) = entries.iter().position(|entry| entry.key == CREDENTIALS)
+        {
+            let Entry { key, key_at, value } = entries.remove(index);
+            let own = Section { path: path.key(&key), key_at, node: value, credentials: None };
+            credentials = Some(Box::new(own));
+        }
+        Section { path, key_at, node, credentials }
+    }
+
+    /// The texts of one of its lists.
+    pub(crate) fn texts(&self, key: &str) -> Vec<&str> {
+        let Some(Value::List(items)) = self.node.child(key).map(|node| &node.value) else { return Vec::new() };
+        items.iter().filter_map(Node::scalar).map(|scalar| scalar.text.trim()).collect()
+    }
+
     /// Reads it.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         deserialize::from_node(&self.node).map_err(|misfit| {

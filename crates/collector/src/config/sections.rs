@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use quittance_aws::{CallLimit, Credentials};
+use quittance_aws::{CallLimit, Endpoints, PlanError, Role, SignIn, is_account};
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value as Json;
 
-use super::Section;
+use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
 
 /// The collector itself.
@@ -165,10 +166,27 @@ pub struct Input {
     pub requests_limits: Vec<RequestsLimit>,
     /// Devo's refresh of its service definitions. Here they are part of the program; this changes nothing.
     pub autoconfig: Option<Autoconfig>,
-    /// How to sign in.
-    pub credentials: Credentials,
-    /// Where AWS is, if not at AWS: for private endpoints and emulators.
+    /// How to sign in. Left out, the machine's own credentials are used.
+    #[serde(default)]
+    pub credentials: SignIn,
+    /// Other accounts to read in place of the one that is signed in to: each by a role there.
+    pub accounts: Option<Accounts>,
+    /// The region that is asked about the account as a whole, STS first of all. Unset, the first one that a service reads.
+    #[schemars(extend("examples" = ["eu-west-1"]))]
+    pub region: Option<String>,
+    /// Where AWS is, if not at AWS: for private endpoints and emulators. `{region}` in it stands for the region.
     pub endpoint_url: Option<String>,
+    /// The same for single services, as for VPC endpoints: `cloudtrail`, `guardduty`, `logs`, `monitoring`,
+    /// `organizations`, `s3`, `sqs`, `sts`.
+    #[serde(default)]
+    #[schemars(extend("examples" = ["{sqs: \"https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com\"}"]))]
+    pub endpoints: BTreeMap<String, String>,
+    /// Whether AWS's endpoints with FIPS 140 cryptography are used.
+    #[serde(default)]
+    pub use_fips_endpoint: bool,
+    /// Whether AWS's endpoints for IPv4 and IPv6 are used.
+    #[serde(default)]
+    pub use_dualstack_endpoint: bool,
     /// An HTTP proxy to reach AWS through, as in `http://user:password@proxy.example:3128`, or `file:` and the file that
     /// holds it; `none` for none. Unset, the environment decides: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`.
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
@@ -182,7 +200,106 @@ pub struct Input {
     pub services: BTreeMap<String, Section>,
 }
 
+/// Accounts that one input reads, each by the role of the same name there.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Accounts {
+    /// The ARN of the role to assume in each, with `{account}` in the place of its number.
+    #[schemars(extend("examples" = ["arn:aws:iam::{account}:role/quittance"]))]
+    pub role: String,
+    /// The external id that these roles want to hear.
+    #[serde(alias = "assume_role_external_id")]
+    #[schemars(extend("x-aliases" = ["assume_role_external_id"]))]
+    pub external_id: Option<String>,
+    /// Their numbers, twelve digits each.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["\"111122223333\""]]))]
+    pub ids: Vec<String>,
+    /// Whether all active accounts of the organization are read. They are listed at each start; who signs in must be its
+    /// management account, or one that may list it.
+    #[serde(default)]
+    pub organization: bool,
+    /// Numbers of accounts that are left out.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+impl Accounts {
+    /// The role in one of the accounts.
+    pub(crate) fn role_in(&self, number: &str) -> Result<Role, PlanError> {
+        Role::new(("role", "external_id"), &self.role.replace("{account}", number), self.external_id.as_deref())
+    }
+
+    /// Which accounts are read, of those that were listed and those that were found, in order.
+    pub(crate) fn numbers(&self, found: &[String]) -> Vec<String> {
+        let all = self.ids.iter().chain(found).filter(|number| !self.except.contains(number)).cloned();
+        let mut all: Vec<String> = all.collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// What cannot be meant.
+    pub(crate) fn check(&self, credentials: &SignIn) -> Result<(), PlanError> {
+        if !self.role.contains("{account}") {
+            let problem = "names one role: expected `{account}` in the place of the number, as in \
+                           `arn:aws:iam::{account}:role/quittance`";
+            return Err(PlanError::new("role", problem));
+        }
+        self.role_in("111122223333")?;
+        for (key, numbers) in [("ids", &self.ids), ("except", &self.except)] {
+            if let Some(odd) = numbers.iter().find(|number| !is_account(number)) {
+                let problem = format!("`{}` is no account: expected its number, twelve digits", odd.escape_debug());
+                return Err(PlanError::new(key, problem));
+            }
+        }
+        if self.ids.is_empty() && !self.organization {
+            return Err(PlanError::new("ids", "no account is named: expected `ids`, or `organization: true`"));
+        }
+        if credentials.has_target() {
+            let problem = "stands beside `credentials.target_assume_role`: expected one of them, since both say which role is \
+                           assumed last";
+            return Err(PlanError::new("role", problem));
+        }
+        Ok(())
+    }
+}
+
 impl Input {
+    /// Where AWS is.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            all: self.endpoint_url.clone(),
+            services: self.endpoints.clone(),
+            fips: self.use_fips_endpoint,
+            dual_stack: self.use_dualstack_endpoint,
+        }
+    }
+
+    /// What cannot be meant of how the input is reached; the key of a problem is relative to the input.
+    pub(crate) fn check_way(&self) -> Vec<PlanError> {
+        let below = |section: &str, result: Result<(), PlanError>| {
+            result.err().map(|PlanError { key, problem }| PlanError::new(&format!("{section}.{key}"), problem))
+        };
+        let mut problems = Vec::new();
+        problems.extend(below("credentials", self.credentials.check()));
+        problems.extend(self.accounts.as_ref().and_then(|all| below("accounts", all.check(&self.credentials))));
+        for service in self.endpoints.keys().filter(|name| Endpoints::names().all(|known| known != *name)) {
+            let known: Vec<_> = Endpoints::names().collect();
+            let problem = format!("no service of this name is asked: expected one of `{}`", known.join("`, `"));
+            problems.push(PlanError::new(&format!("endpoints.{service}"), problem));
+        }
+        let custom = self.endpoint_url.is_some() || !self.endpoints.is_empty();
+        for (key, set) in
+            [("use_fips_endpoint", self.use_fips_endpoint), ("use_dualstack_endpoint", self.use_dualstack_endpoint)]
+        {
+            if set && custom {
+                let problem = "chooses among AWS's own endpoints: expected it without `endpoint_url` and `endpoints`";
+                problems.push(PlanError::new(key, problem));
+            }
+        }
+        problems
+    }
+
     /// The user's own bounds of API calls, of both forms.
     pub(crate) fn call_limits(&self) -> Vec<CallLimit> {
         let second = |calls: f64| CallLimit { period: Duration::from_secs_f64(1.0 / calls.max(1e-6)), calls: 1 };
@@ -222,9 +339,58 @@ fn by_the_services_themselves<'de, D: Deserializer<'de>>(
     IgnoredAny::deserialize(deserializer).map(|_| BTreeMap::new())
 }
 
+/// Every service may have its own.
+pub(crate) const CREDENTIALS: &str = "credentials";
+
+fn credentials_of_service(generator: &mut SchemaGenerator) -> Json {
+    let mut schema = generator.subschema_for::<SignIn>();
+    schema.insert(
+        "description".to_owned(),
+        "How to sign in for this service alone, instead of the input's `credentials` and `accounts`.".into(),
+    );
+    schema.to_value()
+}
+
+/// Keys that every service has besides its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Common {
+    /// Any word. Whenever it is another one than before, what is remembered of how far the service has come (checkpoints,
+    /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
+    #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
+    pub reset_persistence_auth: Option<String>,
+}
+
 fn services(generator: &mut SchemaGenerator) -> Schema {
-    let sections =
-        catalogue().into_iter().map(|service| (service.name().to_owned(), service.schema(generator).to_value()));
-    let sections: serde_json::Map<_, _> = sections.collect();
-    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": false })
+    let mut common = Common::json_schema(generator);
+    let credentials = credentials_of_service(generator);
+    if let Some(Json::Object(keys)) = common.get_mut("properties") {
+        keys.insert(CREDENTIALS.to_owned(), credentials);
+    }
+    let (mut sections, mut others) = (serde_json::Map::new(), Json::Bool(false));
+    for service in catalogue() {
+        let schema = service.schema(generator);
+        let section = with_keys(schema, &common, generator).to_value();
+        if let Some(of) = service.free_type() {
+            others = section.clone();
+            others[FREE_TYPE] = of.into();
+        }
+        sections.insert(service.name().to_owned(), section);
+    }
+    json_schema!({ "title": "service", "type": "object", "properties": sections, "additionalProperties": others })
+}
+
+/// Adds the keys of `more` to a section, where it is defined.
+fn with_keys(mut section: Schema, more: &Schema, generator: &mut SchemaGenerator) -> Schema {
+    let properties = more.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+    let name = section.get("$ref").and_then(Json::as_str).and_then(|reference| reference.rsplit('/').next());
+    let keys = match name.map(str::to_owned) {
+        Some(name) => {
+            generator.definitions_mut().get_mut(&name).and_then(|definition| definition.get_mut("properties"))
+        }
+        None => section.get_mut("properties"),
+    };
+    if let Some(Json::Object(keys)) = keys {
+        keys.extend(properties);
+    }
+    section
 }

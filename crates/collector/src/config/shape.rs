@@ -78,7 +78,7 @@ impl Fitting<'_> {
                     }
                     schema
                 }
-                None => match wanted.free_keys() {
+                None => match wanted.free_keys().or_else(|| claimed(&entry.value, wanted)) {
                     Some(schema) => schema,
                     None => {
                         self.unknown_key(&entry, wanted, below);
@@ -127,7 +127,11 @@ impl Fitting<'_> {
             (Some(noun), _) => {
                 let names = by_likeness(&entry.key, wanted.keys().map(|(key, _)| key));
                 let message = format!("there is no {noun} of this name: expected one of {}", listed(names));
-                Problem::error(place.key_at, place.path, message)
+                let problem = Problem::error(place.key_at, place.path, message);
+                match wanted.free_by_type() {
+                    Some((of, _)) => problem.with_hint(format!("a {noun} of any name has `types: [{of}]`")),
+                    None => problem,
+                }
             }
             (None, Some(near)) => ignored.with_hint(format!("did you mean `{near}`?")),
             (None, None) => ignored.with_hint(format!("known here: {}", listed(wanted.keys().map(|(key, _)| key)))),
@@ -244,6 +248,11 @@ impl Fitting<'_> {
         let key = place.path.last_key().unwrap_or_default();
         self.problems.push(with_example(problem, wanted, key));
     }
+}
+
+/// The schema of a section whose type lets it have any name.
+fn claimed<'w>(section: &Node, wanted: &'w Wanted) -> Option<&'w Json> {
+    wanted.free_by_type().filter(|(of, _)| section.lists("types", of)).map(|(_, schema)| schema)
 }
 
 fn shown(node: &Node) -> String {

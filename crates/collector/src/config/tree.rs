@@ -76,6 +76,15 @@ impl Node {
         }
     }
 
+    /// Whether a text stands under `key`, alone or in a list.
+    pub(crate) fn lists(&self, key: &str, text: &str) -> bool {
+        let is = |node: &Node| node.scalar().is_some_and(|scalar| scalar.text == text);
+        self.child(key).is_some_and(|below| match &below.value {
+            Value::List(items) => items.iter().any(is),
+            _ => is(below),
+        })
+    }
+
     /// The entries of a map; nothing else has any.
     pub(crate) fn entries(&self) -> &[Entry] {
         match &self.value {
@@ -204,6 +213,13 @@ impl Places {
                     self.0.insert(path, entry.key_at);
                 }
             }
+        }
+    }
+
+    /// Takes in the places of `others` that are not known.
+    pub(crate) fn add_missing(&mut self, others: Places) {
+        for (path, position) in others.0 {
+            self.0.entry(path).or_insert(position);
         }
     }
 

@@ -103,7 +103,8 @@ fn a_secret_may_stand_in_a_file() {
     };
     let read = |config: quittance_collector::config::Examined| {
         let config = config.config.unwrap();
-        secrecy::ExposeSecret::expose_secret(&config.inputs["aws"].credentials.access_secret).to_owned()
+        let secret = config.inputs["aws"].credentials.access_secret.as_ref().unwrap();
+        secrecy::ExposeSecret::expose_secret(secret).to_owned()
     };
 
     secret(b" spaces stay \n\n");

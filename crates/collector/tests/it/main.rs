@@ -6,6 +6,8 @@ mod devo_shape;
 mod environment;
 mod garbage;
 mod positions;
+mod resets;
 mod schema;
+mod sign_in;
 mod support;
 mod whole;

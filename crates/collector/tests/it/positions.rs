@@ -120,9 +120,19 @@ fn an_unknown_service_is_an_error_with_the_names_there_are() {
         "20:7: error: inputs.aws.services.audit_event_all: there is no service of this name: expected one of \
          `audit-events-all`"
     ));
+    assert!(told("audit_event_all:").ends_with("(a service of any name has `types: [logs]`)"));
     for service in catalogue() {
         assert!(told("cwl_1:").contains(&format!("`{}`", service.name())));
     }
+}
+
+#[test]
+fn a_service_of_any_name_reads_log_groups() {
+    let good = good_but("audit-events-all:", "cwl_1:").replace("types: [audits_s3]", "types: [logs]");
+    let problems = examine(&good).problems;
+    let told: Vec<_> = problems.all.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|one| one.contains("inputs.aws.services.cwl_1.log_groups: missing: expected a list")));
+    assert_eq!(problems.errors(), 1, "{told:?}");
 }
 
 #[test]

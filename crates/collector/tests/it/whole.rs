@@ -8,6 +8,7 @@ use std::{
 
 use quittance_collector::{Collector, CollectorError, Config, Messages, Parts, messages};
 use quittance_core::{Clock, Ledger, Random, World};
+use quittance_devo::Handshakes;
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, Redrive, Shape},
     certificates::Pki,
@@ -110,6 +111,7 @@ inputs:
             world: World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) },
             http: Some(self.aws.http_client()),
             dial: Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config().unwrap() }),
+            handshakes: Handshakes::default(),
             store: Arc::new(MemoryStore::default()),
             messages,
         };

@@ -70,7 +70,7 @@ impl AsyncWrite for CrossingLink {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_that_left_bytes_unacknowledged_confirms_nothing() {
-    let dial = |dial| Arc::new(CrossingDial { dial, dialled: AtomicU32::new(0) }) as Arc<dyn Dial>;
+    let dial = Box::new(|dial| Arc::new(CrossingDial { dial, dialled: AtomicU32::new(0) }) as Arc<dyn Dial>);
     let mut scene = Setting { dial, ..Setting::default() }.scene();
     let returned = scene.deliver_all(1, 10, 100).await;
     assert_eq!(returned, u64::from(CROSSED));

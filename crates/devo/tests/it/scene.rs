@@ -7,7 +7,7 @@ use quittance_core::{
     Budget, Debt, Debts, Dial, EventsBuilder, Interval, Ledger, Outlet, OutputSet, Sender, Settlements, Tag, Tags,
     UnitId, World, debts, output,
 };
-use quittance_devo::{Confirm, Destination, Identity, Mode, Pool, PoolKind, PoolName, Wire, client_config};
+use quittance_devo::{Confirm, Destination, Handshakes, Identity, Mode, Pool, PoolKind, PoolName, Wire, client_config};
 use quittance_testbed::{
     certificates::Pki,
     link::SimDial,
@@ -41,7 +41,8 @@ pub(crate) struct Setting {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) kind: PoolKind,
     /// What lies between the pool and the receiver.
-    pub(crate) dial: fn(SimDial) -> Arc<dyn Dial>,
+    pub(crate) dial: Box<dyn FnOnce(SimDial) -> Arc<dyn Dial>>,
+    pub(crate) handshakes: Handshakes,
 }
 
 impl Default for Setting {
@@ -53,7 +54,8 @@ impl Default for Setting {
             sink: Sink::new(Keep::Messages),
             store: Arc::default(),
             kind: PoolKind::Standard,
-            dial: |dial| Arc::new(dial),
+            dial: Box::new(|dial| Arc::new(dial)),
+            handshakes: Handshakes::default(),
         }
     }
 }
@@ -83,6 +85,7 @@ impl Setting {
             tls,
             confirm: self.confirm,
             dial: (self.dial)(SimDial { sink: self.sink.clone(), tls: pki.server_config().unwrap() }),
+            handshakes: self.handshakes,
             store: self.store.clone(),
             world: world.clone(),
         };

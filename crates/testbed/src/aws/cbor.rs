@@ -1,4 +1,4 @@
-//! CBOR, as far as the protocol `smithy-rpc-v2-cbor` uses it.
+//! CBOR, as far as the protocol `smithy-rpc-v2-cbor` uses it, and the same values in JSON.
 
 use minicbor::data::{IanaTag, Type};
 use minicbor::{Decoder, Encoder};
@@ -25,6 +25,20 @@ impl Cbor {
         let mut encoder = Encoder::new(Vec::new());
         self.write(&mut encoder).expect("a vector takes every write");
         encoder.into_writer()
+    }
+
+    /// The same in JSON, where a time is a number of seconds.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Number(number) => (*number).into(),
+            Self::Time(millis) => (*millis as f64 / 1000.0).into(),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(entries) => entries.iter().map(|(name, value)| (*name, value.to_json())).collect(),
+            Self::Named(entries) => {
+                entries.iter().map(|(name, number)| (name.as_str(), Value::from(*number))).collect()
+            }
+        }
     }
 
     fn write(&self, out: &mut Encoder<Vec<u8>>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {

@@ -1,7 +1,9 @@
-//! CloudWatch's API of metrics, in the protocol that both the Rust SDK and botocore choose: RPC v2 with CBOR.
+//! CloudWatch's API of metrics, in two of its protocols: RPC v2 with CBOR, which the Rust SDK chooses, and AWS JSON 1.0,
+//! which botocore chooses.
 
 use std::collections::HashSet;
 use std::io::Read;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -12,8 +14,9 @@ use super::body::Body;
 use super::cbor::{self, Cbor};
 use super::error::ApiError;
 use super::metrics::{Listing, Metric, Metrics, QueryFault, Sample, Span, is_statistic};
-use super::request::{Call, UNKNOWN};
-use super::{FakeAws, REGION, lock};
+use super::paging::bound;
+use super::request::{Call, Service, UNKNOWN};
+use super::{FakeAws, Place, lock};
 
 const PAGE: usize = 500;
 const MAX_QUERIES: usize = 500;
@@ -21,18 +24,19 @@ const MAX_DATAPOINTS: usize = 100_800;
 const MAX_STATISTICS: i64 = 1_440;
 const HOUR: i64 = 3_600_000;
 
+/// Nothing is said of how long tokens live.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) const APIS: [&str; 4] = ["ListMetrics", "GetMetricData", "GetMetricStatistics", "PutMetricData"];
+
+/// The operation of a path of RPC v2.
 pub(super) fn api(path: &str) -> &'static str {
-    match path.strip_prefix("/service/GraniteServiceVersion20100801/operation/") {
-        Some("ListMetrics") => "ListMetrics",
-        Some("GetMetricData") => "GetMetricData",
-        Some("GetMetricStatistics") => "GetMetricStatistics",
-        Some("PutMetricData") => "PutMetricData",
-        _ => UNKNOWN,
-    }
+    let name = path.strip_prefix("/service/GraniteServiceVersion20100801/operation/");
+    APIS.into_iter().find(|api| Some(*api) == name).unwrap_or(UNKNOWN)
 }
 
-/// The shapes' names that stand for codes of the protocol before.
-pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
+/// An error in either protocol. Shapes have names of their own for codes of the protocol before.
+pub(super) fn error_body(error: &ApiError, service: Service) -> Vec<u8> {
     let shape = match error.code.as_str() {
         "InvalidParameterValue" => "InvalidParameterValueException",
         "InvalidParameterCombination" => "InvalidParameterCombinationException",
@@ -40,21 +44,25 @@ pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
         "InternalServiceError" => "InternalServiceFault",
         code => code,
     };
-    let entries = vec![
-        ("__type", Cbor::text(format!("com.amazonaws.cloudwatch#{shape}"))),
-        ("message", Cbor::text(&error.message)),
-    ];
-    Cbor::Map(entries).to_bytes()
+    let shape = Cbor::text(format!("com.amazonaws.cloudwatch#{shape}"));
+    body(&Cbor::Map(vec![("__type", shape), ("message", Cbor::text(&error.message))]), service)
 }
 
-#[derive(Deserialize)]
+fn body(answer: &Cbor, service: Service) -> Vec<u8> {
+    match service {
+        Service::CloudWatchJson => answer.to_json().to_string().into_bytes(),
+        _ => answer.to_bytes(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Dimension {
     name: String,
     value: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListMetrics {
     namespace: Option<String>,
@@ -68,7 +76,7 @@ struct ListMetrics {
     owning_account: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct NamedMetric {
     namespace: Option<String>,
@@ -92,7 +100,7 @@ fn named(namespace: &str, name: &str, dimensions: &[Dimension]) -> Metric {
     Metric::new(namespace, name, &dimensions)
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct MetricStat {
     metric: NamedMetric,
@@ -101,7 +109,7 @@ struct MetricStat {
     unit: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Query {
     id: String,
@@ -109,7 +117,7 @@ struct Query {
     account_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetMetricData {
     metric_data_queries: Vec<Query>,
@@ -120,7 +128,7 @@ struct GetMetricData {
     max_datapoints: Option<usize>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetMetricStatistics {
     #[serde(flatten)]
@@ -135,7 +143,7 @@ struct GetMetricStatistics {
     unit: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PutMetricData {
     namespace: String,
@@ -143,7 +151,7 @@ struct PutMetricData {
     metric_data: Vec<Datum>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Datum {
     metric_name: String,
@@ -160,7 +168,7 @@ struct Datum {
     storage_resolution: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StatisticSet {
     sample_count: f64,
@@ -183,37 +191,41 @@ fn millis(seconds: f64) -> i64 {
 
 impl FakeAws {
     pub(super) fn answer_cloudwatch(&self, call: &Call, request: &Request<Bytes>) -> Result<Response<Body>, ApiError> {
-        let account = self.0.credentials.account(call);
-        let region = call.region.as_deref().unwrap_or(REGION);
+        let at = self.place_of(call);
         let answer = match call.api {
-            "ListMetrics" => self.list_metrics(&account, region, parse(request)?)?,
-            "GetMetricData" => self.get_metric_data(&account, region, &parse(request)?)?,
-            "GetMetricStatistics" => self.get_metric_statistics(&account, region, &parse(request)?)?,
-            "PutMetricData" => self.put_metric_data(&account, region, parse(request)?)?,
+            "ListMetrics" => self.list_metrics(&at, parse(request)?)?,
+            "GetMetricData" => self.get_metric_data(&at, parse(request)?)?,
+            "GetMetricStatistics" => self.get_metric_statistics(&at, &parse(request)?)?,
+            "PutMetricData" => self.put_metric_data(&at, parse(request)?)?,
             _ => return Err(ApiError::new(404, "UnknownOperationException", "Not an operation that is here.")),
         };
-        let mut response = Response::new(Body::from(Cbor::Map(answer).to_bytes()));
+        let mut response = Response::new(Body::from(body(&Cbor::Map(answer), call.service)));
         let headers = response.headers_mut();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
-        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        if call.service == Service::CloudWatchJson {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        } else {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/cbor"));
+            headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        }
         Ok(response)
     }
 
-    fn list_metrics(&self, account: &str, region: &str, asked: ListMetrics) -> Result<Fields, ApiError> {
+    fn list_metrics(&self, at: &Place, mut asked: ListMetrics) -> Result<Fields, ApiError> {
         if asked.recently_active.as_deref().is_some_and(|recently| recently != "PT3H") {
             return Err(invalid("RecentlyActive must be PT3H."));
         }
+        let token = asked.next_token.take();
+        let bound = bound(&asked);
         let metrics = lock(&self.0.metrics);
-        let mut accounts = vec![account.to_owned()];
+        let mut places = vec![at.clone()];
         if asked.include_linked_accounts {
-            accounts.extend(metrics.sources(account).cloned());
-            accounts.retain(|one| asked.owning_account.as_ref().is_none_or(|owner| owner == one));
+            places.extend(metrics.sources(&at.account).map(|account| Place::new(account, &at.region)));
+            places.retain(|one| asked.owning_account.as_ref().is_none_or(|owner| *owner == one.account));
         } else if asked.owning_account.is_some() {
             return Err(invalid("OwningAccount needs IncludeLinkedAccounts."));
         }
         let listing = Listing {
-            accounts,
-            region,
+            places,
             namespace: asked.namespace.as_deref(),
             name: asked.metric_name.as_deref(),
             dimensions: asked.dimensions.into_iter().map(|d| (d.name, d.value)).collect(),
@@ -221,13 +233,14 @@ impl FakeAws {
             now: self.0.clock.now_ms(),
         };
         let found = metrics.list(&listing);
-        let from = match &asked.next_token {
+        let from = match &token {
             None => 0,
-            Some(token) => token.strip_prefix("from-").and_then(|from| from.parse().ok()).ok_or_else(|| {
+            Some(token) => self.page_at("ListMetrics", token, bound).ok_or_else(|| {
                 ApiError::new(400, "InvalidParameterValue", "The token is not one that was given out.")
             })?,
         };
-        let page = found.iter().skip(from).take(PAGE);
+        let room = self.page_room("ListMetrics", PAGE);
+        let page = found.iter().skip(from).take(room);
         let listed = page.clone().map(|(_, metric)| {
             let dimension = |(name, value): &(String, String)| {
                 Cbor::Map(vec![("Name", Cbor::text(name)), ("Value", Cbor::text(value))])
@@ -240,41 +253,51 @@ impl FakeAws {
         });
         let mut answer = vec![("Metrics", Cbor::List(listed.collect()))];
         if asked.include_linked_accounts {
-            answer.push(("OwningAccounts", Cbor::List(page.map(|(owner, _)| Cbor::text(owner)).collect())));
+            answer.push(("OwningAccounts", Cbor::List(page.map(|(owner, _)| Cbor::text(&owner.account)).collect())));
         }
-        if from + PAGE < found.len() {
-            answer.push(("NextToken", Cbor::text(format!("from-{}", from + PAGE))));
+        if from + room < found.len() || room == 0 {
+            let next = self.page_token("ListMetrics", token.as_deref(), bound, [position(from + room), 0, 0]);
+            answer.push(("NextToken", Cbor::text(next)));
         }
         Ok(answer)
     }
 
-    fn get_metric_data(&self, account: &str, region: &str, asked: &GetMetricData) -> Result<Fields, ApiError> {
-        check_data(asked)?;
-        let page: usize = match &asked.next_token {
+    fn get_metric_data(&self, at: &Place, mut asked: GetMetricData) -> Result<Fields, ApiError> {
+        check_data(&asked)?;
+        let token = asked.next_token.take();
+        let bound = bound(&asked);
+        let from = match &token {
             None => 0,
-            Some(token) => token
-                .strip_prefix("page-")
-                .and_then(|page| page.parse().ok())
+            Some(token) => self
+                .page_at("GetMetricData", token, bound)
                 .ok_or_else(|| ApiError::new(400, "InvalidNextToken", "The token is not one that was given out."))?,
         };
+        // How many points of each query a page has; one with none leads on.
         let limit = asked.max_datapoints.unwrap_or(MAX_DATAPOINTS);
-        let each = (limit / asked.metric_data_queries.len()).max(1);
+        let each = self.page_room("GetMetricData", (limit / asked.metric_data_queries.len()).max(1));
+        let next = || {
+            let next = self.page_token("GetMetricData", token.as_deref(), bound, [position(from + each), 0, 0]);
+            ("NextToken", Cbor::text(next))
+        };
+        if each == 0 {
+            return Ok(vec![("MetricDataResults", Cbor::List(Vec::new())), next()]);
+        }
         let metrics = &mut *lock(&self.0.metrics);
         let answered = metrics.crowding().unwrap_or(usize::MAX).min(asked.metric_data_queries.len());
         let mut more = false;
         let mut results = Vec::new();
         for query in &asked.metric_data_queries[..answered] {
             let mut result = vec![("Id", Cbor::text(&query.id)), ("Label", Cbor::text(label(query)))];
-            let (points, status) = match self.query(metrics, account, region, asked, query) {
+            let (points, status) = match self.query(metrics, at, &asked, query) {
                 Ok(points) => {
-                    let partial = points.len() > (page + 1) * each;
-                    let is_past = page > 0 && points.len() <= page * each;
+                    let partial = points.len() > from + each;
+                    let is_past = from > 0 && points.len() <= from;
                     more |= partial;
                     // What was complete on an earlier page is not told again.
                     if is_past {
                         continue;
                     }
-                    let here = points.into_iter().skip(page * each).take(each).collect();
+                    let here = points.into_iter().skip(from).take(each).collect();
                     (here, if partial { "PartialData" } else { "Complete" })
                 }
                 Err(QueryFault::InternalError) => (Vec::new(), "InternalError"),
@@ -296,17 +319,22 @@ impl FakeAws {
             answer.push(("Messages", Cbor::List(vec![Cbor::Map(message.into())])));
         }
         if more {
-            answer.push(("NextToken", Cbor::text(format!("page-{}", page + 1))));
+            answer.push(next());
         }
         Ok(answer)
+    }
+
+    /// The number that a token carries.
+    pub(super) fn page_at(&self, api: &str, token: &str, bound: u64) -> Option<usize> {
+        let [number, ..] = self.page_position(api, token, bound, TOKEN_LIFETIME)?;
+        usize::try_from(number).ok()
     }
 
     /// The points of one query, in the order asked for.
     fn query(
         &self,
         metrics: &mut Metrics,
-        account: &str,
-        region: &str,
+        at: &Place,
         asked: &GetMetricData,
         query: &Query,
     ) -> Result<Vec<(i64, f64)>, QueryFault> {
@@ -315,11 +343,11 @@ impl FakeAws {
         if let Some(fault) = metrics.fault(&metric.name) {
             return Err(fault);
         }
-        let owner = query.account_id.as_deref().unwrap_or(account);
-        if !metrics.sees(account, owner) {
+        let owner = query.account_id.as_deref().unwrap_or(&at.account);
+        if !metrics.sees(&at.account, owner) {
             return Err(QueryFault::Forbidden);
         }
-        let Some(series) = metrics.series(owner, region, &metric) else { return Ok(Vec::new()) };
+        let Some(series) = metrics.series(&Place::new(owner, &at.region), &metric) else { return Ok(Vec::new()) };
         let span = Span {
             start: millis(asked.start_time),
             end: millis(asked.end_time),
@@ -335,12 +363,7 @@ impl FakeAws {
         Ok(points)
     }
 
-    fn get_metric_statistics(
-        &self,
-        account: &str,
-        region: &str,
-        asked: &GetMetricStatistics,
-    ) -> Result<Fields, ApiError> {
+    fn get_metric_statistics(&self, at: &Place, asked: &GetMetricStatistics) -> Result<Fields, ApiError> {
         let combination = |message: String| ApiError::new(400, "InvalidParameterCombination", message);
         let value = |message: &str| ApiError::new(400, "InvalidParameterValue", message);
         let metric = asked.metric.metric()?;
@@ -370,7 +393,7 @@ impl FakeAws {
             )));
         }
         let metrics = lock(&self.0.metrics);
-        let series = metrics.series(account, region, &metric);
+        let series = metrics.series(at, &metric);
         let mut bins = series.map(|series| series.bins(span, asked.unit.as_deref())).unwrap_or_default();
         // Datapoints are in no order.
         bins.sort_by_key(|(at, _)| (at / span.period).wrapping_mul(7) % 11);
@@ -396,22 +419,22 @@ impl FakeAws {
         Ok(vec![("Label", Cbor::text(&metric.name)), ("Datapoints", Cbor::List(datapoints.collect()))])
     }
 
-    fn put_metric_data(&self, account: &str, region: &str, asked: PutMetricData) -> Result<Fields, ApiError> {
+    fn put_metric_data(&self, at: &Place, asked: PutMetricData) -> Result<Fields, ApiError> {
         let now = self.0.clock.now();
         let mut metrics = lock(&self.0.metrics);
         for datum in asked.metric_data {
-            let at = datum.timestamp.map_or(now.as_millisecond(), millis);
-            let age = now.as_millisecond() - at;
+            let time = datum.timestamp.map_or(now.as_millisecond(), millis);
+            let age = now.as_millisecond() - time;
             if !(-2 * HOUR..=14 * 24 * HOUR).contains(&age) {
                 return Err(ApiError::new(400, "InvalidParameterValue", "The timestamp is too old or too far ahead."));
             }
-            let at = jiff::Timestamp::from_millisecond(at).unwrap_or(now);
+            let time = jiff::Timestamp::from_millisecond(time).unwrap_or(now);
             let samples: Vec<Sample> = match (&datum.statistic_values, datum.value) {
-                (Some(set), None) => vec![Sample::set(at, set.sample_count, set.sum, set.minimum, set.maximum)],
-                (None, Some(value)) => vec![Sample::new(at, value)],
+                (Some(set), None) => vec![Sample::set(time, set.sample_count, set.sum, set.minimum, set.maximum)],
+                (None, Some(value)) => vec![Sample::new(time, value)],
                 _ if !datum.values.is_empty() => {
                     let counts = datum.counts.iter().copied().chain(std::iter::repeat(1.0));
-                    datum.values.iter().zip(counts).map(|(v, n)| Sample::set(at, n, v * n, *v, *v)).collect()
+                    datum.values.iter().zip(counts).map(|(v, n)| Sample::set(time, n, v * n, *v, *v)).collect()
                 }
                 _ => return Err(missing("MetricData.Value")),
             };
@@ -420,11 +443,15 @@ impl FakeAws {
                 sample.visible_from = now.as_millisecond();
                 sample.unit = datum.unit.clone().unwrap_or(sample.unit);
                 sample.high_resolution = datum.storage_resolution == Some(1);
-                metrics.put(account, region, metric.clone(), sample);
+                metrics.put(at, metric.clone(), sample);
             }
         }
         Ok(Vec::new())
     }
+}
+
+fn position(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 type Fields = Vec<(&'static str, Cbor)>;
@@ -439,7 +466,11 @@ fn parse<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, ApiError> {
         flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut whole).map_err(|error| unread(&error))?;
         body = whole;
     }
-    let value = cbor::read(&body).map_err(|error| unread(&error))?;
+    let is_json = request.headers().contains_key("x-amz-target");
+    let value = match is_json {
+        true => serde_json::from_slice(&body).map_err(|error| unread(&error))?,
+        false => cbor::read(&body).map_err(|error| unread(&error))?,
+    };
     serde_json::from_value(value).map_err(|error| unread(&error))
 }
 

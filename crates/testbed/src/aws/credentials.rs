@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::ApiError;
-use super::request::{Call, Protocol};
+use super::request::{Call, Protocol, Service};
 use super::{ACCOUNT, FakeAws, lock};
 
 /// Access keys seen, allowed, and issued. Signatures are not verified.
@@ -18,8 +18,36 @@ struct State {
     seen: BTreeSet<String>,
     allowed: Option<BTreeSet<String>>,
     sessions: HashMap<String, Session>,
-    /// Roles that may be assumed, with the external id each wants; none: any role.
-    roles: HashMap<String, Option<String>>,
+    /// Roles that may be assumed; none: any role.
+    roles: HashMap<String, Trust>,
+    /// The accounts of access keys that are not the usual one's.
+    accounts: HashMap<String, String>,
+    assumed: Vec<Assumed>,
+}
+
+/// Who may assume a role.
+#[derive(Clone, Default)]
+struct Trust {
+    external_id: Option<String>,
+    /// The beginning of the caller's ARN.
+    caller: Option<String>,
+}
+
+/// A call of AssumeRole, as it was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assumed {
+    /// The role's ARN.
+    pub role: String,
+    /// The ARN of whoever asked.
+    pub caller: String,
+    /// The external id, where one was sent.
+    pub external_id: Option<String>,
+    /// The session's name.
+    pub session: String,
+    /// How many seconds it was asked for.
+    pub seconds: u64,
+    /// The region that was asked.
+    pub region: String,
 }
 
 /// Credentials given out by AssumeRole.
@@ -33,13 +61,16 @@ pub(super) struct Session {
 impl Credentials {
     /// Refuses a call that carries no credentials, unknown ones or expired ones.
     pub(super) fn check(&self, call: &Call) -> Result<(), ApiError> {
+        if call.service == Service::Metadata {
+            return Ok(());
+        }
         let Some(key) = call.access_key.as_deref() else {
             let (status, code) = match call.service.protocol() {
                 Protocol::RestXml => (403, "AccessDenied"),
                 Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => {
                     (403, "MissingAuthenticationToken")
                 }
-                Protocol::Json => (400, "MissingAuthenticationTokenException"),
+                Protocol::Json | Protocol::Plain => (400, "MissingAuthenticationTokenException"),
             };
             return Err(ApiError::new(status, code, "Request is missing Authentication Token"));
         };
@@ -54,7 +85,7 @@ impl Credentials {
             let (status, code) = match call.service.protocol() {
                 Protocol::RestXml => (400, "ExpiredToken"),
                 Protocol::SqsJson | Protocol::Query | Protocol::Cbor | Protocol::RestJson => (403, "ExpiredToken"),
-                Protocol::Json => (400, "ExpiredTokenException"),
+                Protocol::Json | Protocol::Plain => (400, "ExpiredTokenException"),
             };
             return Err(ApiError::new(status, code, "The provided token has expired."));
         }
@@ -63,7 +94,7 @@ impl Credentials {
                 let (status, code) = match call.service.protocol() {
                     Protocol::RestXml => (403, "InvalidAccessKeyId"),
                     Protocol::SqsJson | Protocol::Query => (403, "InvalidClientTokenId"),
-                    Protocol::Json => (400, "UnrecognizedClientException"),
+                    Protocol::Json | Protocol::Plain => (400, "UnrecognizedClientException"),
                     Protocol::Cbor | Protocol::RestJson => (403, "UnrecognizedClientException"),
                 };
                 Err(ApiError::new(status, code, "The security token included in the request is invalid."))
@@ -78,26 +109,39 @@ impl Credentials {
 
     /// The number of the account that a call is made in.
     pub(super) fn account(&self, call: &Call) -> String {
-        let session = call.access_key.as_deref().and_then(|key| self.session(key));
-        let number = session.as_ref().and_then(|session| session.arn.split(':').nth(4));
-        number.unwrap_or(ACCOUNT).to_owned()
+        let arn = self.arn(call.access_key.as_deref().unwrap_or_default());
+        arn.split(':').nth(4).unwrap_or(ACCOUNT).to_owned()
     }
 
     pub(super) fn open_session(&self, access_key: String, session: Session) {
         lock(&self.0).sessions.insert(access_key, session);
     }
 
-    /// Whether a role may be assumed with this external id. AWS has one answer for every reason.
-    pub(super) fn may_assume(&self, role: &str, external_id: Option<&str>) -> bool {
+    /// Who an access key belongs to.
+    pub(super) fn arn(&self, access_key: &str) -> String {
         let state = lock(&self.0);
-        if state.roles.is_empty() {
-            return true;
+        match state.sessions.get(access_key) {
+            Some(session) => session.arn.clone(),
+            None => {
+                let account = state.accounts.get(access_key).map_or(ACCOUNT, String::as_str);
+                format!("arn:aws:iam::{account}:user/{access_key}")
+            }
         }
-        match state.roles.get(role) {
-            Some(Some(wanted)) => external_id == Some(wanted),
-            Some(None) => true,
+    }
+
+    /// Whether a role may be assumed so. AWS has one answer for every reason.
+    pub(super) fn may_assume(&self, asked: Assumed) -> bool {
+        let state = &mut *lock(&self.0);
+        let may = match state.roles.get(&asked.role) {
+            _ if state.roles.is_empty() => true,
+            Some(Trust { external_id, caller }) => {
+                external_id.as_ref().is_none_or(|wanted| asked.external_id.as_ref() == Some(wanted))
+                    && caller.as_ref().is_none_or(|caller| asked.caller.starts_with(caller))
+            }
             None => false,
-        }
+        };
+        state.assumed.push(asked);
+        may
     }
 }
 
@@ -115,7 +159,24 @@ impl FakeAws {
     /// Lets a role be assumed, with this external id if one is given. Once a role was added, no
     /// other can be assumed; before that, any can.
     pub fn add_role(&self, arn: impl Into<String>, external_id: Option<&str>) {
-        lock(&self.0.credentials.0).roles.insert(arn.into(), external_id.map(str::to_owned));
+        let trust = Trust { external_id: external_id.map(str::to_owned), caller: None };
+        lock(&self.0.credentials.0).roles.insert(arn.into(), trust);
+    }
+
+    /// As [`FakeAws::add_role`], for callers alone whose ARN begins with `caller`.
+    pub fn add_role_for(&self, arn: impl Into<String>, caller: &str, external_id: Option<&str>) {
+        let trust = Trust { external_id: external_id.map(str::to_owned), caller: Some(caller.to_owned()) };
+        lock(&self.0.credentials.0).roles.insert(arn.into(), trust);
+    }
+
+    /// Every call of AssumeRole that STS decided on.
+    pub fn assumed(&self) -> Vec<Assumed> {
+        lock(&self.0.credentials.0).assumed.clone()
+    }
+
+    /// Puts a user's access key into another account.
+    pub fn add_user(&self, access_key: impl Into<String>, account: impl Into<String>) {
+        lock(&self.0.credentials.0).accounts.insert(access_key.into(), account.into());
     }
 
     /// Makes every session that AssumeRole gave out expire now.

@@ -107,6 +107,9 @@ impl Service {
     /// Writes an error in the protocol of the service.
     pub(super) fn render(self, error: &ApiError, request_id: &str, is_head: bool) -> Response<Body> {
         let (content_type, text) = match self.protocol() {
+            Protocol::SqsJson if self == Self::CloudWatchJson => {
+                ("application/x-amz-json-1.0", cloudwatch::error_body(error, self))
+            }
             Protocol::SqsJson => (
                 "application/x-amz-json-1.0",
                 serde_json::json!({
@@ -116,7 +119,7 @@ impl Service {
                 .to_string()
                 .into_bytes(),
             ),
-            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error)),
+            Protocol::Cbor => ("application/cbor", cloudwatch::error_body(error, self)),
             Protocol::RestJson => (
                 "application/json",
                 serde_json::json!({ "__type": error.code, "message": error.message }).to_string().into_bytes(),
@@ -135,6 +138,7 @@ impl Service {
                 )
                 .into_bytes(),
             ),
+            Protocol::Plain => ("text/plain", error.message.clone().into_bytes()),
             Protocol::Query => (
                 "text/xml",
                 format!(
@@ -161,7 +165,7 @@ impl Service {
         {
             headers.insert("x-amzn-errortype", value);
         }
-        if matches!(self, Self::Sqs | Self::CloudWatch)
+        if matches!(self.protocol(), Protocol::SqsJson | Protocol::Cbor)
             && let Ok(value) = format!("{};{}", error.code, fault_side(error.status)).parse()
         {
             headers.insert("x-amzn-query-error", value);

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::error::ApiError;
+use super::paging::bound;
 use super::request::{Call, UNKNOWN};
-use super::{FakeAws, REGION, lock};
+use super::{FakeAws, Place, lock};
 
 const PAGE: usize = 50;
 
@@ -31,8 +32,7 @@ pub(super) fn api(method: &Method, path: &str) -> &'static str {
 pub(super) type Detectors = BTreeMap<String, Detector>;
 
 pub(super) struct Detector {
-    account: String,
-    region: String,
+    place: Place,
     /// The versions of each finding, in the order they came.
     findings: BTreeMap<String, Vec<Version>>,
 }
@@ -52,7 +52,7 @@ impl Detector {
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Condition {
     #[serde(alias = "eq")]
@@ -92,20 +92,20 @@ fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str().and_then(time))
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct FindingCriteria {
     criterion: BTreeMap<String, Condition>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct SortCriteria {
     attribute_name: Option<String>,
     order_by: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ListFindings {
     finding_criteria: FindingCriteria,
@@ -150,11 +150,10 @@ fn at_path<'a>(finding: &'a Value, path: &str) -> Option<&'a Value> {
 
 impl FakeAws {
     pub(super) fn answer_guardduty(&self, call: &Call, request: &Request<Bytes>) -> Result<Response<Body>, ApiError> {
-        let account = self.0.credentials.account(call);
-        let region = call.region.as_deref().unwrap_or(REGION);
+        let at = self.place_of(call);
         let id = request.uri().path().split('/').nth(2).unwrap_or_default();
         let detectors = lock(&self.0.detectors);
-        let mine = |detector: &Detector| detector.account == account && detector.region == region;
+        let mine = |detector: &Detector| detector.place == at;
         let body = match call.api {
             "ListDetectors" => {
                 let ids: Vec<_> = detectors.iter().filter(|(_, one)| mine(one)).map(|(id, _)| id).collect();
@@ -168,7 +167,7 @@ impl FakeAws {
                     .ok_or_else(|| rejected("the input detectorId is not owned by the current account"))?;
                 let now = self.0.clock.now_ms();
                 if api == "ListFindings" {
-                    list_findings(detector, now, &parse(request)?)?
+                    self.list_findings(id, detector, now, parse(request)?)?
                 } else {
                     get_findings(detector, now, &parse(request)?)?
                 }
@@ -179,10 +178,49 @@ impl FakeAws {
         Ok(response)
     }
 
+    /// A page's token is a position among what is found at the moment: when an update takes a finding out of what is
+    /// asked for, the rest moves up, and the next page misses one. An empty token ends several pages, none at all one.
+    fn list_findings(
+        &self,
+        id: &str,
+        detector: &Detector,
+        now: i64,
+        mut asked: ListFindings,
+    ) -> Result<String, ApiError> {
+        let size = asked.max_results.unwrap_or(PAGE);
+        if !(1..=PAGE).contains(&size) {
+            return Err(rejected("the parameter maxResults has an invalid value"));
+        }
+        let token = asked.next_token.take().filter(|token| !token.is_empty());
+        let bound = bound(&(id, &asked));
+        let from = match &token {
+            None => 0,
+            Some(token) => self
+                .page_at("ListFindings", token, bound)
+                .ok_or_else(|| rejected("the parameter nextToken has an invalid value"))?,
+        };
+        let criteria = &asked.finding_criteria.criterion;
+        let matches = |version: &Version| {
+            criteria.iter().all(|(path, condition)| condition.holds(at_path(&version.parsed, path)))
+        };
+        let mut found: Vec<_> = detector.current(now).filter(|(_, version)| matches(version)).collect();
+        asked.sort_criteria.sort(&mut found);
+        let room = self.page_room("ListFindings", size);
+        let ids: Vec<_> = found.iter().skip(from).take(room).map(|(id, _)| id).collect();
+        let mut answer = json!({"findingIds": ids});
+        if from + room < found.len() || room == 0 {
+            let next = i64::try_from(from + room).unwrap_or(i64::MAX);
+            answer["nextToken"] = self.page_token("ListFindings", token.as_deref(), bound, [next, 0, 0]).into();
+        } else if from > 0 {
+            answer["nextToken"] = "".into();
+        }
+        Ok(answer.to_string())
+    }
+
     /// Turns GuardDuty on in a region of an account; answers with the detector's id.
-    pub fn add_detector(&self, account: &str, region: &str) -> String {
+    pub fn add_detector(&self, at: &Place) -> String {
         let id = format!("{:032x}", self.random_u128());
-        let detector = Detector { account: account.to_owned(), region: region.to_owned(), findings: BTreeMap::new() };
+        let detector = Detector { place: at.clone(), findings: BTreeMap::new() };
         lock(&self.0.detectors).insert(id.clone(), detector);
         id
     }
@@ -203,33 +241,6 @@ impl FakeAws {
         versions.push(version);
         versions.sort_by_key(|version| version.visible_from);
     }
-}
-
-/// A page's token is a position among what is found at the moment: when an update takes a finding out of what is asked
-/// for, the rest moves up, and the next page misses one. Only an empty token tells that several pages have ended.
-fn list_findings(detector: &Detector, now: i64, asked: &ListFindings) -> Result<String, ApiError> {
-    let size = asked.max_results.unwrap_or(PAGE);
-    if !(1..=PAGE).contains(&size) {
-        return Err(rejected("the parameter maxResults has an invalid value"));
-    }
-    let token = asked.next_token.as_deref().filter(|token| !token.is_empty());
-    let from: usize = match token {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| rejected("the parameter nextToken has an invalid value"))?,
-    };
-    let criteria = &asked.finding_criteria.criterion;
-    let matches =
-        |version: &Version| criteria.iter().all(|(path, condition)| condition.holds(at_path(&version.parsed, path)));
-    let mut found: Vec<_> = detector.current(now).filter(|(_, version)| matches(version)).collect();
-    asked.sort_criteria.sort(&mut found);
-    let ids: Vec<_> = found.iter().skip(from).take(size).map(|(id, _)| id).collect();
-    let mut answer = json!({"findingIds": ids});
-    if from + size < found.len() {
-        answer["nextToken"] = (from + size).to_string().into();
-    } else if from > 0 {
-        answer["nextToken"] = "".into();
-    }
-    Ok(answer.to_string())
 }
 
 fn get_findings(detector: &Detector, now: i64, asked: &GetFindings) -> Result<String, ApiError> {

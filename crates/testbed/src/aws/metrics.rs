@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{FakeAws, lock};
+use super::{FakeAws, Place, lock};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -91,7 +91,7 @@ pub enum QueryFault {
 /// All metrics, by account and region.
 #[derive(Default)]
 pub(super) struct Metrics {
-    series: HashMap<(String, String), BTreeMap<Metric, Series>>,
+    series: HashMap<Place, BTreeMap<Metric, Series>>,
     /// Source accounts by monitoring account.
     links: HashMap<String, BTreeSet<String>>,
     /// How often queries for a metric of that name still fail, and how.
@@ -231,8 +231,7 @@ impl Series {
 
 /// Which metrics are to be listed.
 pub(super) struct Listing<'a> {
-    pub(super) accounts: Vec<String>,
-    pub(super) region: &'a str,
+    pub(super) places: Vec<Place>,
     pub(super) namespace: Option<&'a str>,
     pub(super) name: Option<&'a str>,
     pub(super) dimensions: Vec<(String, Option<String>)>,
@@ -241,15 +240,14 @@ pub(super) struct Listing<'a> {
 }
 
 impl Metrics {
-    pub(super) fn put(&mut self, account: &str, region: &str, metric: Metric, sample: Sample) {
-        let series = self.series.entry((account.to_owned(), region.to_owned())).or_default();
-        let series = series.entry(metric).or_default();
+    pub(super) fn put(&mut self, at: &Place, metric: Metric, sample: Sample) {
+        let series = self.series.entry(at.clone()).or_default().entry(metric).or_default();
         series.published.insert(sample.visible_from);
         series.samples.entry(sample.at).or_default().push(sample);
     }
 
-    pub(super) fn series(&self, account: &str, region: &str, metric: &Metric) -> Option<&Series> {
-        self.series.get(&(account.to_owned(), region.to_owned()))?.get(metric)
+    pub(super) fn series(&self, at: &Place, metric: &Metric) -> Option<&Series> {
+        self.series.get(at)?.get(metric)
     }
 
     /// Whether `account` may see the metrics of `source`.
@@ -274,12 +272,11 @@ impl Metrics {
         Some(self.crowded.1)
     }
 
-    pub(super) fn list(&self, wanted: &Listing<'_>) -> Vec<(String, Metric)> {
+    pub(super) fn list(&self, wanted: &Listing<'_>) -> Vec<(Place, Metric)> {
         let lately = wanted.now - if wanted.recently { 3 * HOUR } else { 14 * DAY };
         let mut found = Vec::new();
-        for account in &wanted.accounts {
-            let key = (account.clone(), wanted.region.to_owned());
-            for (metric, series) in self.series.get(&key).into_iter().flatten() {
+        for place in &wanted.places {
+            for (metric, series) in self.series.get(place).into_iter().flatten() {
                 let has = |(name, value): &(String, Option<String>)| {
                     let matches =
                         |(n, v): &(String, String)| n == name && value.as_ref().is_none_or(|value| value == v);
@@ -291,7 +288,7 @@ impl Metrics {
                 let published = series.published(wanted.now);
                 let shown = |(first, last)| first + self.listed_after <= wanted.now && last >= lately;
                 if named && published.is_some_and(shown) {
-                    found.push((account.clone(), metric.clone()));
+                    found.push((place.clone(), metric.clone()));
                 }
             }
         }
@@ -301,8 +298,8 @@ impl Metrics {
 
 impl FakeAws {
     /// Adds a sample to a metric.
-    pub fn put_metric(&self, account: &str, region: &str, metric: Metric, sample: Sample) {
-        lock(&self.0.metrics).put(account, region, metric, sample);
+    pub fn put_metric(&self, at: &Place, metric: Metric, sample: Sample) {
+        lock(&self.0.metrics).put(at, metric, sample);
     }
 
     /// Lets `monitoring` see the metrics and log groups of `source`, in every region.

@@ -22,8 +22,10 @@ mod json;
 mod log_groups;
 mod logs;
 mod md5;
+mod metadata;
 mod metrics;
 mod notification;
+mod organization;
 mod paging;
 mod place;
 mod queue;
@@ -45,6 +47,7 @@ use http::{Request, Response};
 
 pub use body::{Body, BodyFault};
 pub use bucket::Access;
+pub use credentials::Assumed;
 pub use faults::Loss;
 pub use metrics::{Metric, QueryFault, Sample};
 pub use notification::Shape;
@@ -85,6 +88,10 @@ struct Shared {
     calls: Calls,
     faults: Faults,
     credentials: Credentials,
+    /// The accounts of the organization, and whether each is active.
+    members: Mutex<Vec<(String, bool)>>,
+    /// The role of the instance that callers run on, if they run on one.
+    instance_role: Mutex<Option<String>>,
     quotas: Quotas,
     metrics: Mutex<Metrics>,
     detectors: Mutex<Detectors>,
@@ -120,6 +127,8 @@ impl FakeAws {
             base_url: Mutex::new(format!("https://sqs.{REGION}.amazonaws.com")),
             calls: Calls::default(),
             credentials: Credentials::default(),
+            members: Mutex::default(),
+            instance_role: Mutex::default(),
             quotas: Quotas::default(),
             metrics: Mutex::default(),
             detectors: Mutex::default(),
@@ -175,9 +184,11 @@ impl FakeAws {
                     Service::Sqs => self.answer_sqs(&call, request.body()).await,
                     Service::S3 => self.answer_s3(&call, request).await,
                     Service::Sts => self.answer_sts(&call),
+                    Service::Organizations => self.answer_organizations(&call, request.body()),
+                    Service::Metadata => self.answer_metadata(&call),
                     Service::CloudTrail => self.answer_cloudtrail(&call, request.body()),
                     Service::Logs => self.answer_logs(&call, request.body()),
-                    Service::CloudWatch => self.answer_cloudwatch(&call, &request),
+                    Service::CloudWatch | Service::CloudWatchJson => self.answer_cloudwatch(&call, &request),
                     Service::GuardDuty => self.answer_guardduty(&call, &request),
                 };
                 if lost { Err(Refusal::Lost) } else { answered.map_err(Refusal::Error) }
@@ -203,6 +214,9 @@ impl FakeAws {
         if let Ok(value) = request_id.parse() {
             response.headers_mut().insert(call.service.request_id_header(), value);
         }
+        if let Ok(value) = clock::http_date(self.now()).parse() {
+            response.headers_mut().insert(http::header::DATE, value);
+        }
         response
     }
 
@@ -210,6 +224,9 @@ impl FakeAws {
     async fn admit(&self, call: &Call) -> Result<bool, Refusal> {
         if let Some(delay) = self.0.faults.delay(call.api) {
             tokio::time::sleep(delay).await;
+        }
+        if call.service == Service::Metadata && lock(&self.0.instance_role).is_none() {
+            return Err(Refusal::Lost);
         }
         self.0.credentials.check(call).map_err(Refusal::Error)?;
         self.0.quotas.admit(call, self.place_of(call)).map_err(Refusal::Error)?;

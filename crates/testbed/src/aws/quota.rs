@@ -38,7 +38,7 @@ impl Quotas {
             return Ok(());
         }
         let code = match call.service {
-            Service::CloudWatch | Service::Sqs => "Throttling",
+            Service::CloudWatch | Service::CloudWatchJson | Service::Sqs => "Throttling",
             Service::S3 => "SlowDown",
             _ => "ThrottlingException",
         };

@@ -17,9 +17,15 @@ pub(super) enum Service {
     S3,
     Sts,
     CloudTrail,
+    /// Asked in CBOR, as the Rust SDK does.
     CloudWatch,
+    /// Asked in AWS JSON 1.0, as botocore does.
+    CloudWatchJson,
     GuardDuty,
     Logs,
+    Organizations,
+    /// The link-local service of an instance.
+    Metadata,
 }
 
 /// How a service writes requests, answers and errors.
@@ -34,17 +40,20 @@ pub(super) enum Protocol {
     /// Forms and XML.
     Query,
     RestXml,
+    /// Errors are plain text.
+    Plain,
 }
 
 impl Service {
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::Sqs => Protocol::SqsJson,
-            Self::CloudTrail | Self::Logs => Protocol::Json,
+            Self::Sqs | Self::CloudWatchJson => Protocol::SqsJson,
+            Self::CloudTrail | Self::Logs | Self::Organizations => Protocol::Json,
             Self::CloudWatch => Protocol::Cbor,
             Self::GuardDuty => Protocol::RestJson,
             Self::Sts => Protocol::Query,
             Self::S3 => Protocol::RestXml,
+            Self::Metadata => Protocol::Plain,
         }
     }
 
@@ -85,8 +94,10 @@ const SQS_APIS: [&str; 9] = [
 ];
 
 /// The APIs that `X-Amz-Target` names, by the last part of what stands before the name.
-const TARGETS: [(&str, Service, &[&str]); 3] = [
+const TARGETS: [(&str, Service, &[&str]); 5] = [
+    ("GraniteServiceVersion20100801", Service::CloudWatchJson, &cloudwatch::APIS),
     ("AmazonSQS", Service::Sqs, &SQS_APIS),
+    ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
     ("CloudTrail_20131101", Service::CloudTrail, &["LookupEvents"]),
     (
         "Logs_20140328",
@@ -96,6 +107,8 @@ const TARGETS: [(&str, Service, &[&str]); 3] = [
 ];
 
 const STS_APIS: [&str; 2] = ["GetCallerIdentity", "AssumeRole"];
+
+const METADATA_HOST: &str = "169.254.169.254";
 
 /// Parameters of S3 that name a part of an object or bucket which is not here.
 const S3_SUBRESOURCES: [&str; 18] = [
@@ -143,7 +156,11 @@ impl Call {
             bucket: String::new(),
             key: String::new(),
         };
-        if let Some(target) = target {
+        if request.uri().host() == Some(METADATA_HOST) {
+            call.service = Service::Metadata;
+            call.api = if request.method() == Method::PUT { "InstanceToken" } else { "InstanceMetadata" };
+            call.key = request.uri().path().to_owned();
+        } else if let Some(target) = target {
             let (service, name) = target.rsplit_once('.').unwrap_or_default();
             let service = service.rsplit('.').next().unwrap_or_default();
             let found = TARGETS.iter().find(|(target, ..)| *target == service);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::body::Body;
 use super::clock::iso;
-use super::credentials::Session;
+use super::credentials::{Assumed, Session};
 use super::error::ApiError;
 use super::request::Call;
 use super::{ACCOUNT, FakeAws, xml};
@@ -25,10 +25,7 @@ impl FakeAws {
 
     fn get_caller_identity(&self, call: &Call) -> Response<Body> {
         let key = call.access_key.as_deref().unwrap_or_default();
-        let arn = match self.0.credentials.session(key) {
-            Some(session) => session.arn,
-            None => format!("arn:aws:iam::{ACCOUNT}:user/{key}"),
-        };
+        let arn = self.0.credentials.arn(key);
         let account = arn.split(':').nth(4).unwrap_or(ACCOUNT);
         answer(
             "GetCallerIdentity",
@@ -46,7 +43,8 @@ impl FakeAws {
         let (Some(role), Some(name)) = (call.param("RoleArn"), call.param("RoleSessionName")) else {
             return invalid("RoleArn and RoleSessionName are required.");
         };
-        let Some((account, role_name)) = role.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"))
+        let Some((account, role_name)) =
+            role.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")?.1.split_once(":role/"))
         else {
             return invalid("RoleArn is not the ARN of a role.");
         };
@@ -63,7 +61,15 @@ impl FakeAws {
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             );
         }
-        if !self.0.credentials.may_assume(role, call.param("ExternalId")) {
+        let asked = Assumed {
+            role: role.to_owned(),
+            caller: self.0.credentials.arn(caller),
+            external_id: call.param("ExternalId").map(str::to_owned),
+            session: name.to_owned(),
+            seconds,
+            region: call.region.clone().unwrap_or_default(),
+        };
+        if !self.0.credentials.may_assume(asked) {
             let message = format!("The caller is not authorized to perform: sts:AssumeRole on resource: {role}");
             return Err(ApiError::new(403, "AccessDenied", message));
         }

@@ -1,4 +1,4 @@
-//! Seeded, realistic data: what AWS services write, made fast and without a clock.
+//! Seeded, realistic data: what AWS services and others write, made fast and without a clock.
 //!
 //! Every event is unique: it holds an id made from its ordinal, so objects made with ranges of ordinals
 //! that do not overlap share no event.
@@ -6,8 +6,13 @@
 pub mod cloudfront;
 pub mod cloudtrail;
 pub mod eventbridge;
+pub mod guardduty;
+pub mod metrics;
+pub mod securityhub;
 mod template;
+pub mod umbrella;
 mod values;
+pub mod voiso;
 pub mod vpcflow;
 
 use std::io::Write;

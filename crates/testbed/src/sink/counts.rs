@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::fingerprint::fingerprint;
 use super::frames::{Event, Item};
 
@@ -16,7 +18,9 @@ pub enum Keep {
     Nothing,
     /// Counts and the fingerprint of every distinct message.
     Distinct,
-    /// All of that, and every message byte for byte.
+    /// All of that, and when each message came.
+    Arrivals,
+    /// Counts, fingerprints, and every message byte for byte.
     Messages,
 }
 
@@ -98,6 +102,7 @@ pub(super) struct Counts {
     tags: Vec<TagCount>,
     seen: HashSet<u64>,
     messages: Vec<(usize, Vec<u8>)>,
+    arrivals: Vec<(Instant, u64)>,
     malformed: Vec<Vec<u8>>,
 }
 
@@ -110,6 +115,7 @@ impl Counts {
             tags: Vec::new(),
             seen: HashSet::new(),
             messages: Vec::new(),
+            arrivals: Vec::new(),
             malformed: Vec::new(),
         }
     }
@@ -134,6 +140,9 @@ impl Counts {
         self.totals.bytes += bytes;
         if self.keep != Keep::Nothing && self.seen.insert(fingerprint(event.message)) {
             self.totals.distinct += 1;
+        }
+        if self.keep == Keep::Arrivals {
+            self.arrivals.push((Instant::now(), fingerprint(event.message)));
         }
         if self.keep == Keep::Messages {
             self.messages.push((index, event.message.to_vec()));
@@ -161,6 +170,10 @@ impl Counts {
 
     pub(super) fn messages(&self) -> Vec<(String, Vec<u8>)> {
         self.messages.iter().map(|(tag, message)| (self.tags[*tag].tag.to_string(), message.clone())).collect()
+    }
+
+    pub(super) fn arrivals(&self) -> Vec<(Instant, u64)> {
+        self.arrivals.clone()
     }
 
     pub(super) fn malformed_items(&self) -> Vec<Vec<u8>> {

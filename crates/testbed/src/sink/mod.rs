@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use connection::Connection;
@@ -84,6 +85,11 @@ impl Sink {
     /// Every message and its tag in the order of arrival; empty unless [`Keep::Messages`] is in force.
     pub fn messages(&self) -> Vec<(String, Vec<u8>)> {
         lock(&self.0.counts).messages()
+    }
+
+    /// When each message came, and its [`fingerprint`]; empty unless [`Keep::Arrivals`] is in force.
+    pub fn arrivals(&self) -> Vec<(Instant, u64)> {
+        lock(&self.0.counts).arrivals()
     }
 
     /// The first few items that were not events.

@@ -5,7 +5,10 @@ use std::io::Read;
 
 use fastrand::Rng;
 use flate2::read::MultiGzDecoder;
-use quittance_testbed::generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, vpcflow};
+use quittance_formats::{Csv, Frame, Framer, csv};
+use quittance_testbed::generate::{
+    Origin, cloudfront, cloudtrail, eventbridge, guardduty, gzip, metrics, securityhub, umbrella, voiso, vpcflow,
+};
 use serde_json::Value;
 
 fn origin() -> Origin {
@@ -115,6 +118,77 @@ fn envelopes_are_json_of_many_sources() {
 }
 
 #[test]
+fn findings_are_asff_in_envelopes() {
+    let mut rng = rng();
+    let (mut ids, mut products) = (HashSet::new(), HashSet::new());
+    for first in (0..2000).step_by(20) {
+        for (first, count) in [(first, 1), (first + 1, 19)] {
+            let message: Value =
+                serde_json::from_str(&securityhub::message(&mut rng, &origin(), first, count)).unwrap();
+            let kind =
+                if count == 1 { "Security Hub Findings - Imported" } else { "Security Hub Findings - Custom Action" };
+            assert_eq!((&message["detail-type"], &message["source"]), (&kind.into(), &"aws.securityhub".into()));
+            let findings = message["detail"]["findings"].as_array().unwrap();
+            assert_eq!(findings.len() as u64, count);
+            for finding in findings {
+                assert_eq!((&finding["AwsAccountId"], &finding["Region"]), (&message["account"], &message["region"]));
+                assert!(finding["Resources"].is_array() && finding["Severity"]["Label"].is_string());
+                ids.insert(finding["Id"].as_str().unwrap().to_owned());
+                products.insert(finding["ProductName"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!((ids.len(), products.len()), (2000, 4));
+}
+
+#[test]
+fn voiso_events_are_the_twelve_and_unique() {
+    let mut rng = rng();
+    let events: HashSet<String> = (0..5000).map(|ordinal| voiso::event(&mut rng, &origin(), ordinal)).collect();
+    assert_eq!(events.len(), 5000);
+    let mut kinds = HashSet::new();
+    for event in &events {
+        let event: Value = serde_json::from_str(event).unwrap();
+        assert_eq!(event.as_object().unwrap().len(), 5);
+        assert!(event["params"].is_object() && event["timestamp"].as_str().unwrap().len() == 23);
+        kinds.insert((event["type"].to_string(), event["event"].to_string()));
+    }
+    assert_eq!(kinds.len(), 12);
+    // Unique by what does not depend on chance.
+    let people: HashSet<&str> = events.iter().filter_map(|event| event.split("agent.").nth(1)?.get(..12)).collect();
+    assert_eq!(people.len(), 5000);
+}
+
+#[test]
+fn umbrella_rows_are_unique_and_of_the_columns_of_some_version() {
+    let mut rng = rng();
+    for log in umbrella::Log::ALL {
+        let (mut rows, mut widths, mut headers) = (HashSet::new(), HashSet::new(), 0);
+        for n in 0..40 {
+            let object = umbrella::object(&mut rng, &origin(), log, n * 100, 100);
+            let mut frames = Vec::new();
+            Csv::new(1 << 20).frame(&object, true, &mut frames).unwrap();
+            headers += frames.len() - 100;
+            let width = HashSet::<usize>::from_iter(frames.iter().map(|frame| {
+                let Frame::Event { start, end } = *frame else { panic!("{frame:?}") };
+                rows.insert(object[start..end].to_vec());
+                csv::cells(&object[start..end])
+            }));
+            assert_eq!(width.len(), 1, "{log:?}");
+            widths.extend(width);
+        }
+        // Headers of one width are alike.
+        assert!((4000..4010).contains(&rows.len()), "{log:?}: {}", rows.len());
+        assert!((1..40).contains(&headers), "{log:?}: {headers}");
+        let several = matches!(log, umbrella::Log::Dns | umbrella::Log::Ip | umbrella::Log::Proxy);
+        assert_eq!(widths.len() > 1, several, "{log:?}: {widths:?}");
+        let key = umbrella::key(&mut rng, &origin(), log);
+        assert!(key.contains(&format!("/{}/2024-03-05/2024-03-05-07-00-", log.folder())), "{key}");
+        assert!(key.ends_with(".csv.gz"), "{key}");
+    }
+}
+
+#[test]
 fn objects_of_ranges_that_do_not_overlap_share_no_event() {
     let origin = origin();
     let mut ids = HashSet::new();
@@ -148,6 +222,9 @@ fn a_seed_makes_the_same_bytes_every_time() {
             cloudfront::object(&mut rng, &origin, 0, 100),
             eventbridge::event(&mut rng, &origin, 0).into_bytes(),
             cloudtrail::key(&mut rng, &origin).into_bytes(),
+            securityhub::message(&mut rng, &origin, 0, 3).into_bytes(),
+            voiso::event(&mut rng, &origin, 0).into_bytes(),
+            umbrella::object(&mut rng, &origin, umbrella::Log::Proxy, 0, 100),
         ]
     };
     assert_eq!(make(), make());
@@ -188,4 +265,32 @@ fn gzip_makes_one_member() {
     let mut unpacked = Vec::new();
     MultiGzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, object);
+}
+
+#[test]
+fn findings_are_unique_by_ordinal_and_change_by_version() {
+    let made = |ordinal: u64, count: u64| {
+        let version = guardduty::Version { updated: origin().time, count, archived: false };
+        guardduty::finding(&mut Rng::with_seed(ordinal), &origin(), ordinal, version)
+    };
+    let mut ids = HashSet::new();
+    for ordinal in 0..1000 {
+        let finding: Value = serde_json::from_str(&made(ordinal, 3)).unwrap();
+        assert_eq!((&finding["service"]["count"], &finding["accountId"]), (&3.into(), &"111122223333".into()));
+        assert_eq!(finding["updatedAt"], "2024-03-05T07:09:00.000Z");
+        assert_eq!(finding["id"], guardduty::id(ordinal));
+        assert_eq!(guardduty::id(ordinal).len(), 32);
+        ids.insert(guardduty::id(ordinal));
+    }
+    assert_eq!(ids.len(), 1000);
+    assert_eq!(made(7, 3).replace("\"count\":3", "\"count\":4"), made(7, 4));
+}
+
+#[test]
+fn a_fleet_has_as_many_metrics_as_ordinals() {
+    let all: HashSet<_> = (0..600).map(metrics::metric).collect();
+    assert_eq!(all.len(), 600);
+    let namespaces: HashSet<_> = all.iter().map(|metric| metric.namespace.as_str()).collect();
+    assert_eq!(namespaces.len(), 4);
+    assert_eq!(metrics::sample(&mut rng(), 1, origin().time), metrics::sample(&mut rng(), 1, origin().time));
 }

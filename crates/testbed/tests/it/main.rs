@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod cloudtrail;
+mod cloudwatch;
 mod frames;
 mod generate;
+mod guardduty;
 mod logs;
 mod s3;
 mod sdk;

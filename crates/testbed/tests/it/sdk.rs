@@ -63,6 +63,30 @@ pub(crate) fn logs(aws: &FakeAws) -> aws_sdk_cloudwatchlogs::Client {
     aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
 }
 
+/// A client of CloudWatch's metrics in the same process.
+pub(crate) fn cloudwatch(aws: &FakeAws) -> aws_sdk_cloudwatch::Client {
+    let config = aws_sdk_cloudwatch::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_cloudwatch::Client::from_conf(config.build())
+}
+
+/// A GuardDuty client in the same process.
+pub(crate) fn guardduty(aws: &FakeAws) -> aws_sdk_guardduty::Client {
+    let config = aws_sdk_guardduty::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(credentials())
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws.http_client())
+        .time_source(aws.time_source());
+    aws_sdk_guardduty::Client::from_conf(config.build())
+}
+
 /// A fake AWS on a port, until this is dropped.
 pub(crate) struct OverTcp {
     pub(crate) url: String,

@@ -1,0 +1,206 @@
+//! Findings: a detector is a cursor, and a finding is an event in each of its versions.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws_sdk_guardduty::{
+    Client,
+    primitives::{DateTime, DateTimeFormat},
+    types::{Condition, FindingCriteria, OrderBy, SortCriteria},
+};
+use quittance_aws::{
+    AwsError, Calls, Quota, Route, TagTemplate, Tagger, bare,
+    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+};
+use quittance_core::{Class, Finding, Severity, Tags};
+use quittance_formats::{Frame, Framer, Records, compact::compact, fields};
+
+use crate::response::KeepBody;
+
+/// GuardDuty publishes no quotas.
+const fn quota(api: &'static str) -> Quota {
+    Quota { api, per_second: 5.0 }
+}
+
+const LIST_DETECTORS: Quota = quota("ListDetectors");
+const LIST_FINDINGS: Quota = quota("ListFindings");
+const GET_FINDINGS: Quota = quota("GetFindings");
+
+/// Findings on a page, and asked for at once: GuardDuty's own limit.
+const PAGE: i32 = 50;
+
+/// The findings of all detectors in one region.
+pub(crate) struct Findings {
+    pub(crate) client: Client,
+    pub(crate) template: TagTemplate,
+    /// Whether archived findings are wanted too.
+    pub(crate) archived: bool,
+    pub(crate) period: Duration,
+}
+
+#[async_trait]
+impl WindowKind for Findings {
+    fn cadence(&self) -> Cadence {
+        let hour = Duration::from_secs(3600);
+        Cadence {
+            period: self.period,
+            grain: Duration::from_millis(1),
+            delay: Duration::from_secs(60),
+            // While pages are asked for, an update takes a finding out of the window, and the rest moves up.
+            overlap: hour / 2,
+            sweeps: vec![Sweep { lateness: hour, every: hour }],
+            longest: 6 * hour,
+            horizon: Some(90 * 24 * hour),
+            advice: "let EventBridge put findings into a queue, and read that by `service-events-all`",
+        }
+    }
+
+    async fn cursors(&self, calls: &Calls) -> Result<Vec<String>, AwsError> {
+        let mut detectors = Vec::new();
+        let mut token = Token::First;
+        while let Some(next) = token.to_send() {
+            let request = self.client.list_detectors().set_next_token(next);
+            let answer = calls.call(LIST_DETECTORS, &calls.at().region, request.send()).await?;
+            token.follow(LIST_DETECTORS.api, answer.next_token)?;
+            detectors.extend(answer.detector_ids.unwrap_or_default());
+        }
+        Ok(detectors)
+    }
+
+    fn open(&self, cursor: &str, window: Window, calls: &Calls, tags: &Tags) -> Box<dyn Pages> {
+        Box::new(FindingPages {
+            client: self.client.clone(),
+            criteria: criteria(window, self.archived),
+            window,
+            detector: cursor.into(),
+            calls: calls.clone(),
+            tagger: Tagger::new(self.template.clone(), calls.at().clone(), tags.clone()),
+            token: Token::First,
+            listed: Vec::new(),
+        })
+    }
+
+    async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
+        let region = &calls.at().region;
+        match self.prove(calls).await {
+            Ok(true) => Ok(Vec::new()),
+            Ok(false) => Ok(vec![Finding {
+                severity: Severity::Warning,
+                problem: format!("GuardDuty is not enabled in {region}: there is nothing to read"),
+                fix: "enable GuardDuty there, or take the region out of `regions`".to_owned(),
+            }]),
+            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
+                severity: Severity::Error,
+                problem: format!("GuardDuty in {region} cannot be read: {}", error.chain()),
+                fix: "check that the credentials allow guardduty:ListDetectors, guardduty:ListFindings and \
+                      guardduty:GetFindings, and that the region is enabled in the account"
+                    .to_owned(),
+            }]),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Findings {
+    /// Makes each call once; `false` when there is no detector.
+    async fn prove(&self, calls: &Calls) -> Result<bool, AwsError> {
+        let Some(detector) = self.cursors(calls).await?.pop() else { return Ok(false) };
+        let list = self.client.list_findings().detector_id(&detector).max_results(1);
+        let listed = calls.call(LIST_FINDINGS, &detector, list.send()).await?;
+        if let Some(ids) = listed.finding_ids.filter(|ids| !ids.is_empty()) {
+            let get = self.client.get_findings().detector_id(&detector).set_finding_ids(Some(ids));
+            calls.call(GET_FINDINGS, &detector, get.send()).await?;
+        }
+        Ok(true)
+    }
+}
+
+fn criteria(window: Window, archived: bool) -> FindingCriteria {
+    let updated = Condition::builder().greater_than_or_equal(window.from).less_than(window.to).build();
+    let criteria = FindingCriteria::builder().criterion("updatedAt", updated);
+    let live = || Condition::builder().equals("false").build();
+    if archived { criteria.build() } else { criteria.criterion("service.archived", live()).build() }
+}
+
+struct FindingPages {
+    client: Client,
+    criteria: FindingCriteria,
+    window: Window,
+    detector: Arc<str>,
+    calls: Calls,
+    tagger: Tagger,
+    token: Token,
+    /// Ids that were listed, and whose findings were not yet answered.
+    listed: Vec<String>,
+}
+
+#[async_trait]
+impl Pages for FindingPages {
+    async fn next(&mut self) -> Result<Option<Page>, AwsError> {
+        while self.listed.is_empty() {
+            let Some(token) = self.token.to_send() else { return Ok(None) };
+            self.list(token).await?;
+        }
+        let page = self.get().await?;
+        self.listed.clear();
+        Ok(Some(page))
+    }
+}
+
+impl FindingPages {
+    async fn list(&mut self, token: Option<String>) -> Result<(), AwsError> {
+        let oldest_first = SortCriteria::builder().attribute_name("updatedAt").order_by(OrderBy::Asc).build();
+        let request = self
+            .client
+            .list_findings()
+            .detector_id(&*self.detector)
+            .finding_criteria(self.criteria.clone())
+            .sort_criteria(oldest_first)
+            .max_results(PAGE)
+            .set_next_token(token);
+        let answer = self.calls.call(LIST_FINDINGS, &self.detector, request.send()).await?;
+        self.token.follow(LIST_FINDINGS.api, answer.next_token)?;
+        self.listed = answer.finding_ids.unwrap_or_default();
+        Ok(())
+    }
+
+    async fn get(&mut self) -> Result<Page, AwsError> {
+        let body = KeepBody::default();
+        let request = self.client.get_findings().detector_id(&*self.detector);
+        let request = request.set_finding_ids(Some(self.listed.clone())).customize().interceptor(body.clone());
+        self.calls.call(GET_FINDINGS, &self.detector, request.send()).await?;
+        self.cut(body.take())
+    }
+
+    /// Cuts `{"findings":[...]}` into its findings.
+    fn cut(&mut self, mut body: Vec<u8>) -> Result<Page, AwsError> {
+        let mut frames = Vec::new();
+        let framed = Records::new("findings", body.len()).frame(&body, true, &mut frames);
+        framed.map_err(|source| AwsError::Decode { object: format!("findings of {}", self.detector), source })?;
+        let mut events = Vec::with_capacity(frames.len());
+        for frame in frames {
+            // None can be longer than the body.
+            let Frame::Event { start, end } = frame else { continue };
+            let end = start + compact(&mut body[start..end]);
+            let found = self.found(start, &body[start..end]);
+            events.push(found);
+        }
+        Ok(Page { bytes: body.into(), events })
+    }
+
+    fn found(&mut self, start: usize, finding: &[u8]) -> Found {
+        let [id, updated, count, account, region] =
+            fields::read(finding, [&["id"], &["updatedAt"], &["service", "count"], &["accountId"], &["region"]]);
+        let time = updated
+            .and_then(fields::text)
+            .and_then(|text| DateTime::from_str(&text, DateTimeFormat::DateTimeWithOffset).ok()?.to_millis().ok());
+        let [id, updated, count] = [id, updated, count].map(Option::unwrap_or_default);
+        Found {
+            place: start..start + finding.len(),
+            id: event_id(&[self.detector.as_bytes(), id, updated, count]),
+            // What cannot be read was at least listed as being in the window.
+            at: time.unwrap_or(self.window.from),
+            route: Route::Send(self.tagger.id(None, account.map(bare), region.map(bare))),
+        }
+    }
+}

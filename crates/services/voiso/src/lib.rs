@@ -1,0 +1,71 @@
+//! `voiso`: security events of Voiso's contact centres, which Voiso puts into a queue itself.
+
+mod security;
+
+use std::sync::Arc;
+
+use quittance_aws::{
+    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    TypeDescription, queue::QueueSettings, queue_name, tag_template,
+};
+use quittance_core::Unit;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use security::{SecurityEvents, UNKNOWN};
+
+/// The service.
+pub struct Voiso;
+
+/// The section `voiso`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Voiso")]
+pub struct Config {
+    /// Name or URL of the queue that Voiso sends to; the same name in every region.
+    pub voiso_sqs_queue_name: String,
+    /// What changes nothing beside regions, since all is read from queues.
+    #[serde(flatten)]
+    pub only: QueueOnlyKeys,
+    /// The queues.
+    #[serde(flatten)]
+    pub queue: QueueKeys,
+    /// A tag of one's own, with `{event_type}`, `{account}` and `{region}` filled in for each event.
+    pub tag: Option<String>,
+}
+
+impl ServiceKind for Voiso {
+    type Config = Config;
+
+    const NAME: &'static str = "voiso";
+
+    fn describe(&self) -> ServiceDescription {
+        ServiceDescription {
+            summary: "security events of Voiso",
+            types: &[
+                TypeDescription { name: "app_login", engine: "queue", table: "my.app.voiso.app_login" },
+                TypeDescription { name: "user", engine: "queue", table: "my.app.voiso.user" },
+                TypeDescription { name: "allowed_ip", engine: "queue", table: "my.app.voiso.allowed_ip" },
+            ],
+        }
+    }
+
+    fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
+        let name = Some(config.voiso_sqs_queue_name.as_str());
+        let queue = queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")?;
+        let template = config.tag_template()?;
+        let tag = template.to_string();
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let kind = Arc::new(SecurityEvents { template });
+        let unit = |region: String| {
+            let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
+            settings.unit(account, Self::NAME, tag.clone())
+        };
+        Ok(regions.into_iter().map(unit).collect())
+    }
+}
+
+impl Config {
+    fn tag_template(&self) -> Result<TagTemplate, PlanError> {
+        tag_template("tag", self.tag.as_deref(), "my.app.voiso.{event_type}", UNKNOWN)
+    }
+}
