@@ -69,9 +69,9 @@ fn main() -> ExitCode {
     logging::start(arguments.log_format, quiet, sink);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        runtime.block_on(Box::pin(async {
+        runtime.block_on(async {
             match arguments.command {
-                Command::Run { config } => run::run(&config, messages).await,
+                Command::Run { config } => Box::pin(run::run(&config, messages)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Schema => services::schema(),
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
                 Command::Simulate(options) => simulate::simulate(&options),
                 Command::BenchTown(options) => bench::town(options).await,
             }
-        }))
+        })
     });
     match result {
         Ok(code) => code,

@@ -106,6 +106,9 @@ struct Source {
     data: Data,
 }
 
+/// Makes an object's key and content from the first ordinal and the number of its events.
+type WriteObject = fn(&mut Rng, &Origin, u64, usize) -> (String, Vec<u8>);
+
 #[derive(Clone, Copy)]
 enum Data {
     /// Every message holds events.
@@ -121,8 +124,7 @@ enum Data {
         events: u64,
         /// How it is announced.
         shape: Shape,
-        /// An object's key and content.
-        write: fn(&mut Rng, &Origin, u64, usize) -> (String, Vec<u8>),
+        write: WriteObject,
     },
 }
 
