@@ -9,7 +9,7 @@ use quittance_aws::{
     Account, AwsError, Calls, PlanError, Quota, Router,
     windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
 };
-use quittance_core::{Finding, Interval, Tags};
+use quittance_core::{Class, Finding, Interval, Severity, Tags};
 use quittance_formats::compact::compact;
 
 use crate::{Config, record::RecordRoutes};
@@ -67,8 +67,18 @@ impl WindowKind for Lookup {
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
-        let request = self.client.lookup_events().max_results(1).send();
-        calls.call(LOOKUP_EVENTS, &calls.at().region, request).await.map(|_| Vec::new())
+        let region = &calls.at().region;
+        match calls.call(LOOKUP_EVENTS, region, self.client.lookup_events().max_results(1).send()).await {
+            Ok(_) => Ok(Vec::new()),
+            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
+                severity: Severity::Error,
+                problem: format!("audit events in {region} cannot be read: {}", error.chain()),
+                fix: "check that the credentials allow cloudtrail:LookupEvents, and that the region is enabled in the \
+                      account"
+                    .to_owned(),
+            }]),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod api;
+
 use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
@@ -51,6 +53,10 @@ async fn what_is_wrong_is_said() {
     let config =
         |types: &str, queue: &str| json!({"types": [types], "audit_sqs_queue_name": queue, "regions": ["eu-west-1"]});
     refused(config("audits", "q"), "`audits` is no type of this service").await;
+    let both = json!({"types": ["audits_s3", "audit_apis"], "audit_sqs_queue_name": "q", "regions": ["eu-west-1"]});
+    assert_eq!(plan(both).await.map(|units| units.len()), Ok(2));
+    let api = json!({"types": ["audits_api"], "regions": ["eu-west-1"], "start_time": "soon"});
+    refused(api, "`start_time`: `soon` is no time").await;
     refused(config("audits_s3", ""), "`audits_s3` needs the queue").await;
     let mut filter = config("audits_s3", "q");
     filter["s3_file_type_filter"] = json!("[");
