@@ -205,10 +205,11 @@ impl AwsError {
         }
     }
 
-    /// Whether the token of a page is of no use any more: its window is asked for anew.
-    pub fn is_of_token(&self) -> bool {
+    /// Whether it says something of one window alone, which is asked for anew: its token is of no use any more, or not all of
+    /// it could be had.
+    pub fn is_of_window(&self) -> bool {
         match self {
-            AwsError::RepeatedToken { .. } | AwsError::RefusedToken { .. } => true,
+            AwsError::RepeatedToken { .. } | AwsError::RefusedToken { .. } | AwsError::Incomplete { .. } => true,
             AwsError::Api { code: Some(code), .. } => code.starts_with("InvalidNextToken"),
             _ => false,
         }

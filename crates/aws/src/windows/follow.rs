@@ -3,10 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use quittance_core::{
-    Backoff, Change, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement,
-    Settlements, Store, StoreError, Tags, UnitId, World, debts,
+    Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
+    Store, StoreError, Tags, UnitId, World, debts,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,9 +20,6 @@ use crate::{
         seen::{Known, Seen, hour},
     },
 };
-
-/// Pages of one window after which it is cut: a failure then costs no more than these.
-const MOST_PAGES: u32 = 200;
 
 /// Tries for one page before its window is opened anew.
 const TRIES: u32 = 5;
@@ -91,8 +88,6 @@ pub(super) struct Follower {
     settlements: Settlements,
     lent: HashMap<u64, Lent>,
     batches: u64,
-    /// Between tries for a page.
-    pages: Backoff,
     /// Between tries for a window, whose first pages may be good each time.
     windows: Backoff,
     /// Between giving the same events again.
@@ -112,13 +107,19 @@ impl Follower {
         let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
         let checkpoint = checkpoint
             .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
-        let begin = || Checkpoint { floor: first, frontier: first, swept: vec![now; cadence.sweeps.len()] };
-        let checkpoint: Checkpoint = checkpoint.unwrap_or_else(begin);
+        let checkpoint = match checkpoint {
+            Some(checkpoint) => checkpoint,
+            None => {
+                // Written down at once: from here on it is known, whatever else is.
+                let begin = Checkpoint { floor: first, frontier: first, swept: vec![now; cadence.sweeps.len()] };
+                shared.store.commit(shared.fence, shared.unit.as_str(), vec![begin.change(&cursor)]).await?;
+                begin
+            }
+        };
         let seen = Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids).await?;
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
-            pages: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), shared.world.random.fork()),
             windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
             returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
             seen,
@@ -141,6 +142,7 @@ impl Follower {
             self.hear();
             self.save_if_due().await?;
             let now = self.shared.now();
+            self.follow_clock_back(now);
             self.say_what_is_gone(now);
             let step = match self.seen.unsaved() > MOST_UNSAVED {
                 true => Step::Wait(now + millis(SAVE_EVERY)),
@@ -179,17 +181,19 @@ impl Follower {
     /// Asks for a window, page by page.
     async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.shared.clone();
+        let most_pages = shared.kind.cadence().most_pages.unwrap_or(u32::MAX);
         self.plan.asking(number);
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
         loop {
-            let page = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                page = self.page(&mut *pages) => page,
-            };
+            let Some(page) = self.page(&shared, &mut *pages, stop).await? else { return Ok(()) };
             match page {
-                Ok(Some(page)) => left |= self.give(number, page, stop).await?,
-                Ok(None) => break,
+                Ok((Some(page), turn)) => {
+                    left |= self.give(number, page, stop).await?;
+                    // Held until its bytes had room: so many pages of a unit are in memory at most.
+                    drop(turn);
+                }
+                Ok((None, _)) => break,
                 Err(error) => {
                     self.failed(number, &error);
                     return Ok(());
@@ -198,7 +202,7 @@ impl Follower {
             count += 1;
             self.hear();
             self.save_if_due().await?;
-            if count >= MOST_PAGES && self.plan.split(number) {
+            if count >= most_pages && self.plan.split(number) {
                 return Ok(());
             }
         }
@@ -211,39 +215,38 @@ impl Follower {
         Ok(())
     }
 
-    /// The next page. What may pass by itself is tried again.
-    async fn page(&mut self, pages: &mut dyn Pages) -> Result<Option<Page>, AwsError> {
-        let shared = self.shared.clone();
-        let mut tries = 1;
+    /// The next page, with the turn that it was had in; `None` at a stop. What is delivered meanwhile is written down.
+    async fn page<'s>(
+        &mut self,
+        shared: &'s Shared,
+        pages: &mut dyn Pages,
+        stop: &CancellationToken,
+    ) -> Result<Option<Result<Turned<'s>, AwsError>>, StoreError> {
+        let page = next_page(shared, pages);
+        tokio::pin!(page);
         loop {
-            // Nothing is asked for while a destination cannot confirm.
-            shared.outlet.ready().await;
-            let turn = shared.turns.acquire().await;
-            let error = match pages.next().await {
-                Ok(page) => {
-                    self.pages.reset();
-                    return Ok(page);
-                }
-                Err(error) => error,
-            };
-            drop(turn);
-            let passes = matches!(error.class(), Class::Throttled | Class::Retry) && !error.is_of_token();
-            if !passes || tries == TRIES {
-                return Err(error);
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                page = &mut page => return Ok(Some(page)),
+                Some(settlement) = self.settlements.recv() => self.settle(settlement),
+                () = shared.world.clock.sleep(SAVE_EVERY) => self.save_if_due().await?,
             }
-            tries += 1;
-            shared.world.clock.sleep(self.pages.wait()).await;
         }
     }
 
+    /// What the error says of this window alone makes it wait; anything else is met by the next one too.
     fn failed(&mut self, number: Number, error: &AwsError) {
         let wait = match error.class() {
             Class::NeedsPerson => self.windows.wait().max(Duration::from_secs(60)),
             _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;
-        warn!(unit = %shared.unit, cursor, error = error.chain(), wait = ?wait, "a window could not be read, it is asked for again");
-        self.plan.failed(number, self.shared.now() + millis(wait));
+        warn!(unit = %shared.unit, cursor, error = error.chain(), ?wait, "a window could not be read, it is asked for again");
+        let until = self.shared.now() + millis(wait);
+        match error.is_of_window() {
+            true => self.plan.failed(number, until),
+            false => self.plan.pause(until),
+        }
     }
 
     /// Gives what is new in a page. Whether something could be neither given nor set aside.
@@ -262,6 +265,7 @@ impl Follower {
         for Found { place, id, at, route } in page.events {
             let to = match self.seen.of(id, hour(at)) {
                 Known::Pending | Known::Seen => continue,
+                Known::New if at < self.plan.forgotten_before() => continue,
                 Known::New => shared.outlet.all(),
                 Known::Owed(to) => to,
             };
@@ -299,7 +303,12 @@ impl Follower {
             };
             tokio::select! {
                 () = shared.outlet.emit(builder.finish(page.bytes.clone()), debt, to, &self.debts) => {}
-                () = late => return Ok(true),
+                () = late => {
+                    // No receipt will ever come for it.
+                    self.lent.remove(&self.batches);
+                    self.plan.settled(number, None);
+                    return Ok(true);
+                }
             }
         }
         Ok(left)
@@ -373,8 +382,7 @@ impl Follower {
         let checkpoint = self.plan.checkpoint().clone();
         let mut changes = self.seen.take_unsaved();
         if checkpoint != self.saved {
-            let value = serde_json::to_string(&checkpoint).unwrap_or_default();
-            changes.push(Change::Checkpoint { cursor: self.cursor.clone(), value });
+            changes.push(checkpoint.change(&self.cursor));
         }
         if changes.is_empty() {
             return Ok(());
@@ -389,6 +397,14 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    fn follow_clock_back(&mut self, now: i64) {
+        if self.plan.follow_clock_back(now) {
+            let Follower { cursor, shared, .. } = self;
+            warn!(unit = %shared.unit, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
+            (self.saved_at, self.lag_said_at) = (now, now);
+        }
     }
 
     fn say_what_is_gone(&mut self, now: i64) {
@@ -415,6 +431,31 @@ impl Follower {
             }
         }
         (self.lag, self.lag_said_at) = (lag, now);
+    }
+}
+
+/// A page, and the turn that it was had in.
+type Turned<'s> = (Option<Page>, SemaphorePermit<'s>);
+
+/// The next page. What may pass by itself is tried again.
+async fn next_page<'s>(shared: &'s Shared, pages: &mut dyn Pages) -> Result<Turned<'s>, AwsError> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), shared.world.random.fork());
+    let mut tries = 1;
+    loop {
+        // Nothing is asked for while a destination cannot confirm.
+        shared.outlet.ready().await;
+        let turn = shared.turns.acquire().await.expect("nobody closes it");
+        let error = match pages.next().await {
+            Ok(page) => return Ok((page, turn)),
+            Err(error) => error,
+        };
+        drop(turn);
+        let passes = matches!(error.class(), Class::Throttled | Class::Retry) && !error.is_of_window();
+        if !passes || tries == TRIES {
+            return Err(error);
+        }
+        tries += 1;
+        shared.world.clock.sleep(backoff.wait()).await;
     }
 }
 

@@ -48,6 +48,9 @@ pub struct Cadence {
     pub sweeps: Vec<Sweep>,
     /// The longest window that is asked for at once.
     pub longest: Duration,
+    /// Pages after which a window is cut in two, so that a failure costs no more than these; none if a shorter window has as
+    /// many.
+    pub most_pages: Option<u32>,
     /// How far the API looks back, if it is bounded.
     pub horizon: Option<Duration>,
     /// What a user can do when the API cannot be asked as fast as events come.

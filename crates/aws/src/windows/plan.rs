@@ -6,10 +6,15 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use quittance_core::Change;
+
 use crate::windows::{Cadence, Window};
 
 /// Windows of one lane that may wait for their receipts: more says that nothing is confirmed.
 const MOST_OPEN: usize = 64;
+
+/// How far a clock may go back before what was planned by it is planned anew.
+const CLOCK_STEP: i64 = 60_000;
 
 /// What outlives a run; all times in milliseconds since the epoch.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -20,6 +25,14 @@ pub(super) struct Checkpoint {
     pub(super) frontier: i64,
     /// When the last whole sweep of each kind began.
     pub(super) swept: Vec<i64>,
+}
+
+impl Checkpoint {
+    /// What writes it down for `cursor`.
+    pub(super) fn change(&self, cursor: &str) -> Change {
+        let value = serde_json::to_string(self).expect("numbers are JSON");
+        Change::Checkpoint { cursor: cursor.to_owned(), value }
+    }
 }
 
 /// The number of an open window.
@@ -79,6 +92,12 @@ pub(super) struct Plan {
     runs: Vec<Option<Run>>,
     /// What is remembered reaches back to here: to ask for more would repeat it.
     reach: i64,
+    /// Nothing is asked before then.
+    paused: i64,
+    /// Whether the last step was a poll: then it is the sweeps' turn.
+    polled: bool,
+    /// Whether nothing was polled yet: what the last run had in hand is looked for again.
+    fresh: bool,
     numbers: Number,
 }
 
@@ -95,6 +114,9 @@ impl Plan {
             next_poll: now,
             lanes,
             reach: i64::MIN,
+            paused: i64::MIN,
+            polled: false,
+            fresh: true,
             numbers: 0,
             checkpoint,
             cadence,
@@ -116,33 +138,88 @@ impl Plan {
         let sweeps = self.cadence.sweeps.iter().zip(&self.checkpoint.swept);
         let sweeps = sweeps.map(|(sweep, swept)| swept - millis(sweep.lateness));
         let poll = self.checkpoint.frontier - millis(self.cadence.overlap);
-        sweeps.chain([poll]).min().unwrap_or(poll).max(self.checkpoint.floor)
+        self.down(sweeps.chain([poll]).min().unwrap_or(poll).max(self.checkpoint.floor))
     }
 
     /// From now on nothing earlier is asked again: it is no longer remembered.
     pub(super) fn set_reach(&mut self, reach: i64) {
         self.reach = self.reach.max(reach);
+        // It outlives the run: what is forgotten stays so. What was never polled is not concerned.
+        let confirmed = self.forgotten_before();
+        self.checkpoint.floor = self.checkpoint.floor.max(confirmed);
+        let up = self.down(confirmed + millis(self.cadence.grain).max(1) - 1);
+        for run in self.runs.iter_mut().flatten() {
+            run.next = run.next.max(up);
+        }
+    }
+
+    /// What is new and happened before then was seen, and is no longer remembered.
+    pub(super) fn forgotten_before(&self) -> i64 {
+        self.reach.min(self.checkpoint.frontier)
+    }
+
+    /// Nothing is asked before `until`.
+    pub(super) fn pause(&mut self, until: i64) {
+        self.paused = until;
+    }
+
+    /// Plans anew what was planned by a clock that was ahead. Whether it was.
+    pub(super) fn follow_clock_back(&mut self, now: i64) -> bool {
+        if self.asked <= now + CLOCK_STEP {
+            return false;
+        }
+        let target = self.target(now);
+        self.asked = target;
+        self.checkpoint.frontier = self.checkpoint.frontier.min(target);
+        self.checkpoint.floor = self.checkpoint.floor.min(target);
+        (self.next_poll, self.paused, self.fresh) = (now, i64::MIN, true);
+        // What it took for swept was not there yet.
+        self.runs.fill(None);
+        for (swept, sweep) in self.checkpoint.swept.iter_mut().zip(&self.cadence.sweeps) {
+            *swept = (*swept).min(now - millis(sweep.lateness));
+        }
+        self.lanes.iter_mut().flatten().for_each(|open| open.not_before = i64::MIN);
+        true
     }
 
     /// What to do now.
     pub(super) fn next(&mut self, now: i64) -> Step {
-        let due = |lane: &VecDeque<Open>| lane.iter().find(|open| open.is_due(now)).map(|o| (o.number, o.window));
-        // Polls before sweeps, and within a lane the oldest first.
-        if let Some((number, window)) = due(&self.lanes[0]) {
-            return Step::Ask(number, window);
+        if now < self.paused {
+            return Step::Wait(self.paused);
         }
-        if let Some(window) = self.poll(now) {
-            return self.open(0, window);
+        // Polls are quick and come first, but each leaves a turn to the sweeps, which make the promise.
+        if std::mem::take(&mut self.polled)
+            && let Some(step) = self.next_sweep(now)
+        {
+            return step;
         }
-        for sweep in 0..self.runs.len() {
-            if let Some((number, window)) = due(&self.lanes[sweep + 1]) {
-                return Step::Ask(number, window);
-            }
-            if let Some(window) = self.sweep(sweep, now) {
-                return self.open(sweep + 1, window);
-            }
+        if let Some(step) = self.next_poll(now) {
+            self.polled = true;
+            return step;
         }
-        self.wait(now)
+        self.next_sweep(now).unwrap_or_else(|| self.wait(now))
+    }
+
+    fn next_poll(&mut self, now: i64) -> Option<Step> {
+        self.due(0, now).or_else(|| {
+            let window = self.poll(now)?;
+            Some(self.open(0, window))
+        })
+    }
+
+    fn next_sweep(&mut self, now: i64) -> Option<Step> {
+        (0..self.runs.len()).find_map(|sweep| {
+            self.due(sweep + 1, now).or_else(|| {
+                let window = self.sweep(sweep, now)?;
+                Some(self.open(sweep + 1, window))
+            })
+        })
+    }
+
+    /// The oldest window of a lane that is to be asked, or asked again.
+    fn due(&self, lane: usize, now: i64) -> Option<Step> {
+        let open = self.lanes[lane].iter().find(|open| open.is_due(now))?;
+        Some(Step::Ask(open.number, open.window))
     }
 
     fn wait(&self, now: i64) -> Step {
@@ -178,7 +255,8 @@ impl Plan {
             return None;
         }
         // Whoever is behind has no time to look back; what came late meanwhile is the sweeps' to find.
-        let overlap = if is_backlog { 0 } else { millis(self.cadence.overlap) };
+        let looks_back = !is_backlog || std::mem::take(&mut self.fresh);
+        let overlap = if looks_back { millis(self.cadence.overlap) } else { 0 };
         let from = (self.asked - overlap).max(self.checkpoint.floor).max(self.reach.min(self.asked));
         let to = target.min(self.asked + longest);
         self.asked = to;
@@ -191,6 +269,12 @@ impl Plan {
             return None;
         }
         let of = self.cadence.sweeps[sweep];
+        // One that cannot be made whole must not keep what comes late from being found: it begins again.
+        let is_stuck = |run: Run| run.next >= run.end && now >= run.began + millis(of.every);
+        if self.runs[sweep].is_some_and(is_stuck) && self.lanes[sweep + 1].iter().all(|open| open.lent == 0) {
+            self.lanes[sweep + 1].clear();
+            self.runs[sweep] = None;
+        }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
             let from = self.checkpoint.swept[sweep] - millis(of.lateness);
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
@@ -304,6 +388,7 @@ impl Plan {
         while let Some(open) = self.lanes[0].pop_front_if(|open| open.is_done()) {
             self.checkpoint.frontier = self.checkpoint.frontier.max(open.window.to);
         }
+        self.lanes.iter_mut().for_each(merge_done);
         for sweep in 0..self.runs.len() {
             while self.lanes[sweep + 1].pop_front_if(|open| open.is_done()).is_some() {}
             self.settle_sweep(sweep);
@@ -326,6 +411,22 @@ impl Plan {
 
     fn get(&mut self, number: Number) -> Option<&mut Open> {
         self.lanes.iter_mut().flatten().find(|open| open.number == number)
+    }
+}
+
+/// Makes one of neighbours that are done behind one that is not, so that a window that cannot be finished does not fill
+/// its lane.
+fn merge_done(lane: &mut VecDeque<Open>) {
+    let mut at = 1;
+    while at + 1 < lane.len() {
+        if !lane[at].is_done() || !lane[at + 1].is_done() {
+            at += 1;
+            continue;
+        }
+        if let Some(next) = lane.remove(at + 1) {
+            let window = &mut lane[at].window;
+            *window = Window { from: window.from.min(next.window.from), to: window.to.max(next.window.to) };
+        }
     }
 }
 

@@ -169,6 +169,7 @@ pub(crate) struct Scene {
     pub(crate) stop: CancellationToken,
     pub(crate) account: Arc<Account>,
     windows_stop: Mutex<CancellationToken>,
+    ahead: Arc<Mutex<Duration>>,
     output: Output,
     ledger: Arc<Ledger>,
     world: World,
@@ -218,7 +219,9 @@ impl Scene {
         aws.create_bucket(BUCKET);
         aws.create_bucket(SILENT);
         aws.notify(BUCKET, QUEUE, Shape::S3Event);
-        let world = World { clock: Arc::new(FakeClock(aws.clone())), random: Random::seeded(11) };
+        let ahead = Arc::new(Mutex::default());
+        let clock = Arc::new(MovedClock { right: FakeClock(aws.clone()), ahead: ahead.clone() });
+        let world = World { clock, random: Random::seeded(11) };
         let settings = AccountSettings {
             id: "10001".to_owned(),
             credentials: Credentials { access_key: "AKIATEST".to_owned(), access_secret: "secret".to_owned().into() },
@@ -239,6 +242,7 @@ impl Scene {
             stop: CancellationToken::new(),
             account,
             windows_stop: Mutex::default(),
+            ahead,
             output,
             ledger: Arc::default(),
             world,
@@ -319,6 +323,11 @@ impl Scene {
         *self.windows_stop.lock().unwrap() = self.stop.child_token();
         let stop = self.windows_stop.lock().unwrap().clone();
         Running { ended: self.run(unit.puller, stop), tally: Arc::default() }
+    }
+
+    /// Puts the collector's clock so far ahead of everybody else's.
+    pub(crate) fn set_clock_ahead(&self, by: Duration) {
+        *self.ahead.lock().unwrap() = by;
     }
 
     /// Stops the windows engine alone, as a restart does.
@@ -460,6 +469,18 @@ pub(crate) fn way(aws: &FakeAws, clock: Arc<dyn Clock>) -> Way {
 
 /// A clock that agrees with the fake AWS.
 pub(crate) struct FakeClock(pub(crate) FakeAws);
+
+/// The collector's clock, which may be ahead of everybody else's.
+struct MovedClock {
+    right: FakeClock,
+    ahead: Arc<Mutex<Duration>>,
+}
+
+impl Clock for MovedClock {
+    fn wall(&self) -> SystemTime {
+        self.right.wall() + *self.ahead.lock().unwrap()
+    }
+}
 
 impl Clock for FakeClock {
     fn wall(&self) -> SystemTime {

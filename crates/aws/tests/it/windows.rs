@@ -32,6 +32,8 @@ struct State {
     /// By cursor: when it happened, when it is shown, and its text.
     events: BTreeMap<String, Vec<(i64, i64, String)>>,
     page: usize,
+    /// How long a page takes.
+    takes: Duration,
     pages: u64,
     asked: Vec<Window>,
     errors: Vec<Class>,
@@ -46,6 +48,7 @@ impl Api {
             start,
             events: BTreeMap::from([("one".to_owned(), Vec::new())]),
             page: 3,
+            takes: Duration::ZERO,
             pages: 0,
             asked: Vec::new(),
             errors: Vec::new(),
@@ -91,6 +94,7 @@ impl WindowKind for Api {
             overlap: minutes(5),
             sweeps: vec![Sweep { lateness: minutes(180), every: minutes(60) }],
             longest: minutes(60),
+            most_pages: Some(200),
             horizon: Some(minutes(90 * 24 * 60)),
             advice: "use something else",
         }
@@ -141,6 +145,7 @@ impl Pages for Asked {
         }
         // Takes its turn like a real call.
         _ = self.calls.call::<(), aws_sdk_sqs::Error>(QUOTA, "", std::future::ready(Ok(()))).await?;
+        sleep(self.api.with(|state| state.takes)).await;
         let now = self.api.now();
         let (events, next) = self.api.with(|state| {
             state.pages += 1;
@@ -434,4 +439,123 @@ async fn more_events_than_may_be_remembered_are_still_given_once() {
     let texts = scene.receiver.texts();
     assert_eq!((texts.len(), distinct(&texts).len()), (600, 600));
     scene.end(running).await;
+}
+
+/// A cursor whose polls take longer than their period must not keep its sweeps from being made.
+#[tokio::test(start_paused = true)]
+async fn polls_that_never_end_leave_a_turn_to_the_sweeps() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    // A page takes longer than the time between two polls.
+    api.with(|state| (state.page, state.takes) = (1000, Duration::from_secs(70)));
+    for n in 0..6 * 60 {
+        let at = now + n * MINUTE;
+        api.put("one", at, at, &format!("busy {n:06}"));
+    }
+    api.put("one", now + 10 * MINUTE, now + 100 * MINUTE, "late");
+    let running = scene.windows(settings(&api));
+    hours(6).await;
+    assert!(scene.receiver.texts().iter().any(|text| text == "late"), "the late one is not found while it is busy");
+    running.killed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_new_cursor_begins_with_is_known_at_once() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    // Refused from its first moment on, for two days, over a restart.
+    let expected = api.put_random("two", 11, 50, 6 * HOUR);
+    api.with(|state| state.errors.extend(std::iter::repeat_n(Class::NeedsPerson, 100_000)));
+    hours(48).await;
+    scene.stop_windows(running).await;
+    api.with(|state| state.errors.clear());
+    let running = scene.windows(settings(&api));
+    hours(12).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_cursor_is_asked_seldom() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    api.with(|state| state.errors.extend(std::iter::repeat_n(Class::NeedsPerson, 100_000)));
+    let running = scene.windows(settings(&api));
+    hours(24).await;
+    let asked = api.with(|state| state.asked.len());
+    assert!((200..1000).contains(&asked), "{asked} windows were asked for in a day");
+    running.killed().await;
+}
+
+/// What was forgotten for want of room stays forgotten over a restart, and is not taken for new.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_remembered_is_not_repeated_after_a_restart() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    for n in 0..1200 {
+        let at = now + n * MINUTE / 2;
+        api.put("one", at, at, &format!("{n:04}"));
+    }
+    let limited = || {
+        let mut settings = settings(&api);
+        settings.remembered_ids = 200;
+        settings
+    };
+    for _ in 0..6 {
+        let running = scene.windows(limited());
+        hours(2).await;
+        scene.stop_windows(running).await;
+    }
+    let texts = scene.receiver.texts();
+    assert_eq!((texts.len(), distinct(&texts).len()), (1200, 1200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_set_aside_holds_up_no_other() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    api.put("one", now + MINUTE, now + MINUTE, &"long".repeat(20));
+    let expected = api.put_random("one", 12, 200, 10 * HOUR);
+    let mut settings = settings(&api);
+    settings.max_event_bytes = 40;
+    scene.store.set_full(true);
+    let running = scene.windows(settings);
+    hours(16).await;
+    assert_eq!(scene.receiver.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_loses_nothing() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let expected = api.put_random("one", 13, 200, 30 * HOUR);
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    scene.set_clock_ahead(Duration::from_secs(10 * 3600));
+    hours(5).await;
+    scene.set_clock_ahead(Duration::ZERO);
+    hours(40).await;
+    let texts = scene.receiver.texts();
+    assert_eq!(distinct(&texts), distinct(&expected));
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    api.put("one", now + MINUTE, now + MINUTE, "kept");
+    scene.receiver.set(Fate::Keep);
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    let began = Instant::now();
+    scene.stop_windows(running).await;
+    assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
 }

@@ -52,6 +52,7 @@ impl WindowKind for Lookup {
             // Refused calls were seen to take more than an hour.
             sweeps: vec![Sweep { lateness: 3 * HOUR, every: HOUR }],
             longest: HOUR,
+            most_pages: Some(200),
             horizon: Some(90 * 24 * HOUR),
             advice: "let a trail write to S3 and read that (`types: [audits_s3]`)",
         }

@@ -50,6 +50,7 @@ impl WindowKind for Findings {
             overlap: hour / 2,
             sweeps: vec![Sweep { lateness: hour, every: hour }],
             longest: 6 * hour,
+            most_pages: Some(200),
             horizon: Some(90 * 24 * hour),
             advice: "let EventBridge put findings into a queue, and read that by `service-events-all`",
         }

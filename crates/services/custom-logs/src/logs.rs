@@ -66,6 +66,7 @@ impl WindowKind for Logs {
             // Producers may put events that are days old: what they send within hours is found.
             sweeps: vec![Sweep { lateness: 6 * HOUR, every: 3 * HOUR }],
             longest: HOUR,
+            most_pages: Some(200),
             horizon: None,
             advice: "let a subscription filter write to S3 and read that, or read fewer groups in a region",
         }

@@ -69,6 +69,7 @@ impl WindowKind for Metrics {
             // Samples stamped 3 hours back may take 2 hours to be shown, older ones two days.
             sweeps: vec![Sweep { lateness: 3 * HOUR, every: HOUR }, Sweep { lateness: 48 * HOUR, every: DAY }],
             longest: most * period,
+            most_pages: None,
             horizon: Some(455 * DAY),
             advice: "ask for less: fewer `namespaces`, `statistics` or `dimensions`, or a longer `period`",
         }
