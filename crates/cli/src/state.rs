@@ -42,7 +42,7 @@ pub(crate) struct ResetOptions {
     /// The configuration, as written for Devo's collector.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Only the units whose address begins so, in whole levels, as in `aws/12351/custom-logs`.
+    /// Only the units whose address begins so, in whole levels, as in `aws/12351/cwl_1`.
     #[arg(long, value_name = "PREFIX")]
     unit: Option<String>,
     /// Only this cursor, as `show` names it.
