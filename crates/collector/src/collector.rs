@@ -175,6 +175,7 @@ impl Collector {
         tokio::pin!(units_done);
         let mut died = None;
         tokio::select! {
+            biased;
             () = &mut units_done => {}
             () = internal::send(messages, tag, pools.into()) => {}
             Some(Err(panic)) = sending.join_next() => {
@@ -194,6 +195,7 @@ impl Collector {
             }
         };
         tokio::select! {
+            biased;
             () = settled => info!("collector stopped"),
             () = clock.sleep(SETTLE) => error!("senders did not settle in time; what they held comes again"),
         }

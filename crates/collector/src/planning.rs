@@ -245,6 +245,7 @@ impl Organization {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), random.fork());
         let units = loop {
             let error = tokio::select! {
+                biased;
                 found = self.find() => match found {
                     Ok(units) => break units,
                     Err(error) => error,
@@ -253,6 +254,7 @@ impl Organization {
             };
             warn!(input = self.input, error = error.chain(), "the accounts of the organization cannot be listed yet");
             tokio::select! {
+                biased;
                 () = clock.sleep(backoff.wait()) => {}
                 () = supervisor.stop.cancelled() => return,
             }

@@ -14,6 +14,7 @@ mod events;
 mod interval;
 mod ledger;
 mod link;
+mod mutants;
 mod outlet;
 mod random;
 mod receipt;
@@ -31,6 +32,9 @@ pub use events::{Event, Events, EventsBuilder};
 pub use interval::Interval;
 pub use ledger::{Counts, Ledger, UnitLedger};
 pub use link::{Dial, Link};
+#[cfg(feature = "mutants")]
+pub use mutants::plant;
+pub use mutants::planted;
 pub use outlet::{Batch, Hurry, Inlet, Outlet, Output, Readiness, output};
 pub use random::Random;
 pub use receipt::{Debt, Debts, OutputSet, Proof, Receipt, Settlement, Settlements, debts};

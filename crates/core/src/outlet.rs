@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, receipt};
+use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, planted, receipt};
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
 const CHANNEL_BATCHES: usize = 4096;
@@ -129,6 +129,10 @@ impl Outlet {
         let events = Arc::new(events);
         for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
+            if planted("batch-for-the-first-output-alone") && output > 0 {
+                batch.receipt.delivered(crate::Proof::Closed);
+                continue;
+            }
             if let Some(output) = self.outputs.get(output) {
                 // A sender that is gone drops the batch, and so returns it.
                 let _ = output.batches.send(batch).await;

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::{Events, UnitLedger};
+use crate::{Events, UnitLedger, planted};
 
 /// A set of outputs, by their index in the configuration (64 at most).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -115,7 +115,8 @@ impl Receipt {
         if proof == Proof::Acked {
             self.loan.acked.store(true, Ordering::Relaxed);
         }
-        self.loan.owed.fetch_and(!(1 << self.output), Ordering::AcqRel);
+        let others = if planted("receipt-of-one-output-counts-for-all") { 0 } else { !(1 << self.output) };
+        self.loan.owed.fetch_and(others, Ordering::AcqRel);
     }
 }
 
@@ -152,9 +153,12 @@ struct Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        let owed = OutputSet(*self.owed.get_mut());
+        let owed = OutputSet(if planted("settled-on-drop") { 0 } else { *self.owed.get_mut() });
         let proof = if *self.acked.get_mut() { Proof::Acked } else { Proof::Closed };
         self.ledger.settled(&self.shares, owed.is_empty().then_some(proof));
+        if planted("return-not-told") && !owed.is_empty() {
+            return;
+        }
         // The engine may be gone, at a stop: then its source still holds the events.
         let _ = self.debts.0.send(Settlement { debt: self.debt.clone(), owed });
     }

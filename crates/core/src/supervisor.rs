@@ -69,6 +69,7 @@ impl Supervisor {
                 Class::NeedsPerson => backoff.wait().max(Duration::from_secs(60)),
             };
             tokio::select! {
+                biased;
                 () = self.world.clock.sleep(wait) => {}
                 () = self.stop.cancelled() => {}
             }
@@ -79,10 +80,12 @@ impl Supervisor {
         let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id));
         // Nothing is asked of a source, not even by a check, while its events could not be delivered.
         tokio::select! {
+            biased;
             () = outlet.ready() => {}
             () = self.stop.cancelled() => return Ended::Stopped,
         }
         let findings = tokio::select! {
+            biased;
             findings = unit.setup.check() => findings,
             () = self.stop.cancelled() => return Ended::Stopped,
         };

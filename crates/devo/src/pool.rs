@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::OptionFuture};
 use jiff::Timestamp;
-use quittance_core::{Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World};
+use quittance_core::{Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World, planted};
 use rustls::ClientConfig;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -259,6 +259,9 @@ impl Carrier {
                     None
                 }
                 Some(error) = OptionFuture::from(self.current.as_mut().map(Connection::watch)) => {
+                    if let Some(connection) = self.current.as_mut().filter(|_| planted("settled-on-reset")) {
+                        connection.settle_broken();
+                    }
                     self.current = None;
                     Some(error)
                 }
@@ -274,7 +277,12 @@ impl Carrier {
                 () = stop.cancelled(), if !stopping => None,
                 batch = self.inlet.next(), if may_take => match batch {
                     // Nobody knows when the destination comes back: the source keeps these.
-                    Some(_) if in_doubt => None,
+                    Some(batch) if in_doubt => {
+                        if planted("settled-in-doubt") {
+                            batch.receipt.delivered(Proof::Closed);
+                        }
+                        None
+                    }
                     Some(batch) => self.carry(batch).await.err(),
                     None => {
                         drained = true;

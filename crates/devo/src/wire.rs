@@ -8,7 +8,7 @@ use std::io::Write;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 use jiff::Timestamp;
-use quittance_core::{Events, Tag};
+use quittance_core::{Events, Tag, planted};
 
 use crate::settings::{Newline, Wire};
 
@@ -82,7 +82,8 @@ impl Encoder {
             if self.lines.len() >= PORTION {
                 break;
             }
-            append(&mut self.lines, &self.headers[event.tag as usize], event.bytes, self.newline);
+            let tag = if planted("table-of-the-first-event") { 0 } else { usize::from(event.tag) };
+            append(&mut self.lines, &self.headers[tag], event.bytes, self.newline);
             self.next += 1;
         }
         let last = self.next >= events.len();
@@ -95,11 +96,7 @@ impl Encoder {
 
 fn append(out: &mut Vec<u8>, header: &[u8], message: &[u8], newline: Newline) {
     match (memchr::memchr(b'\n', message), newline) {
-        (None, _) => {
-            out.extend_from_slice(header);
-            out.extend_from_slice(message);
-        }
-        (Some(_), Newline::OctetCounted) => {
+        (Some(_), Newline::OctetCounted) if !planted("frame-split-at-newline") => {
             write!(out, "{} ", header.len() + message.len() + 1).expect("a vector takes every write");
             out.extend_from_slice(header);
             out.extend_from_slice(message);
@@ -108,10 +105,14 @@ fn append(out: &mut Vec<u8>, header: &[u8], message: &[u8], newline: Newline) {
             out.extend_from_slice(header);
             for (at, line) in message.split(|b| *b == b'\n').enumerate() {
                 if at > 0 {
-                    out.extend_from_slice(b"\\n");
+                    out.extend_from_slice(if planted("escaped-newline-dropped") { b"" } else { b"\\n" });
                 }
                 out.extend_from_slice(line);
             }
+        }
+        (None, _) | (Some(_), Newline::OctetCounted) => {
+            out.extend_from_slice(header);
+            out.extend_from_slice(message);
         }
     }
     out.push(b'\n');

@@ -10,7 +10,7 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, Result, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use quittance_core::{Class, Clock};
+use quittance_core::{Class, Clock, planted};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -146,7 +146,10 @@ impl Kept {
         let asked = self.0.clock.now();
         {
             let state = self.state();
-            let wanted = |held: &&Held| held.serves(asked) && Some(held.credentials.access_key_id()) != unwanted;
+            let wanted = |held: &&Held| {
+                planted("expired-credentials-kept")
+                    || held.serves(asked) && Some(held.credentials.access_key_id()) != unwanted
+            };
             if let Some(held) = state.held.as_ref().filter(wanted) {
                 return Ok(held.credentials.clone());
             }

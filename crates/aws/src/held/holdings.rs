@@ -4,11 +4,12 @@ mod turns;
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::Range,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use quittance_core::{OutputSet, Settlement};
+use quittance_core::{OutputSet, Settlement, planted};
 use tokio::time::Instant;
 
 use crate::{
@@ -177,9 +178,11 @@ impl<I> Holdings<I> {
         self.messages.get(&key)
     }
 
-    /// Every message that is not closed.
+    /// Every message that is not closed, in the order in which they came.
     pub(crate) fn open_messages(&self) -> Vec<MessageKey> {
-        self.messages.keys().copied().filter(|key| !self.closed.contains(key)).collect()
+        let mut open: Vec<_> = self.messages.keys().copied().filter(|key| !self.closed.contains(key)).collect();
+        open.sort_unstable();
+        open
     }
 
     /// Whether all items of the message are closed: it only needs its delete.
@@ -201,7 +204,9 @@ impl<I> Holdings<I> {
     pub(crate) fn came_again(&mut self, id: &str, handle: &str, receives: u32, now: Instant) -> Option<MessageKey> {
         let key = *self.by_id.get(id)?;
         let held = self.messages.get_mut(&key)?;
-        handle.clone_into(&mut held.handle);
+        if !planted("old-handle-kept") {
+            handle.clone_into(&mut held.handle);
+        }
         (held.receives, held.received, held.lapsed) = (receives, now, false);
         Some(key)
     }
@@ -372,7 +377,10 @@ impl<I> Holdings<I> {
         let returned = !settlement.is_delivered();
         state.confirmed |= settlement.owed != self.all;
         state.unconfirmed.narrow(settlement.debt.events.clone(), settlement.owed);
-        state.owed.add(settlement.debt.events, settlement.owed);
+        let Range { start, end } = settlement.debt.events;
+        let start = if planted("owed-range-off-by-one") { start + 1 } else { start };
+        let to = if planted("owed-to-the-first-output") { self.all.and(OutputSet::first(1)) } else { settlement.owed };
+        state.owed.add(start..end, if settlement.owed.is_empty() { settlement.owed } else { to });
         if returned {
             self.hold_up(item);
         }
@@ -422,6 +430,7 @@ impl<I> Holdings<I> {
             let closed = state.stage == Stage::Closed && state.dead.is_none();
             let owed = match &version {
                 _ if closed => Owed::default(),
+                Some(_) if planted("mark-too-far") => state.owed.clone(),
                 Some(_) => state.unconfirmed.clone(),
                 None => Owed::all(self.all),
             };
@@ -470,7 +479,8 @@ impl<I> Holdings<I> {
 
     fn review_item(&mut self, item: ItemKey, now: Instant) -> Option<Outcome> {
         let state = self.items.get_mut(&item)?;
-        if matches!(state.stage, Stage::Reading | Stage::Closed) || state.lent != state.settled {
+        let unsettled = state.lent != state.settled && !planted("deleted-before-receipt");
+        if matches!(state.stage, Stage::Reading | Stage::Closed) || unsettled {
             return None;
         }
         let held = self.messages.get(&state.message)?;
@@ -495,6 +505,9 @@ impl<I> Holdings<I> {
         let (mut closed, mut stuck) = (true, false);
         for state in self.items_of(key) {
             closed &= state.stage == Stage::Closed;
+            if planted("deleted-after-first-object") && closed {
+                break;
+            }
             stuck |= state.dead.is_some();
         }
         let leaving = self.messages.get(&key)?.leaving;

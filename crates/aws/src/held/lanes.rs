@@ -4,7 +4,10 @@
 //! to list, S3 also refuses an object that is merely gone, so a refusal rests a lane only as long as nothing else in it
 //! can be read.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use quittance_core::{Backoff, Random};
 use tokio::time::Instant;
@@ -18,7 +21,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 const MOST_REMEMBERED: usize = 1024;
 
 pub(crate) struct Lanes {
-    resting: HashMap<String, Lane>,
+    resting: BTreeMap<String, Lane>,
     /// When something in a lane could last be read.
     readable: HashMap<String, Instant>,
     random: Random,
@@ -48,7 +51,7 @@ pub(crate) enum Refusal {
 
 impl Lanes {
     pub(crate) fn new(random: Random) -> Self {
-        Lanes { resting: HashMap::new(), readable: HashMap::new(), random }
+        Lanes { resting: BTreeMap::new(), readable: HashMap::new(), random }
     }
 
     /// Whether the item may be begun. If not, it is parked until the lane [has recovered](Self::read) or it is

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
-    Store, StoreError, Tags, UnitId, World, debts,
+    Store, StoreError, Tags, UnitId, World, debts, planted,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -154,6 +154,7 @@ impl Follower {
                     let until = until.min(self.save_due()).max(now + 1);
                     let wait = Duration::from_millis(until.abs_diff(now));
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => {}
                         Some(settlement) = self.settlements.recv() => self.settle(settlement),
                         () = self.shared.world.clock.sleep(wait) => {}
@@ -171,9 +172,13 @@ impl Follower {
         self.shared.outlet.hurry();
         while !self.plan.is_quiet() {
             tokio::select! {
+                biased;
                 Some(settlement) = self.settlements.recv() => self.settle(settlement),
                 () = clock.sleep_until(until) => break,
             }
+        }
+        if planted("stop-does-not-save") {
+            return Ok(());
         }
         self.save().await
     }
@@ -226,6 +231,7 @@ impl Follower {
         tokio::pin!(page);
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(None),
                 page = &mut page => return Ok(Some(page)),
                 Some(settlement) = self.settlements.recv() => self.settle(settlement),
@@ -257,6 +263,7 @@ impl Follower {
             // Without it nobody knows what is new.
             warn!(unit = scope, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(true),
                 () = shared.world.clock.sleep(SAVE_EVERY) => {}
             }
@@ -285,6 +292,9 @@ impl Follower {
                 }
                 Route::Send(tag) => {
                     self.seen.given(id);
+                    if planted("id-remembered-at-emit") {
+                        self.seen.settled(id, hour(at));
+                    }
                     let group = group(&mut groups, to, &shared.tags);
                     group.builder.push(place.start, place.end, tag);
                     group.events.push((id, at));
@@ -302,6 +312,7 @@ impl Follower {
                 shared.world.clock.sleep(DRAIN).await;
             };
             tokio::select! {
+                biased;
                 () = shared.outlet.emit(builder.finish(page.bytes.clone()), debt, to, &self.debts) => {}
                 () = late => {
                     // No receipt will ever come for it.
@@ -347,6 +358,10 @@ impl Follower {
         }
         let mut owed = Window { from: i64::MAX, to: i64::MIN };
         for (id, at) in events {
+            if planted("returned-event-taken-for-seen") {
+                self.seen.settled(id, hour(at));
+                continue;
+            }
             self.seen.owed(id, settlement.owed);
             owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
         }

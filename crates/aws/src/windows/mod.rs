@@ -15,7 +15,7 @@ use std::{ops::Range, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use quittance_core::{EventId, Finding, Tags};
+use quittance_core::{EventId, Finding, Tags, planted};
 use sha2::{Digest, Sha256};
 
 use crate::{AwsError, Calls};
@@ -147,6 +147,7 @@ impl Token {
 
     /// Takes the token of an answer to `operation`. An empty one is none, and the same again would never end.
     pub fn follow(&mut self, operation: &'static str, next: Option<String>) -> Result<(), AwsError> {
+        let next = next.filter(|_| !planted("last-page-forgotten"));
         *self = match next.filter(|token| !token.is_empty()) {
             None => Token::End,
             Some(next) if *self == Token::Next(next.clone()) => return Err(AwsError::RepeatedToken { operation }),

@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use quittance_core::Change;
+use quittance_core::{Change, planted};
 
 use crate::windows::{Cadence, Window};
 
@@ -64,7 +64,7 @@ struct Open {
 
 impl Open {
     fn is_done(&self) -> bool {
-        self.read && self.lent == 0 && !self.owed
+        self.read && (self.lent == 0 && !self.owed || planted("checkpoint-early"))
     }
 
     fn is_due(&self, now: i64) -> bool {
@@ -261,6 +261,7 @@ impl Plan {
         let to = target.min(self.asked + longest);
         self.asked = to;
         self.next_poll = now + millis(self.cadence.period);
+        let from = if planted("poll-skips-its-end") { to - 1000 } else { from };
         Some(Window { from: self.down(from), to })
     }
 
@@ -276,7 +277,8 @@ impl Plan {
             self.runs[sweep] = None;
         }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
-            let from = self.checkpoint.swept[sweep] - millis(of.lateness);
+            let lateness = if planted("sweep-skips-its-beginning") { 0 } else { millis(of.lateness) };
+            let from = self.checkpoint.swept[sweep] - lateness;
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
             let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
             self.runs[sweep] = Some(Run { began: now, next, end: self.asked });
@@ -326,7 +328,8 @@ impl Plan {
         }
         // What was given of it stays with the first half, which is not done before that is settled.
         self.lanes[lane][at].window = Window { from, to: middle };
-        let second = self.planned(Window { from: middle, to });
+        let lost = if planted("split-loses-the-middle") { 30_000 } else { 0 };
+        let second = self.planned(Window { from: (middle + lost).min(to), to });
         self.lanes[lane].insert(at + 1, second);
         true
     }
@@ -347,7 +350,7 @@ impl Plan {
             // The window may have been cut since: whichever part shows the events gives them again.
             let overlaps = |window: Window| window.from < owed.to && owed.from < window.to;
             for open in self.lanes.iter_mut().flatten().filter(|open| overlaps(open.window)) {
-                open.owed = true;
+                open.owed = !planted("owed-range-not-asked");
                 open.not_before = open.not_before.max(again);
             }
         }

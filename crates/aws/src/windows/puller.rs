@@ -1,14 +1,15 @@
 //! The puller of a unit of this engine: finds its cursors, and follows each.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Class, Ended, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId, World,
+    Change, Class, Ended, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId,
+    World, planted,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -141,6 +142,7 @@ impl WindowPuller {
         let mut followed = Followed::default();
         while !stop.is_cancelled() {
             let listed = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 listed = shared.kind.cursors(&shared.calls) => listed,
             };
@@ -156,6 +158,7 @@ impl WindowPuller {
             let refresh = shared.world.clock.now() + REFRESH;
             loop {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => break,
                     () = shared.world.clock.sleep_until(refresh) => break,
                     Some(ended) = followed.tasks.join_next() => followed.ended(ended)?,
@@ -177,13 +180,14 @@ impl WindowPuller {
         followed: &mut Followed,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let cursors: HashSet<String> = cursors.into_iter().collect();
+        let cursors: BTreeSet<String> = cursors.into_iter().collect();
         for (cursor, stop) in followed.stops.iter().filter(|(cursor, _)| !cursors.contains(*cursor)) {
             info!(unit = %shared.unit, cursor, "is no longer there");
             stop.cancel();
         }
         // What came into being since the last listing may have events that are older, by as much as the API is late.
         let lateness = shared.kind.cadence().sweeps.iter().map(|sweep| millis(sweep.lateness)).max().unwrap_or(0);
+        let lateness = if planted("new-group-from-its-listing-on") { life.listed - shared.now() } else { lateness };
         let first = self.settings.start_time.unwrap_or((life.listed - lateness).max(life.born));
         for cursor in cursors {
             if !followed.stops.contains_key(&cursor) {
@@ -201,7 +205,7 @@ impl WindowPuller {
 #[derive(Default)]
 struct Followed {
     /// Until a task has ended, its cursor is followed by no other.
-    stops: HashMap<String, CancellationToken>,
+    stops: BTreeMap<String, CancellationToken>,
     tasks: JoinSet<(String, Result<(), StoreError>)>,
 }
 

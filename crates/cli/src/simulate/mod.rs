@@ -1,17 +1,19 @@
-//! `quittance simulate`: the whole collector in virtual time, between a fake AWS and a receiver that both go wrong by seed,
+//! `quittance simulate`: the whole collector in virtual time, between a fake AWS and receivers that all go wrong by seed,
 //! and an oracle that knows every event there was.
+//!
+//! There are two forms: [`whole`] runs many short seeds with every source, and [`days`] a few long ones with those that
+//! are asked by time.
 
-mod faults;
-mod oracle;
-mod run;
-mod sources;
+mod days;
+mod outcome;
+mod whole;
 
-use std::{collections::BTreeMap, process::ExitCode, thread};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use clap::Args;
-use quittance_core::{Clock, SystemClock};
-use serde::Serialize;
+
+use outcome::Outcome;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -21,66 +23,34 @@ pub(crate) struct Options {
     /// How many seeds, from that one on.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Days of virtual time that events happen in; late ones are waited for.
-    #[arg(long, default_value_t = 7)]
-    days: u32,
+    /// Runs the sources that are asked by time alone, through so many days of virtual time in which events happen; late
+    /// ones are waited for.
+    #[arg(long)]
+    days: Option<u32>,
+    /// Runs one fixed course of every source again and again, and kills the collector each time at another of the things
+    /// that it does: at every one of them, or only at every so many.
+    #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "1", conflicts_with = "days")]
+    kill_everywhere: Option<u64>,
     /// One JSON object as the last line.
     #[arg(long)]
     json: bool,
-}
-
-/// What came of the events of one seed, or of several.
-#[derive(Default, Serialize)]
-struct Outcome {
-    seeds: u64,
-    /// Events that happened.
-    events: u64,
-    /// Of these, never delivered.
-    missing: u64,
-    /// Deliveries beyond the first.
-    duplicates: u64,
-    /// Of these, explained by no fault of their source, connection or process.
-    duplicates_without_fault: u64,
-    /// How often each state that is worth a test was reached.
-    states: BTreeMap<&'static str, u64>,
-}
-
-impl Outcome {
-    fn add(&mut self, other: Outcome) {
-        self.seeds += other.seeds;
-        self.events += other.events;
-        self.missing += other.missing;
-        self.duplicates += other.duplicates;
-        self.duplicates_without_fault += other.duplicates_without_fault;
-        for (state, count) in other.states {
-            *self.states.entry(state).or_default() += count;
-        }
-    }
+    #[cfg(feature = "mutants")]
+    #[command(flatten)]
+    mutants: whole::mutants::Options,
 }
 
 /// Runs the simulation; 0 if nothing is missing and nothing came twice without a reason.
 pub(crate) fn simulate(options: &Options) -> Result<ExitCode> {
-    let mut total = Outcome::default();
-    for seed in options.seed..options.seed.saturating_add(options.seeds) {
-        let (began, days) = (SystemClock.now(), options.days);
-        // A runtime of its own, whose time stands still while anything can be done.
-        let world = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-            runtime.block_on(Box::pin(run::run(seed, days)))
-        });
-        let outcome = world.join().map_err(|_| anyhow!("the simulation panicked"))?;
-        let outcome = outcome.with_context(|| format!("seed {seed}"))?;
-        println!(
-            "seed {seed}: {} events, {} missing, {} repeated, {} of them without a fault; {days} days in {:.1?}",
-            outcome.events,
-            outcome.missing,
-            outcome.duplicates,
-            outcome.duplicates_without_fault,
-            began.elapsed(),
-        );
-        total.add(outcome);
+    #[cfg(feature = "mutants")]
+    if let Some(code) = whole::mutants::run(&options.mutants, options.seed, options.seeds)? {
+        return Ok(code);
     }
-    let failed = total.missing > 0 || total.duplicates_without_fault > 0;
+    let total = match (options.days, options.kill_everywhere) {
+        (Some(days), _) => days::run(options.seed, options.seeds, days)?,
+        (None, Some(every)) => whole::kill_everywhere(options.seed, every.max(1))?,
+        (None, None) => whole::run(options.seed, options.seeds)?,
+    };
+    let failed = total.has_failed();
     match options.json {
         true => println!("{}", serde_json::to_string(&total)?),
         false => total.states.iter().for_each(|(state, count)| println!("{state:>28} {count}")),

@@ -227,6 +227,8 @@ struct State {
     totals: QueueCounts,
     deleted: Vec<MessageId>,
     deleted_bodies: Vec<Arc<Message>>,
+    /// Is told of every message as it is deleted.
+    watcher: Option<Watcher>,
     /// What was sent to a FIFO queue, by its deduplication id.
     known: HashMap<String, Arc<Message>>,
     /// How often messages that are gone were received.
@@ -234,6 +236,9 @@ struct State {
     injected: Injected,
     rng: fastrand::Rng,
 }
+
+/// Who is told of every message that is deleted.
+pub(super) type Watcher = Box<dyn Fn(MessageId) + Send>;
 
 /// Misbehaviour that a test asked for.
 #[derive(Default)]
@@ -266,6 +271,7 @@ impl Queue {
                 totals: QueueCounts::default(),
                 deleted: Vec::new(),
                 deleted_bodies: Vec::new(),
+                watcher: None,
                 known: HashMap::new(),
                 receives_of_gone: BTreeMap::new(),
                 injected: Injected::default(),
@@ -497,6 +503,9 @@ impl Queue {
             }
             state.totals.deleted += 1;
             state.deleted.push(entry.message.id);
+            if let Some(watcher) = &state.watcher {
+                watcher(entry.message.id);
+            }
             *state.receives_of_gone.entry(entry.receives).or_default() += 1;
             if self.settings.keep_deleted_bodies {
                 state.deleted_bodies.push(entry.message);
@@ -586,6 +595,17 @@ impl Queue {
         let mut keys: Vec<_> = state.entries.keys().copied().collect();
         keys.sort_unstable();
         keys.iter().filter_map(|key| Some(state.entries.get(key)?.message.body.clone())).collect()
+    }
+
+    pub(super) fn ids(&self) -> Vec<MessageId> {
+        let state = lock(&self.state);
+        let mut ids: Vec<_> = state.entries.values().map(|entry| entry.message.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn watch(&self, watcher: Watcher) {
+        lock(&self.state).watcher = Some(watcher);
     }
 
     pub(super) fn receive_counts(&self) -> BTreeMap<u32, u64> {

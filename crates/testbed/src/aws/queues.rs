@@ -70,6 +70,17 @@ impl FakeAws {
         self.queue(queue).bodies()
     }
 
+    /// The ids of all messages that the queue holds, visible or not, sorted.
+    pub fn message_ids(&self, queue: &str) -> Vec<MessageId> {
+        self.queue(queue).ids()
+    }
+
+    /// From now on `watcher` is told of every message of the queue at the moment it is deleted. It must not call this
+    /// queue.
+    pub fn watch_deletes(&self, queue: &str, watcher: impl Fn(MessageId) + Send + 'static) {
+        self.queue(queue).watch(Box::new(watcher));
+    }
+
     /// How many messages, here or gone from here, were received so many times.
     pub fn receive_counts(&self, queue: &str) -> BTreeMap<u32, u64> {
         self.queue(queue).receive_counts()

@@ -43,6 +43,8 @@ struct Shared {
     changed: Notify,
     script: Mutex<Script>,
     down: AtomicBool,
+    /// Learns of every event as it is counted.
+    watcher: Watcher,
     /// Cancelled, and replaced by a fresh one, to reset what is open.
     open: Mutex<CancellationToken>,
 }
@@ -55,6 +57,7 @@ impl Sink {
             changed: Notify::new(),
             script: Mutex::default(),
             down: AtomicBool::new(false),
+            watcher: Watcher::default(),
             open: Mutex::default(),
         }))
     }
@@ -124,6 +127,12 @@ impl Sink {
         lock(&self.0.script).pending()
     }
 
+    /// From now on `watcher` is told of every event, by its tag and its message, before its connection can be confirmed.
+    /// It must not call this sink.
+    pub fn watch(&self, watcher: impl Fn(&[u8], &[u8]) + Send + Sync + 'static) {
+        *lock(&self.0.watcher.0) = Some(Arc::new(watcher));
+    }
+
     /// While down, every new connection is accepted and reset at once; open ones go on.
     pub fn set_down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
@@ -143,6 +152,18 @@ impl Sink {
         let result = change(&mut lock(&self.0.counts));
         self.0.changed.notify_waiters();
         result
+    }
+}
+
+/// Who is told of every event.
+#[derive(Default)]
+struct Watcher(Mutex<Option<Watch>>);
+
+type Watch = Arc<dyn Fn(&[u8], &[u8]) + Send + Sync>;
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
     }
 }
 

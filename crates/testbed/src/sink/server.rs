@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Fault;
-use super::frames::Frames;
+use super::frames::{Frames, Item};
 use super::refusal::refusing;
 use super::{Connection, Sink, lock};
 
@@ -149,9 +149,15 @@ impl Sink {
             let bytes = &buffer[unparsed.start..unparsed.start + taken];
             unparsed.start += taken;
             total += taken as u64;
+            let watch = lock(&self.0.watcher.0).clone();
             let parsed = self.count(|counts| {
                 counts.totals.received += taken as u64;
-                let parsed = frames.feed(bytes, |item| counts.item(item));
+                let parsed = frames.feed(bytes, |item| {
+                    if let (Some(watch), Item::Event(event)) = (&watch, &item) {
+                        watch(event.tag, event.message);
+                    }
+                    counts.item(item);
+                });
                 if let Err(undecodable) = parsed {
                     counts.malformed(undecodable.to_string().as_bytes());
                 }

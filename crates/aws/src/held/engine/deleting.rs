@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use quittance_core::{Backoff, Random};
+use quittance_core::{Backoff, Random, planted};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -121,9 +121,10 @@ impl<W: Work> Engine<W> {
         for (index, (key, handle)) in batch.into_iter().enumerate() {
             let Some(held) = self.holdings.message(key) else { continue };
             match rejected.iter().find(|r| r.index == index) {
-                Some(r) if r.retry => again.push(key),
+                Some(r) if r.retry && !planted("failed-delete-forgotten") => again.push(key),
                 // It came again meanwhile: only its newest handle is sure to delete it.
                 _ if held.handle != handle => self.finish(key, now),
+                Some(_) if planted("failed-delete-forgotten") => self.forget_deleted(key),
                 Some(r) => {
                     warn!(message = held.id, code = r.code, "delete refused: the message may come again");
                     self.give_up(key);

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::{Class, Ended, Failure, Outlet, Settlements, World};
+use quittance_core::{Class, Ended, Failure, Outlet, Settlements, World, planted};
 use tokio::{
     task::{JoinError, JoinSet},
     time::Instant,
@@ -210,7 +210,8 @@ impl<W: Work> Engine<W> {
         self.stage = Stage::Draining { until: now + self.hold.limits.drain, receives: now + LAST_RECEIVE };
         self.hold.outlet.hurry();
         for key in self.holdings.stop() {
-            self.conclude(Some(Outcome::Idle(key)), now);
+            let outcome = if planted("stop-deletes-all") { Outcome::Done(key) } else { Outcome::Idle(key) };
+            self.conclude(Some(outcome), now);
         }
     }
 
@@ -220,6 +221,10 @@ impl<W: Work> Engine<W> {
         self.passes.abort_all();
         self.receives.abort(now);
         for key in self.holdings.open_messages() {
+            if planted("late-stop-deletes") {
+                self.finish(key, now);
+                continue;
+            }
             self.mark(key);
             self.holdings.take_along(key);
             if let Some(held) = self.forget(key) {

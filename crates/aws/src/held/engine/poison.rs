@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quittance_core::planted;
 use tracing::warn;
 
 use crate::held::{
@@ -29,7 +30,7 @@ impl<W: Work> Engine<W> {
         let Poison { id, handle, receives, address, reason, body } = poison;
         let most = self.hold.facts.max_receive_count;
         let hidden = hidden_poison(receives, most);
-        if most.is_some() {
+        if most.is_some() && !planted("poison-deleted") {
             warn!(message = id, reason, receives, of = most, hidden_for = ?hidden, "message left to the queue's redrive policy");
             self.hiding.give_back(handle, hidden);
             if most.is_some_and(|most| receives >= most) {
@@ -42,7 +43,9 @@ impl<W: Work> Engine<W> {
         let hold = self.hold.clone();
         self.calls.spawn(async move {
             let address = address.unwrap_or_else(|| format!("message {id}"));
-            if let Err(error) = hold.quarantine.put(address.clone(), reason.clone(), body.into_bytes()).await {
+            if let Err(error) = hold.quarantine.put(address.clone(), reason.clone(), body.into_bytes()).await
+                && !planted("quarantine-believed-unwritten")
+            {
                 warn!(message = id, address, reason, error = quittance_core::chain(&error), hidden_for = ?hidden, "message stays: it cannot be set aside");
                 return Called::SetAside(id, Some((handle, hidden)));
             }

@@ -1,0 +1,182 @@
+//! One seed: what happens, what goes wrong, and when.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Result;
+use fastrand::Rng;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    oracle::{Rule, Verdict},
+    place::{Place, Running},
+    shape::Shape,
+    sources::{Source, Sources},
+    states::States,
+    troubles::{self, Kind, Lasting},
+};
+use crate::simulate::Outcome;
+
+/// How long, in virtual time, everything may take once nothing goes wrong any more.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+
+/// Until then after the start nothing happens: what is older than a collector is not asked of an API.
+const WARM_UP: Duration = Duration::from_secs(40);
+
+/// APIs with a quota, and their quotas: of each, half is left to others.
+const QUOTAS: [(&str, usize); 4] =
+    [("LookupEvents", 2), ("FilterLogEvents", 25), ("ListFindings", 5), ("ListMetrics", 25)];
+
+/// What came of a seed.
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
+    /// What was said of each rule that was broken.
+    pub(super) broken: BTreeMap<Rule, Vec<String>>,
+    /// The same for the same seed, in every process.
+    pub(super) digest: u64,
+    /// Things that the collector did.
+    pub(super) points: u64,
+}
+
+/// Something that is to be done at its time.
+enum Action {
+    Happen(Source),
+    Begin(Kind),
+    End(Lasting),
+}
+
+/// What a seed is about.
+struct Course {
+    span: u64,
+    /// How late an API may show its events, in seconds.
+    latest: i64,
+    actions: BTreeMap<(u64, u64), Action>,
+}
+
+impl Course {
+    fn new(rng: &mut Rng, place: &Place) -> Course {
+        let span = rng.u64(120..900);
+        let latest = if rng.u8(0..4) == 0 { 3600 } else { 120 };
+        let mut course = Course { span, latest, actions: BTreeMap::new() };
+        for source in Source::ALL {
+            for _ in 0..rng.u64(0..8) {
+                let at = rng.u64(0..span);
+                course.add(at, Action::Happen(source));
+            }
+        }
+        // Some seeds are about little, so that what they show is not explained by something else.
+        let kinds = [0, 1, 1, 2, 2, 3, 4, 6][rng.usize(..8)];
+        for _ in 0..kinds {
+            let kind = Kind::ALL[rng.usize(..Kind::ALL.len())];
+            if !kind.fits(place) {
+                continue;
+            }
+            let times = if kind.is_of_process() { rng.u64(1..5) } else { rng.u64(1..4) };
+            for _ in 0..times {
+                let at = rng.u64(0..span);
+                course.add(at, Action::Begin(kind));
+            }
+        }
+        course
+    }
+
+    fn add(&mut self, at: u64, action: Action) {
+        let number = self.actions.len() as u64;
+        let mut key = (at * 1000, number);
+        while self.actions.contains_key(&key) {
+            key.1 += 1;
+        }
+        self.actions.insert(key, action);
+    }
+}
+
+/// Runs one seed to its end.
+pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
+    let mut rng = Rng::with_seed(seed);
+    let shape = Shape::new(&mut rng);
+    let mut place = Place::new(seed, shape)?;
+    for (api, per_second) in QUOTAS {
+        place.aws.set_quota(api, per_second);
+        place.aws.short_pages(api, 0.3);
+    }
+    let mut sources = Sources::default();
+    let mut course = Course::new(&mut rng, &place);
+    let mut running = place.start().await?;
+    sleep(WARM_UP).await;
+    let began = Instant::now();
+    while let Some(((at, _), action)) = course.actions.pop_first() {
+        sleep_until(began + Duration::from_millis(at)).await;
+        place.check_ledger(&running.ledger);
+        match action {
+            Action::Happen(source) => sources.happen(&place, &mut rng, source, course.latest),
+            Action::Begin(kind) if kind.is_of_process() => {
+                states.add(kind.name(), 1);
+                running = of_process(kind, &mut place, running, &mut rng).await?;
+            }
+            Action::Begin(kind) => {
+                states.add(kind.name(), 1);
+                if let Some((lasts, lasting)) = troubles::begin(kind, &place, &mut sources, &mut rng) {
+                    let end = began.elapsed() + lasts;
+                    course.add(end.as_secs(), Action::End(lasting));
+                }
+            }
+            Action::End(lasting) => troubles::end(&lasting, &place),
+        }
+    }
+    sleep_until(began + Duration::from_secs(course.span)).await;
+    finish(place, running, states, sources.late).await
+}
+
+/// Kills or stops the collector, and starts it again.
+async fn of_process(kind: Kind, place: &mut Place, running: Running, rng: &mut Rng) -> Result<Running> {
+    match kind {
+        Kind::Stop => place.stop(running).await,
+        Kind::KillDuringStop => {
+            // Whatever a stop gives back or writes down may be the last thing.
+            let point = running.process.points() + rng.u64(1..40);
+            running.process.die_at(point);
+            Place::begin_stop(&running);
+            running.until_dead(Duration::from_secs(5)).await;
+            place.kill(running).await;
+        }
+        Kind::KillAtPoint => {
+            running.process.die_at(running.process.points() + rng.u64(1..60));
+            running.until_dead(Duration::from_secs(20)).await;
+            place.kill(running).await;
+        }
+        _ => place.kill(running).await,
+    }
+    let pause = if rng.u8(0..4) == 0 { rng.u64(60..400) } else { rng.u64(0..10) };
+    sleep(Duration::from_secs(pause)).await;
+    place.start().await
+}
+
+/// Waits until everything is where it belongs, stops the collector and judges.
+pub(super) async fn finish(mut place: Place, running: Running, states: &States, late: u64) -> Result<Report> {
+    let ended = Instant::now();
+    let mut pause = Duration::from_secs(2);
+    while !place.is_satisfied() && ended.elapsed() < PATIENCE && !running.has_ended() {
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(60));
+    }
+    // What comes twice comes by now.
+    sleep(Duration::from_secs(30)).await;
+    if running.has_ended() {
+        place.oracle.break_rule(Rule::Process, "the collector ended by itself".to_owned());
+    }
+    place.stop(running).await;
+    for (api, per_second) in QUOTAS {
+        // A restart begins its own count.
+        let share = (per_second / 2).max(1) * if place.runs() > 1 { 2 } else { 1 };
+        let peak = place.aws.calls_peak(api);
+        if peak > share + 1 {
+            place.oracle.break_rule(Rule::Pace, format!("{api} was called {peak} times in a second"));
+        }
+    }
+    let (points, returned) = place.done();
+    states.add("returned events", returned);
+    states.add("events shown late", late);
+    let Verdict { events, missing, duplicates, duplicates_without_fault, broken, digest } =
+        place.oracle.judge(&place.dead());
+    let outcome = Outcome { seeds: 1, events, missing, duplicates, duplicates_without_fault, states: states.all() };
+    Ok(Report { outcome, broken, digest, points })
+}

@@ -1,0 +1,466 @@
+//! What goes wrong, and how it ends.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use fastrand::Rng;
+use quittance_testbed::{
+    aws::{Access, BodyFault, Loss},
+    sink::Fault,
+};
+
+use super::{
+    oracle::Duty,
+    place::Place,
+    shape::Use,
+    sources::{Flaw, Sources},
+};
+
+/// APIs of which calls can go wrong.
+const APIS: [&str; 15] = [
+    "ReceiveMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibilityBatch",
+    "GetQueueUrl",
+    "GetQueueAttributes",
+    "GetObject",
+    "ListObjectsV2",
+    "LookupEvents",
+    "FilterLogEvents",
+    "DescribeLogGroups",
+    "ListFindings",
+    "GetFindings",
+    "ListMetrics",
+    "GetMetricData",
+    "AssumeRole",
+];
+
+/// APIs that are asked by time, page by page.
+const PAGED: [&str; 4] = ["LookupEvents", "FilterLogEvents", "ListFindings", "GetMetricData"];
+
+/// Kinds of trouble.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Reset,
+    ResetAtEnd,
+    Close,
+    NeverEnds,
+    SlowEnd,
+    BlackHole,
+    Stall,
+    SlowReader,
+    Refusal,
+    Outage,
+    Duplicates,
+    LostReceive,
+    ExpiredHandles,
+    DeletesFail,
+    IgnoredDeletes,
+    HeartbeatsFail,
+    Errors,
+    Throttling,
+    LostCalls,
+    SlowCalls,
+    Cut,
+    StalledBody,
+    Corrupted,
+    SlowBody,
+    Overwritten,
+    NotYetThere,
+    Denied,
+    ExpiredSessions,
+    NoSts,
+    BadTokens,
+    FullDisk,
+    BrokenStore,
+    SlowStore,
+    FullQuarantine,
+    ClockAhead,
+    ClockBehind,
+    Kill,
+    KillAtPoint,
+    Stop,
+    KillDuringStop,
+    Nonsense,
+    Truncated,
+    Garbage,
+    TooLong,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 44] = [
+        Kind::Reset,
+        Kind::ResetAtEnd,
+        Kind::Close,
+        Kind::NeverEnds,
+        Kind::SlowEnd,
+        Kind::BlackHole,
+        Kind::Stall,
+        Kind::SlowReader,
+        Kind::Refusal,
+        Kind::Outage,
+        Kind::Duplicates,
+        Kind::LostReceive,
+        Kind::ExpiredHandles,
+        Kind::DeletesFail,
+        Kind::IgnoredDeletes,
+        Kind::HeartbeatsFail,
+        Kind::Errors,
+        Kind::Throttling,
+        Kind::LostCalls,
+        Kind::SlowCalls,
+        Kind::Cut,
+        Kind::StalledBody,
+        Kind::Corrupted,
+        Kind::SlowBody,
+        Kind::Overwritten,
+        Kind::NotYetThere,
+        Kind::Denied,
+        Kind::ExpiredSessions,
+        Kind::NoSts,
+        Kind::BadTokens,
+        Kind::FullDisk,
+        Kind::BrokenStore,
+        Kind::SlowStore,
+        Kind::FullQuarantine,
+        Kind::ClockAhead,
+        Kind::ClockBehind,
+        Kind::Kill,
+        Kind::KillAtPoint,
+        Kind::Stop,
+        Kind::KillDuringStop,
+        Kind::Nonsense,
+        Kind::Truncated,
+        Kind::Garbage,
+        Kind::TooLong,
+    ];
+
+    /// Its name among the states that were reached.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Reset => "reset by the receiver",
+            Kind::ResetAtEnd => "reset during an end",
+            Kind::Close => "end by the receiver",
+            Kind::NeverEnds => "end that never comes",
+            Kind::SlowEnd => "slow end",
+            Kind::BlackHole => "black hole",
+            Kind::Stall => "stalled receiver",
+            Kind::SlowReader => "slow receiver",
+            Kind::Refusal => "refused certificate",
+            Kind::Outage => "outage of the receiver",
+            Kind::Duplicates => "duplicate delivery by SQS",
+            Kind::LostReceive => "receive lost after it hid",
+            Kind::ExpiredHandles => "expired receipt handles",
+            Kind::DeletesFail => "delete failing in part",
+            Kind::IgnoredDeletes => "delete without effect",
+            Kind::HeartbeatsFail => "heartbeats failing",
+            Kind::Errors => "internal errors of AWS",
+            Kind::Throttling => "throttling",
+            Kind::LostCalls => "calls lost",
+            Kind::SlowCalls => "slow calls",
+            Kind::Cut => "transfer cut",
+            Kind::StalledBody => "transfer stalled",
+            Kind::Corrupted => "transfer corrupted",
+            Kind::SlowBody => "slow transfer",
+            Kind::Overwritten => "object overwritten",
+            Kind::NotYetThere => "object announced before it is there",
+            Kind::Denied => "bucket denied",
+            Kind::ExpiredSessions => "expired credentials",
+            Kind::NoSts => "outage of STS",
+            Kind::BadTokens => "expired or repeated page token",
+            Kind::FullDisk => "full disk",
+            Kind::BrokenStore => "failing store",
+            Kind::SlowStore => "slow store",
+            Kind::FullQuarantine => "full quarantine",
+            Kind::ClockAhead => "clock ahead",
+            Kind::ClockBehind => "clock behind",
+            Kind::Kill => "kill",
+            Kind::KillAtPoint => "kill within an action",
+            Kind::Stop => "stop",
+            Kind::KillDuringStop => "kill during a stop",
+            Kind::Nonsense => "message in no known shape",
+            Kind::Truncated => "object cut short",
+            Kind::Garbage => "object of no known format",
+            Kind::TooLong => "event too long",
+        }
+    }
+
+    /// Whether it can happen in a world of this shape.
+    pub(super) fn fits(self, place: &Place) -> bool {
+        match self {
+            // With `auto`, a receiver that never ends would be believed by its acknowledgements alone.
+            Kind::NeverEnds => place.shape.closed,
+            // What is too long in a queue that keeps an order, or is left to a redrive policy, is another matter.
+            _ => true,
+        }
+    }
+
+    /// Whether it is about the process itself.
+    pub(super) fn is_of_process(self) -> bool {
+        matches!(self, Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::KillDuringStop)
+    }
+}
+
+/// Something that lasts.
+pub(super) struct Lasting {
+    kind: Kind,
+    apis: Vec<&'static str>,
+    bucket: Option<&'static str>,
+    /// The oracle's number of the fault, if it explains repeats.
+    fault: Option<usize>,
+}
+
+/// Begins trouble that is not about the process; how long it lasts, if it does.
+pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut Rng) -> Option<(Duration, Lasting)> {
+    let seconds = |rng: &mut Rng, most: u64| Duration::from_secs(rng.u64(5..most));
+    let sink = &place.sinks[rng.usize(..place.sinks.len())];
+    let (aws, store) = (&place.aws, &place.store);
+    let lasting = |apis: Vec<&'static str>| Lasting { kind, apis, bucket: None, fault: None };
+    let faulty = || Lasting { fault: Some(place.oracle.fault_begins()), ..lasting(Vec::new()) };
+    let queues = place.shape.queues();
+    let any_queue = |rng: &mut Rng| queues[rng.usize(..queues.len())];
+    match kind {
+        Kind::Reset
+        | Kind::ResetAtEnd
+        | Kind::Close
+        | Kind::NeverEnds
+        | Kind::SlowEnd
+        | Kind::BlackHole
+        | Kind::Stall
+        | Kind::SlowReader
+        | Kind::Refusal => {
+            let bytes = rng.u64(0..20_000);
+            let fault = match kind {
+                Kind::Reset => Fault::ResetAfter(bytes),
+                Kind::ResetAtEnd => Fault::ResetAtEnd,
+                Kind::Close => Fault::CloseAfter(bytes),
+                Kind::NeverEnds => Fault::NeverEnds,
+                Kind::SlowEnd => Fault::SlowEnd(seconds(rng, 90)),
+                Kind::BlackHole => Fault::BlackHole,
+                Kind::Stall => Fault::StallAfter(bytes, seconds(rng, 90)),
+                Kind::SlowReader => Fault::SlowReader(rng.u64(500..20_000)),
+                _ => Fault::Refuse,
+            };
+            // For some connections that carry, or for whatever comes.
+            match rng.bool() && kind != Kind::Refusal {
+                true => sink.script((0..rng.u8(1..4)).map(|_| Some(fault))),
+                false => sink.always(Some(fault)),
+            }
+            Some((seconds(rng, 120), faulty()))
+        }
+        Kind::Outage => {
+            sink.set_down(true);
+            sink.reset_open();
+            Some((seconds(rng, 240), faulty()))
+        }
+        Kind::Duplicates => {
+            for queue in &queues {
+                aws.redeliver_next(queue, rng.u32(1..5));
+            }
+            None
+        }
+        Kind::LostReceive => {
+            aws.lose_next("ReceiveMessage", rng.u32(1..4), Loss::Answer);
+            None
+        }
+        Kind::ExpiredHandles => {
+            for queue in &queues {
+                aws.make_visible(queue);
+            }
+            None
+        }
+        Kind::DeletesFail => {
+            aws.fail_entries("DeleteMessageBatch", rng.u32(1..12), "InternalError", false);
+            None
+        }
+        Kind::IgnoredDeletes => {
+            let queue = any_queue(rng);
+            aws.ignore_deletes(queue, rng.u32(1..4));
+            // They come again when nobody expects it.
+            place.oracle.messages_may_repeat(|_| true);
+            None
+        }
+        Kind::HeartbeatsFail => {
+            aws.fail_while("ChangeMessageVisibilityBatch", "InternalError");
+            Some((seconds(rng, 180), lasting(vec!["ChangeMessageVisibilityBatch"])))
+        }
+        Kind::Errors => {
+            let api = APIS[rng.usize(..APIS.len())];
+            aws.fail_while(api, "InternalError");
+            Some((seconds(rng, 120), lasting(vec![api])))
+        }
+        Kind::Throttling => {
+            let apis: Vec<_> = (0..3).map(|_| APIS[rng.usize(..APIS.len())]).collect();
+            for api in &apis {
+                aws.fail_sometimes(api, 0.5, "ThrottlingException");
+            }
+            Some((seconds(rng, 120), lasting(apis)))
+        }
+        Kind::LostCalls => {
+            let api = APIS[rng.usize(..APIS.len())];
+            let loss = [Loss::Request, Loss::Answer, Loss::Hang][rng.usize(..3)];
+            aws.lose_next(api, if loss == Loss::Hang { 1 } else { rng.u32(1..4) }, loss);
+            None
+        }
+        Kind::SlowCalls => {
+            let api = APIS[rng.usize(..APIS.len())];
+            aws.delay(api, seconds(rng, 20));
+            Some((seconds(rng, 120), lasting(vec![api])))
+        }
+        Kind::Cut | Kind::StalledBody | Kind::Corrupted | Kind::SlowBody => {
+            let of = [Use::Flows, Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..5)];
+            let object = sources.object(place, rng, of, Flaw::None);
+            let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
+            for _ in 0..rng.u8(1..4) {
+                let at = rng.u64(0..size);
+                let fault = match kind {
+                    Kind::Cut => BodyFault::CutAfter(at),
+                    Kind::StalledBody => BodyFault::StallAfter(at),
+                    Kind::Corrupted => BodyFault::CorruptAt(at),
+                    _ => BodyFault::Slow((size / rng.u64(5..60)).max(50)),
+                };
+                aws.body_fault(&object.bucket, &object.key, fault);
+            }
+            if kind == Kind::Corrupted {
+                // All of it is given again, and what came of the damage may be anything.
+                place.oracle.may_repeat(&object.events);
+                if !place.shape.checksums {
+                    place.oracle.garbled();
+                }
+            }
+            sources.announce(place, &object, None, Flaw::None);
+            sources.objects.push(object);
+            None
+        }
+        Kind::Overwritten => {
+            let mut open = sources.objects.iter().filter(|object| !place.oracle.have_arrived(&object.events));
+            let object = match open.next_back().cloned() {
+                Some(object) => object,
+                None => {
+                    let object = sources.object(place, rng, Use::Flows, Flaw::None);
+                    sources.announce(place, &object, None, Flaw::None);
+                    object
+                }
+            };
+            place.oracle.change(&object.events, Duty::May);
+            place.oracle.may_repeat(&object.events);
+            let new = sources.overwrite(place, rng, &object);
+            sources.announce(place, &new, None, Flaw::None);
+            // Two messages announce it now.
+            place.oracle.may_repeat(&new.events);
+            None
+        }
+        Kind::NotYetThere => {
+            let of = [Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..4)];
+            let object = sources.object(place, rng, of, Flaw::None);
+            let (bucket, key) = (object.bucket.clone(), object.key.clone());
+            if let Some(bytes) = aws.object(&bucket, &key) {
+                aws.delete_object(&bucket, &key);
+                let (aws, wait) = (aws.clone(), seconds(rng, 300));
+                tokio::spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    aws.put_object(&bucket, &key, bytes);
+                });
+            }
+            sources.announce(place, &object, None, Flaw::None);
+            None
+        }
+        Kind::Denied => {
+            let of = [Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..4)];
+            let access = if rng.bool() { Access::Denied } else { Access::NoList };
+            aws.set_access(of.bucket(), access);
+            Some((seconds(rng, 240), Lasting { bucket: Some(of.bucket()), ..lasting(Vec::new()) }))
+        }
+        Kind::ExpiredSessions => {
+            aws.expire_sessions();
+            None
+        }
+        Kind::NoSts => {
+            aws.fail_while("AssumeRole", "ServiceUnavailable");
+            if rng.bool() {
+                aws.expire_sessions();
+            }
+            Some((seconds(rng, 180), lasting(vec!["AssumeRole"])))
+        }
+        Kind::BadTokens => {
+            let api = PAGED[rng.usize(..PAGED.len())];
+            aws.short_pages(api, 0.8);
+            // Enough of them cut a window in two.
+            aws.empty_pages(api, if rng.u8(0..3) == 0 { 250 } else { rng.u32(0..3) });
+            match rng.bool() {
+                true => aws.expire_tokens(api),
+                false => aws.repeat_tokens(api, 1),
+            }
+            None
+        }
+        Kind::FullDisk => {
+            store.refuse_writes(true);
+            Some((seconds(rng, 120), faulty()))
+        }
+        Kind::BrokenStore => {
+            store.set_failing(true);
+            Some((seconds(rng, 120), faulty()))
+        }
+        Kind::SlowStore => {
+            store.set_slow(Duration::from_millis(rng.u64(100..5000)));
+            Some((seconds(rng, 120), faulty()))
+        }
+        Kind::FullQuarantine => {
+            store.set_full(true);
+            sources.too_long(place, rng);
+            sources.nonsense(place, rng);
+            Some((seconds(rng, 120), lasting(Vec::new())))
+        }
+        Kind::ClockAhead => {
+            place.oracle.clock_jumped();
+            place.ahead.store(rng.i64(1_000..240_000), Ordering::Relaxed);
+            Some((seconds(rng, 180), lasting(Vec::new())))
+        }
+        Kind::ClockBehind => {
+            place.ahead.store(-rng.i64(1_000..240_000), Ordering::Relaxed);
+            Some((seconds(rng, 180), lasting(Vec::new())))
+        }
+        Kind::Nonsense => {
+            sources.nonsense(place, rng);
+            sources.test_event(place, rng);
+            None
+        }
+        Kind::Truncated => {
+            let of = [Use::Flows, Use::Trail, Use::Cdn][rng.usize(..3)];
+            sources.announced(place, rng, of, Flaw::Truncated);
+            None
+        }
+        Kind::Garbage => {
+            sources.announced(place, rng, Use::Trail, Flaw::Garbage);
+            None
+        }
+        Kind::TooLong => {
+            sources.too_long(place, rng);
+            None
+        }
+        Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::KillDuringStop => None,
+    }
+}
+
+/// Ends what lasted.
+pub(super) fn end(lasting: &Lasting, place: &Place) {
+    let Lasting { kind, apis, bucket, fault } = lasting;
+    match kind {
+        Kind::Outage => place.sinks.iter().for_each(|sink| sink.set_down(false)),
+        Kind::FullDisk => place.store.refuse_writes(false),
+        Kind::BrokenStore => place.store.set_failing(false),
+        Kind::SlowStore => place.store.set_slow(Duration::ZERO),
+        Kind::FullQuarantine => place.store.set_full(false),
+        Kind::ClockAhead | Kind::ClockBehind => place.ahead.store(0, Ordering::Relaxed),
+        _ => {}
+    }
+    if fault.is_some() {
+        place.sinks.iter().for_each(|sink| sink.clear_faults());
+    }
+    apis.iter().for_each(|api| place.aws.recover(api));
+    if let Some(bucket) = bucket {
+        place.aws.set_access(bucket, Access::Full);
+    }
+    if let Some(fault) = fault {
+        place.oracle.fault_ends(*fault);
+    }
+}
