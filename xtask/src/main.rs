@@ -24,7 +24,9 @@ Usage: cargo xtask <command>
   lint                   format, clippy, dependency arrows, cargo-deny, documentation
   arrows                 only the dependency arrows between the crates
   bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`
-  simulate ARGUMENTS     the same for `quittance simulate ARGUMENTS`: days of virtual time with faults by seed";
+  simulate ARGUMENTS     the same for `quittance simulate ARGUMENTS`: virtual time with faults by seed
+  mutants ARGUMENTS      builds a binary with planted bugs, and says how many seeds the simulation takes to find each;
+                         `--seeds K` is the most that it may take, `--mutant NAME` runs one";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -48,6 +50,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
         hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
+        "mutants" => suite::mutants(&Workspace::load()?, &arguments),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -77,6 +77,15 @@ pub(crate) fn hidden(workspace: &Workspace, command: &str, arguments: &[OsString
     step::command(Command::new(workspace.binary()).arg(command).args(arguments).current_dir(&workspace.root))
 }
 
+/// Builds a binary with planted bugs, in a folder of its own, and lets the simulation look for each.
+pub(crate) fn mutants(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let target = workspace.target.join("mutants");
+    let mut build = workspace.cargo(&["build", "--release", "--package", "quittance-cli", "--features", "mutants"]);
+    step::command(build.arg("--target-dir").arg(&target))?;
+    let binary = target.join("release").join(format!("quittance{}", env::consts::EXE_SUFFIX));
+    step::command(Command::new(binary).args(["simulate", "--mutants"]).args(arguments).current_dir(&workspace.root))
+}
+
 fn list(workspace: &Workspace, nextest: bool, names: &[&OsString]) -> Result<()> {
     let mut command = match nextest {
         true => workspace.cargo(&["nextest", "list", "--workspace"]),

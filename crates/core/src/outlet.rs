@@ -1,8 +1,11 @@
 //! The internal channels: an outlet at the puller's end, an inlet at the sender's.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, planted, receipt};
 
@@ -22,7 +25,7 @@ pub struct Batch {
 /// The sender's end of one output.
 pub struct Inlet {
     batches: mpsc::Receiver<Batch>,
-    ready: watch::Sender<bool>,
+    ready: Arc<Ready>,
     hurry: Arc<Notify>,
 }
 
@@ -39,12 +42,43 @@ impl Inlet {
 
     /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
     pub fn set_ready(&self, ready: bool) {
-        self.ready.send_replace(ready);
+        self.ready.set(ready);
     }
 
     /// Where to hear that an engine needs its receipts early.
     pub fn hurry(&self) -> Hurry {
         Hurry(self.hurry.clone())
+    }
+}
+
+/// Whether a destination is known to confirm. Whoever waits for it goes on in the order of waiting, so that a run can be
+/// repeated.
+#[derive(Default)]
+struct Ready {
+    now: AtomicBool,
+    changed: Notify,
+}
+
+impl Ready {
+    fn is(&self) -> bool {
+        self.now.load(Ordering::Acquire)
+    }
+
+    fn set(&self, ready: bool) {
+        self.now.store(ready, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends when it is so.
+    async fn wait(&self) {
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = self.changed.notified();
+            if self.is() {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -63,18 +97,18 @@ impl Hurry {
 pub struct Output {
     name: Arc<str>,
     batches: mpsc::Sender<Batch>,
-    ready: watch::Receiver<bool>,
+    ready: Arc<Ready>,
     hurry: Arc<Notify>,
 }
 
 /// Whether an output is known to confirm, for whoever shows it.
 #[derive(Clone)]
-pub struct Readiness(watch::Receiver<bool>);
+pub struct Readiness(Arc<Ready>);
 
 impl Readiness {
     /// As last said by the sender.
     pub fn is_ready(&self) -> bool {
-        *self.0.borrow()
+        self.0.is()
     }
 }
 
@@ -88,10 +122,10 @@ impl Output {
 /// The two ends of the output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
-    let (ready, readiness) = watch::channel(false);
+    let ready = Arc::new(Ready::default());
     let hurry = Arc::new(Notify::new());
     (
-        Output { name: name.into(), batches, ready: readiness, hurry: hurry.clone() },
+        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone() },
         Inlet { batches: receiver, ready, hurry },
     )
 }
@@ -143,16 +177,13 @@ impl Outlet {
     /// Ends when every required output is known to confirm.
     pub async fn ready(&self) {
         for output in self.outputs.iter() {
-            // A sender that is gone is never ready; its unit is stopped by whoever stopped the sender.
-            if output.ready.clone().wait_for(|ready| *ready).await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            output.ready.wait().await;
         }
     }
 
     /// Whether every required output is known to confirm.
     pub fn is_ready(&self) -> bool {
-        self.outputs.iter().all(|output| *output.ready.borrow())
+        self.outputs.iter().all(|output| output.ready.is())
     }
 
     /// Asks the senders for receipts now: the engine holds much, or stops.

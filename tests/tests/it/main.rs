@@ -17,6 +17,7 @@ mod samples;
 mod secrets;
 mod several_outputs;
 mod shutdown;
+mod simulation;
 mod start;
 mod wire_options;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     secrets::add(&mut suite);
     several_outputs::add(&mut suite);
     shutdown::add(&mut suite);
+    simulation::add(&mut suite);
     start::add(&mut suite);
     wire_options::add(&mut suite);
     suite.run()

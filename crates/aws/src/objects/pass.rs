@@ -40,7 +40,7 @@ impl Pass<'_> {
         if let Some(etag) = &body.etag {
             _ = reading.set(etag.clone());
         }
-        if version.is_some() && version != body.etag && !planted("overwritten-unnoticed") {
+        if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
         let Opened { framer, router, json } = kind.open(self.object, at, tags, *max_event_bytes);

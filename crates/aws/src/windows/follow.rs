@@ -8,7 +8,7 @@ use quittance_core::{
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     AwsError, Calls, Route,
@@ -208,6 +208,7 @@ impl Follower {
             self.hear();
             self.save_if_due().await?;
             if count >= most_pages && self.plan.split(number) {
+                debug!(unit = %shared.unit, cursor = self.cursor, pages = count, "a window is cut in two");
                 return Ok(());
             }
         }

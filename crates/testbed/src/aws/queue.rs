@@ -227,7 +227,7 @@ struct State {
     totals: QueueCounts,
     deleted: Vec<MessageId>,
     deleted_bodies: Vec<Arc<Message>>,
-    /// Is told of every message as it is deleted.
+    /// Is told of every delete that is answered as a success, and whether it had an effect.
     watcher: Option<Watcher>,
     /// What was sent to a FIFO queue, by its deduplication id.
     known: HashMap<String, Arc<Message>>,
@@ -237,8 +237,8 @@ struct State {
     rng: fastrand::Rng,
 }
 
-/// Who is told of every message that is deleted.
-pub(super) type Watcher = Box<dyn Fn(MessageId) + Send>;
+/// Who is told of deletes.
+pub(super) type Watcher = Box<dyn Fn(MessageId, bool) + Send>;
 
 /// Misbehaviour that a test asked for.
 #[derive(Default)]
@@ -495,6 +495,9 @@ impl Queue {
         }
         if state.injected.ignored_deletes > 0 {
             state.injected.ignored_deletes -= 1;
+            if let Some(watcher) = &state.watcher {
+                watcher(entry.message.id, false);
+            }
             return Ok(());
         }
         if let Some(entry) = state.entries.remove(&handle.key) {
@@ -504,7 +507,7 @@ impl Queue {
             state.totals.deleted += 1;
             state.deleted.push(entry.message.id);
             if let Some(watcher) = &state.watcher {
-                watcher(entry.message.id);
+                watcher(entry.message.id, true);
             }
             *state.receives_of_gone.entry(entry.receives).or_default() += 1;
             if self.settings.keep_deleted_bodies {

@@ -75,9 +75,9 @@ impl FakeAws {
         self.queue(queue).ids()
     }
 
-    /// From now on `watcher` is told of every message of the queue at the moment it is deleted. It must not call this
-    /// queue.
-    pub fn watch_deletes(&self, queue: &str, watcher: impl Fn(MessageId) + Send + 'static) {
+    /// From now on `watcher` is told of every message of the queue at the moment it is deleted, and whether it really was:
+    /// [`FakeAws::ignore_deletes`]. It must not call this queue.
+    pub fn watch_deletes(&self, queue: &str, watcher: impl Fn(MessageId, bool) + Send + 'static) {
         self.queue(queue).watch(Box::new(watcher));
     }
 

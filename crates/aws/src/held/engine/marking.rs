@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use quittance_core::{Record, StoreError};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::held::{
     Quarantine, Work,
@@ -65,6 +65,9 @@ impl<W: Work> Engine<W> {
                 return;
             }
         };
+        if !marks.is_empty() {
+            debug!(marks = marks.len(), "progress marks read");
+        }
         let now = self.seconds();
         for (id, text) in marks {
             if let Some(progress) = self.marking.marks.recall(id.clone(), text, now) {

@@ -201,21 +201,6 @@ impl Oracle {
         }
     }
 
-    /// The same, of everything that a message holds.
-    pub(super) fn messages_may_repeat(&self, of: impl Fn(MessageId) -> bool) {
-        let mut state = self.state();
-        let State { messages, events, .. } = &mut *state;
-        for (_, message) in messages.iter().filter(|(id, _)| of(**id)) {
-            message.events.iter().for_each(|id| events[*id].may_repeat = true);
-        }
-    }
-
-    /// Whether all of these have arrived everywhere.
-    pub(super) fn have_arrived(&self, events: &[Id]) -> bool {
-        let state = self.state();
-        events.iter().all(|id| state.has_arrived(*id))
-    }
-
     /// Bytes may have been changed on their way, and nothing was there to notice.
     pub(super) fn garbled(&self) {
         self.state().garbled = true;
@@ -255,16 +240,23 @@ impl Oracle {
         }
     }
 
-    /// A message was deleted, just now.
-    pub(super) fn deleted(&self, id: MessageId) {
+    /// A message was deleted, just now; not `really` if it comes again all the same.
+    pub(super) fn deleted(&self, id: MessageId, really: bool) {
         let mut state = self.state();
         let Some(message) = state.messages.get_mut(&id) else { return };
-        message.deleted = true;
+        message.deleted |= really;
         let (events, fate, turn) = (message.events.clone(), message.fate.clone(), message.turn.clone());
+        if !really {
+            events.iter().for_each(|id| state.events[*id].may_repeat = true);
+            return;
+        }
         if let Some((group, place)) = turn {
             let last = state.groups.insert(group.clone(), place);
             if last.is_some_and(|last| last > place) {
-                state.break_rule(Rule::Order, format!("message {place} of {group} was deleted after a later one"));
+                state.break_rule(
+                    Rule::Order,
+                    format!("message {place} of {group} ({id}) was deleted after a later one"),
+                );
             }
         }
         match fate {

@@ -113,7 +113,7 @@ impl Place {
         }
         for queue in shape.queues() {
             let oracle = oracle.clone();
-            aws.watch_deletes(queue, move |id| oracle.deleted(id));
+            aws.watch_deletes(queue, move |id, really| oracle.deleted(id, really));
         }
         let store = Arc::new(MemoryStore::default());
         let told = oracle.clone();

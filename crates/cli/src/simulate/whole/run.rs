@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use fastrand::Rng;
+use quittance_testbed::aws::Loss;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
@@ -74,6 +75,18 @@ impl Course {
             for _ in 0..times {
                 let at = rng.u64(0..span);
                 course.add(at, Action::Begin(kind));
+                // What a restart finds in the midst of it is worth more than what it finds elsewhere.
+                let coupled = match kind {
+                    Kind::BrokenStore | Kind::SlowBody => 2,
+                    _ if kind.is_of_process() => 0,
+                    _ => 5,
+                };
+                if coupled > 0 && rng.u8(0..coupled) == 0 {
+                    let restarts = [Kind::Kill, Kind::Kill, Kind::KillAtPoint, Kind::Stop, Kind::KillDuringStop];
+                    let restart = restarts[rng.usize(..restarts.len())];
+                    let after = if kind == Kind::SlowBody { rng.u64(12..50) } else { rng.u64(1..20) };
+                    course.add(at + after, Action::Begin(restart));
+                }
             }
         }
         course
@@ -129,7 +142,13 @@ pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
 /// Kills or stops the collector, and starts it again.
 async fn of_process(kind: Kind, place: &mut Place, running: Running, rng: &mut Rng) -> Result<Running> {
     match kind {
-        Kind::Stop => place.stop(running).await,
+        Kind::Stop => {
+            if rng.u8(0..3) == 0 {
+                let last = ["DeleteMessageBatch", "ChangeMessageVisibilityBatch"][rng.usize(..2)];
+                place.aws.lose_next(last, 2, Loss::Hang);
+            }
+            place.stop(running).await;
+        }
         Kind::KillDuringStop => {
             // Whatever a stop gives back or writes down may be the last thing.
             let point = running.process.points() + rng.u64(1..40);

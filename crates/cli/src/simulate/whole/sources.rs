@@ -74,8 +74,6 @@ pub(super) struct Sources {
     ordinal: u64,
     /// Next places in the groups of a FIFO queue.
     places: BTreeMap<String, u64>,
-    /// Announced objects, in order.
-    pub(super) objects: Vec<Object>,
     detector: Option<String>,
     /// How many events a window of an API can show late.
     pub(super) late: u64,
@@ -203,15 +201,12 @@ impl Sources {
         let first = self.object(place, rng, of, flaw);
         let second = several.then(|| self.object(place, rng, of, Flaw::None));
         self.announce(place, &first, second.as_ref(), flaw);
-        self.objects.push(first);
-        self.objects.extend(second);
     }
 
     /// Tells of objects that are there, or will be.
     pub(super) fn announce(&self, place: &Place, first: &Object, second: Option<&Object>, flaw: Flaw) {
-        let shape = place.shape.announcement(first.of);
         let body = match second {
-            None => place.aws.notification(shape, &first.bucket, &first.key, 1000, "e"),
+            None => self.announcement(place, first),
             Some(second) => {
                 let entry = |object: &Object| {
                     let (bucket, key) = (&object.bucket, object.key.replace(' ', "+"));
@@ -251,12 +246,26 @@ impl Sources {
         Object { of, bucket, key, events, origin }
     }
 
-    /// The same object is put anew with other content.
-    pub(super) fn overwrite(&mut self, place: &Place, rng: &mut Rng, object: &Object) -> Object {
+    /// An object that is not compressed.
+    pub(super) fn plain_object(&mut self, place: &Place, rng: &mut Rng) -> Object {
+        let origin = Origin::any(rng, place.aws.now());
+        let Made { key, content, lines, tag } = self.make(rng, Use::Flows, &origin);
+        let events = lines.iter().map(|line| place.expect(&tag(line), line, Duty::Arrives)).collect();
+        let bucket = Use::Flows.bucket().to_owned();
+        place.aws.put_object(&bucket, &key, content);
+        Object { of: Use::Flows, bucket, key, events, origin }
+    }
+
+    /// The same object with other content, which is yet to be put.
+    pub(super) fn overwritten(&mut self, place: &Place, rng: &mut Rng, object: &Object) -> (Object, Vec<u8>) {
         let Made { content, lines, tag, .. } = self.make(rng, object.of, &object.origin);
         let events: Vec<_> = lines.iter().map(|line| place.expect(&tag(line), line, Duty::Arrives)).collect();
-        place.aws.put_object(&object.bucket, &object.key, gzip(&content, 1));
-        Object { events, ..object.clone() }
+        (Object { events, ..object.clone() }, content)
+    }
+
+    /// The message that announces an object.
+    pub(super) fn announcement(&self, place: &Place, object: &Object) -> String {
+        place.aws.notification(place.shape.announcement(object.of), &object.bucket, &object.key, 1000, "e")
     }
 
     fn make(&mut self, rng: &mut Rng, of: Use, origin: &Origin) -> Made {

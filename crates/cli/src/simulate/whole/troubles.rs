@@ -9,7 +9,7 @@ use quittance_testbed::{
 };
 
 use super::{
-    oracle::Duty,
+    oracle::{Duty, Fate},
     place::Place,
     shape::Use,
     sources::{Flaw, Sources},
@@ -263,9 +263,14 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             None
         }
         Kind::ExpiredHandles => {
-            for queue in &queues {
-                aws.make_visible(queue);
-            }
+            // Of messages that are being read as well.
+            _ = begin(Kind::SlowBody, place, sources, rng);
+            let wait = if rng.bool() { Duration::ZERO } else { Duration::from_secs(rng.u64(5..20)) };
+            let aws = aws.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                queues.into_iter().for_each(|queue| aws.make_visible(queue));
+            });
             None
         }
         Kind::DeletesFail => {
@@ -275,8 +280,6 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         Kind::IgnoredDeletes => {
             let queue = any_queue(rng);
             aws.ignore_deletes(queue, rng.u32(1..4));
-            // They come again when nobody expects it.
-            place.oracle.messages_may_repeat(|_| true);
             None
         }
         Kind::HeartbeatsFail => {
@@ -310,7 +313,9 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             let of = [Use::Flows, Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..5)];
             let object = sources.object(place, rng, of, Flaw::None);
             let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
-            for _ in 0..rng.u8(1..4) {
+            // Damage that is found twice is taken for the object's own.
+            let times = if kind == Kind::Corrupted { 1 } else { rng.u8(1..4) };
+            for _ in 0..times {
                 let at = rng.u64(0..size);
                 let fault = match kind {
                     Kind::Cut => BodyFault::CutAfter(at),
@@ -323,30 +328,31 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             if kind == Kind::Corrupted {
                 // All of it is given again, and what came of the damage may be anything.
                 place.oracle.may_repeat(&object.events);
-                if !place.shape.checksums {
-                    place.oracle.garbled();
-                }
+                place.oracle.garbled();
             }
             sources.announce(place, &object, None, Flaw::None);
-            sources.objects.push(object);
             None
         }
         Kind::Overwritten => {
-            let mut open = sources.objects.iter().filter(|object| !place.oracle.have_arrived(&object.events));
-            let object = match open.next_back().cloned() {
-                Some(object) => object,
-                None => {
-                    let object = sources.object(place, rng, Use::Flows, Flaw::None);
-                    sources.announce(place, &object, None, Flaw::None);
-                    object
-                }
-            };
+            // While it is being read, or before: its transfer stands still for a while. Uncompressed, so that nothing else
+            // would notice if it were read on.
+            let object = sources.plain_object(place, rng);
+            let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
+            aws.stall_after(&object.bucket, &object.key, rng.u64(0..size));
+            sources.announce(place, &object, None, Flaw::None);
             place.oracle.change(&object.events, Duty::May);
+            let (new, bytes) = sources.overwritten(place, rng, &object);
+            // Two messages announce it.
             place.oracle.may_repeat(&object.events);
-            let new = sources.overwrite(place, rng, &object);
-            sources.announce(place, &new, None, Flaw::None);
-            // Two messages announce it now.
             place.oracle.may_repeat(&new.events);
+            let (aws, wait, oracle) = (aws.clone(), Duration::from_secs(rng.u64(0..50)), place.oracle.clone());
+            let (queue, body) = (place.shape.queue(Use::Flows), sources.announcement(place, &new));
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                aws.put_object(&new.bucket, &new.key, bytes);
+                let message = aws.send(queue, body);
+                oracle.message(message, new.events, Fate::Deleted, None);
+            });
             None
         }
         Kind::NotYetThere => {
@@ -385,12 +391,14 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             let api = PAGED[rng.usize(..PAGED.len())];
             aws.short_pages(api, 0.8);
             // Enough of them cut a window in two.
-            aws.empty_pages(api, if rng.u8(0..3) == 0 { 250 } else { rng.u32(0..3) });
-            match rng.bool() {
-                true => aws.expire_tokens(api),
-                false => aws.repeat_tokens(api, 1),
+            aws.empty_pages(api, if rng.bool() { 250 } else { rng.u32(0..3) });
+            if rng.bool() {
+                aws.repeat_tokens(api, 1);
+                return None;
             }
-            None
+            // None lives until it is used.
+            aws.token_lifetime(api, Duration::from_millis(200));
+            Some((seconds(rng, 120), lasting(Vec::new())))
         }
         Kind::FullDisk => {
             store.refuse_writes(true);
@@ -450,6 +458,7 @@ pub(super) fn end(lasting: &Lasting, place: &Place) {
         Kind::BrokenStore => place.store.set_failing(false),
         Kind::SlowStore => place.store.set_slow(Duration::ZERO),
         Kind::FullQuarantine => place.store.set_full(false),
+        Kind::BadTokens => PAGED.iter().for_each(|api| place.aws.token_lifetime(api, Duration::from_secs(3600))),
         Kind::ClockAhead | Kind::ClockBehind => place.ahead.store(0, Ordering::Relaxed),
         _ => {}
     }
