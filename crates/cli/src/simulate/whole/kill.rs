@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     all_states, alone, in_parallel,
-    place::Place,
+    place::{Place, Running},
     run::{Report, finish},
     say,
     shape::{Shape, Use},
@@ -55,14 +55,16 @@ fn one(seed: u64, point: u64) -> Result<Report> {
 
 async fn course(seed: u64, point: u64, states: &States) -> Result<Report> {
     let mut rng = Rng::with_seed(seed);
-    let mut place = Place::new(seed, Shape::new(&mut rng))?;
+    // A collector that dies before it has written anything down has no beginning but this.
+    let shape = Shape { start_time: true, ..Shape::new(&mut rng) };
+    let mut place = Place::new(seed, shape)?;
     let mut sources = Sources::default();
     let mut running = place.start().await?;
     running.process.die_at(point);
     let began = Instant::now();
-    // All happens at once and again, so that deletes meet receives.
-    for round in 0..3 {
-        sleep_until(began + Duration::from_secs(20 + 8 * round)).await;
+    // It all happens again and again, so that deletes meet receives.
+    for round in 0..5 {
+        running = revive(&mut place, running, began + Duration::from_secs(20 + 8 * round)).await?;
         for source in Source::ALL {
             sources.happen(&place, &mut rng, source, 60);
         }
@@ -71,12 +73,23 @@ async fn course(seed: u64, point: u64, states: &States) -> Result<Report> {
             sources.announced(&place, &mut rng, Use::Trail, Flaw::Garbage);
         }
     }
-    let end = began + Duration::from_secs(180);
-    running.until_dead(end - Instant::now()).await;
-    if !running.process.is_alive() {
-        place.kill(running).await;
-        sleep(Duration::from_secs(2)).await;
-        running = place.start().await?;
+    while !place.is_satisfied() && began.elapsed() < Duration::from_secs(4 * 3600) {
+        running = revive(&mut place, running, Instant::now() + Duration::from_secs(5)).await?;
     }
-    finish(place, running, states, sources.late).await
+    let points = running.process.points();
+    running.process.die_at(u64::MAX);
+    Ok(Report { points, ..finish(place, running, states, sources.late).await? })
+}
+
+/// Waits until then. Whoever dies meanwhile is started again.
+async fn revive(place: &mut Place, running: Running, until: Instant) -> Result<Running> {
+    running.until_dead(until.saturating_duration_since(Instant::now())).await;
+    if running.process.is_alive() {
+        return Ok(running);
+    }
+    place.kill(running).await;
+    sleep(Duration::from_secs(2)).await;
+    let running = place.start().await?;
+    sleep_until(until).await;
+    Ok(running)
 }

@@ -5,7 +5,7 @@
 //! forget something: then every event concerned must have arrived, whole, at every output. Not later: at that moment.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,6 +13,8 @@ use std::{
 use quittance_core::{Change, EventId};
 use quittance_testbed::{aws::MessageId, sink::fingerprint};
 use tokio::time::Instant;
+
+use super::shape::MOST_RECEIVES;
 
 /// How long after its arrival an event may be unknown to the collector as delivered: a confirmation, the longest end of a
 /// connection, and the time until it is written down.
@@ -123,6 +125,8 @@ struct State {
     unexpected: Vec<String>,
     /// Damage may have gone unnoticed, in a bucket without checksums.
     garbled: bool,
+    /// How often something spent receives of messages that is no fault of a destination.
+    spent: u32,
     /// The collector's clock was ahead: what was shown at once is not known to have been seen.
     clock_jumped: bool,
     broken: BTreeMap<Rule, Vec<String>>,
@@ -204,6 +208,11 @@ impl Oracle {
     /// Bytes may have been changed on their way, and nothing was there to notice.
     pub(super) fn garbled(&self) {
         self.state().garbled = true;
+    }
+
+    /// A restart, or a fault of AWS, spends receives: after some of them a redrive policy takes what nothing is wrong with.
+    pub(super) fn receive_spent(&self) {
+        self.state().spent += 1;
     }
 
     /// The collector's clock is ahead.
@@ -316,7 +325,9 @@ impl Oracle {
     /// queues hold.
     pub(super) fn is_satisfied(&self, dead: &[MessageId]) -> bool {
         let state = self.state();
-        let arrived = (0..state.events.len()).all(|id| state.events[id].duty != Duty::Arrives || state.has_arrived(id));
+        let taken = state.taken(dead);
+        let arrived = (0..state.events.len())
+            .all(|id| state.events[id].duty != Duty::Arrives || state.has_arrived(id) || taken.contains(&id));
         arrived && state.messages.iter().all(|(id, message)| state.is_settled(*id, message, dead))
     }
 
@@ -325,9 +336,10 @@ impl Oracle {
         let mut state = self.state();
         let mut missing = Vec::new();
         let (mut duplicates, mut unexplained) = (0, Vec::new());
-        for event in &state.events {
+        let taken = state.taken(dead);
+        for (id, event) in state.events.iter().enumerate() {
             let came = event.arrivals.iter().all(|arrivals| !arrivals.is_empty());
-            if event.duty == Duty::Arrives && !came {
+            if event.duty == Duty::Arrives && !came && !taken.contains(&id) {
                 missing.push(event.what.clone());
             }
             for arrivals in &event.arrivals {
@@ -387,9 +399,21 @@ impl State {
 
     fn is_settled(&self, id: MessageId, message: &Message, dead: &[MessageId]) -> bool {
         match message.fate {
-            Fate::Deleted | Fate::Quarantined(_) => message.deleted,
+            Fate::Deleted | Fate::Quarantined(_) => message.deleted || self.may_be_taken() && dead.contains(&id),
             Fate::DeadLetter(_) => dead.contains(&id),
         }
+    }
+
+    /// Whether a redrive policy may have taken messages that nothing is wrong with.
+    fn may_be_taken(&self) -> bool {
+        self.spent + 1 >= MOST_RECEIVES
+    }
+
+    /// Events of messages that it took.
+    fn taken(&self, dead: &[MessageId]) -> HashSet<Id> {
+        let is_taken = |id: &MessageId, message: &Message| self.may_be_taken() && !message.deleted && dead.contains(id);
+        let taken = self.messages.iter().filter(|(id, message)| is_taken(id, message));
+        taken.flat_map(|(_, message)| message.events.iter().copied()).collect()
     }
 
     /// Whether some fault explains why an event that came at `before` came again at `after`.

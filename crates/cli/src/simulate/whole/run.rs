@@ -123,6 +123,7 @@ pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
             Action::Happen(source) => sources.happen(&place, &mut rng, source, course.latest),
             Action::Begin(kind) if kind.is_of_process() => {
                 states.add(kind.name(), 1);
+                place.oracle.receive_spent();
                 running = of_process(kind, &mut place, running, &mut rng).await?;
             }
             Action::Begin(kind) => {

@@ -63,6 +63,8 @@ pub(super) struct Shape {
     pub(super) visibility: u64,
     pub(super) out_of_order: bool,
     pub(super) checksums: bool,
+    /// Sources that are asked by time begin in the past, and not at the present moment.
+    pub(super) start_time: bool,
     pub(super) announcements: [Announcement; 4],
 }
 
@@ -83,6 +85,7 @@ impl Shape {
             visibility: [30, 60, 300][rng.usize(..3)],
             out_of_order: rng.bool(),
             checksums: rng.bool(),
+            start_time: rng.bool(),
             announcements,
         }
     }
@@ -174,6 +177,7 @@ impl Shape {
             outputs.push_str(&output("devo_2", "127.0.0.1"));
         }
         let queue = |of| self.queue(of);
+        let start = if self.start_time { "start_time: 2026-03-01T08:30:00Z, " } else { "" };
         format!(
             "
 globals: {{id: sim, name: simulation}}
@@ -200,6 +204,7 @@ inputs:
         regions: [{REGION}]
         visibility_timeout: {v}s
         request_period_in_seconds: 60
+        {first}
       non-cloudwatch-logs:
         types: [vpcflowlogs, cloudfront]
         vpcflowlogs_sqs_queue_name: {flows}
@@ -208,10 +213,10 @@ inputs:
         visibility_timeout: {v}s
       cisco-umbrella:
         {{cisco_umbrella_sqs_queue_name: {umbrella}, regions: [{REGION}], visibility_timeout: {v}s}}
-      cwl_1: {{types: [logs], regions: [{REGION}], log_groups: [/app/*]}}
+      cwl_1: {{types: [logs], regions: [{REGION}], {start}log_groups: [/app/*]}}
       metrics-all:
-        {{regions: [{REGION}], period: 1m, statistics: [Sum], tag: my.app.sim.metrics, request_period_in_seconds: 60, delay: 60}}
-      aws-guardduty: {{regions: [{REGION}], tag: my.app.sim.findings, request_period_in_seconds: 60}}
+        {{regions: [{REGION}], period: 1m, statistics: [Sum], {start}tag: my.app.sim.metrics, request_period_in_seconds: 60, delay: 60}}
+      aws-guardduty: {{regions: [{REGION}], {start}tag: my.app.sim.findings, request_period_in_seconds: 60}}
   umbrella:
     id: 10002
     endpoint_url: https://aws.test
@@ -228,6 +233,7 @@ inputs:
             cdn = queue(Use::Cdn),
             umbrella = queue(Use::Umbrella),
             v = self.visibility,
+            first = start.trim_end_matches(", "),
             bucket = LISTED.0,
             prefix = LISTED.1,
         )

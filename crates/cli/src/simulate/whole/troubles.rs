@@ -194,6 +194,23 @@ impl Kind {
         }
     }
 
+    /// Whether messages may come again for it, which a redrive policy counts.
+    pub(super) fn spends_receives(self) -> bool {
+        let other = matches!(
+            self,
+            Kind::Duplicates
+                | Kind::LostReceive
+                | Kind::ExpiredHandles
+                | Kind::HeartbeatsFail
+                | Kind::IgnoredDeletes
+                | Kind::Errors
+                | Kind::LostCalls
+                | Kind::SlowCalls
+                | Kind::Throttling
+        );
+        other || self.is_of_process()
+    }
+
     /// Whether it is about the process itself.
     pub(super) fn is_of_process(self) -> bool {
         matches!(self, Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::KillDuringStop)
@@ -218,6 +235,9 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
     let faulty = || Lasting { fault: Some(place.oracle.fault_begins()), ..lasting(Vec::new()) };
     let queues = place.shape.queues();
     let any_queue = |rng: &mut Rng| queues[rng.usize(..queues.len())];
+    if kind.spends_receives() {
+        place.oracle.receive_spent();
+    }
     match kind {
         Kind::Reset
         | Kind::ResetAtEnd
@@ -397,7 +417,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                 return None;
             }
             // None lives until it is used.
-            aws.token_lifetime(api, Duration::from_millis(200));
+            aws.token_lifetime(api, Duration::from_millis(10));
             Some((seconds(rng, 120), lasting(Vec::new())))
         }
         Kind::FullDisk => {
