@@ -254,9 +254,6 @@ impl Connection {
                 Ending::Ours => {
                     // An end that is there before ours is no answer to it.
                     if let Poll::Ready(error) = self.poll_peer(cx) {
-                        if planted("crossed-end-believed") {
-                            return Poll::Ready(Ok(()));
-                        }
                         return Poll::Ready(Err(error));
                     }
                     match Pin::new(&mut self.stream).poll_shutdown(cx) {

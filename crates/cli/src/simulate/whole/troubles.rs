@@ -224,6 +224,8 @@ pub(super) struct Lasting {
     bucket: Option<&'static str>,
     /// The oracle's number of the fault, if it explains repeats.
     fault: Option<usize>,
+    /// A receiver that does not read ends with a reset: what it has not read by then is lost.
+    reset: bool,
 }
 
 /// Begins trouble that is not about the process; how long it lasts, if it does.
@@ -231,7 +233,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
     let seconds = |rng: &mut Rng, most: u64| Duration::from_secs(rng.u64(5..most));
     let sink = &place.sinks[rng.usize(..place.sinks.len())];
     let (aws, store) = (&place.aws, &place.store);
-    let lasting = |apis: Vec<&'static str>| Lasting { kind, apis, bucket: None, fault: None };
+    let lasting = |apis: Vec<&'static str>| Lasting { kind, apis, bucket: None, fault: None, reset: false };
     let faulty = || Lasting { fault: Some(place.oracle.fault_begins()), ..lasting(Vec::new()) };
     let queues = place.shape.queues();
     let any_queue = |rng: &mut Rng| queues[rng.usize(..queues.len())];
@@ -265,7 +267,8 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                 true => sink.script((0..rng.u8(1..4)).map(|_| Some(fault))),
                 false => sink.always(Some(fault)),
             }
-            Some((seconds(rng, 120), faulty()))
+            let reset = matches!(kind, Kind::BlackHole | Kind::Stall | Kind::SlowReader) && rng.bool();
+            Some((seconds(rng, 120), Lasting { reset, ..faulty() }))
         }
         Kind::Outage => {
             sink.set_down(true);
@@ -471,7 +474,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
 
 /// Ends what lasted.
 pub(super) fn end(lasting: &Lasting, place: &Place) {
-    let Lasting { kind, apis, bucket, fault } = lasting;
+    let Lasting { kind, apis, bucket, fault, reset } = lasting;
     match kind {
         Kind::Outage => place.sinks.iter().for_each(|sink| sink.set_down(false)),
         Kind::FullDisk => place.store.refuse_writes(false),
@@ -484,6 +487,9 @@ pub(super) fn end(lasting: &Lasting, place: &Place) {
     }
     if fault.is_some() {
         place.sinks.iter().for_each(|sink| sink.clear_faults());
+    }
+    if *reset {
+        place.sinks.iter().for_each(|sink| sink.reset_open());
     }
     apis.iter().for_each(|api| place.aws.recover(api));
     if let Some(bucket) = bucket {
