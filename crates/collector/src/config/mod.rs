@@ -27,7 +27,7 @@ use quittance_aws::PlanError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::CollectorError;
+use crate::{CollectorError, codes};
 use tree::{Entry, Node, Places, Value};
 
 pub use key_path::KeyPath;
@@ -103,7 +103,7 @@ fn read(bytes: &[u8], path: &Path, lookup: environment::Lookup<'_>, problems: &m
         Ok(text) => text,
         Err(error) => {
             let at = Position::after(&String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
-            problems.push(Problem::error(at, &KeyPath::default(), "not UTF-8"));
+            problems.push(Problem::error(at, &KeyPath::default(), "not UTF-8").coded(&codes::UNREADABLE));
             return None;
         }
     };

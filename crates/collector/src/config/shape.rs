@@ -16,6 +16,7 @@ use super::{
     secret_file,
     tree::{Entry, Node, Origin, Scalar, Value},
 };
+use crate::codes;
 
 /// Fits `tree` to `schema`; `folder` is where relative paths of secrets begin.
 pub(crate) fn fit(tree: &mut Node, schema: &Json, folder: &Path, problems: &mut Vec<Problem>) {
@@ -121,7 +122,7 @@ impl Fitting<'_> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, wanted: &Wanted, place: Place<'_>) {
-        let ignored = Problem::warning(place.key_at, place.path, "unknown key, ignored");
+        let ignored = Problem::warning(place.key_at, place.path, "unknown key, ignored").coded(&codes::UNKNOWN_KEY);
         let names = wanted.keys().flat_map(|(key, schema)| std::iter::once(key).chain(aliases(schema)));
         let problem = match (wanted.closed_to(), nearest(&entry.key, names)) {
             (Some(noun), _) => {
