@@ -5,6 +5,7 @@
 mod ambient;
 mod certificates;
 mod check;
+mod debug;
 mod scene;
 mod services;
 mod state;

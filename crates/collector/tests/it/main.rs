@@ -8,6 +8,7 @@ mod garbage;
 mod positions;
 mod resets;
 mod schema;
+mod server_json;
 mod sign_in;
 mod support;
 mod whole;
