@@ -9,6 +9,7 @@ mod permissions;
 mod positions;
 mod resets;
 mod schema;
+mod server_json;
 mod sign_in;
 mod support;
 mod whole;
