@@ -139,6 +139,7 @@ impl Collector {
         }
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
+            watch: config.globals.watch(),
             outputs: outputs.into(),
             budget: Budget::new(outlet_bytes(&config.globals)),
             ledger: Arc::default(),

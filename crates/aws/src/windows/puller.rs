@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Ended, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId, World,
-    codes::PANICKED,
+    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId,
+    World, codes::PANICKED,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -98,6 +98,12 @@ impl Setup for WindowSetup {
             }
         };
         Ok(self.kind.check(&calls).await?)
+    }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let calls = Calls::of(&self.account, &self.region, &World::system()).await?;
+        let price = self.kind.price(&calls).await?;
+        Ok(self.kind.cadence().a_month(&price, watch).a_month(price.beyond))
     }
 }
 

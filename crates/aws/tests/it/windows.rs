@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use quittance_aws::{
-    AwsError, Calls, Quota,
-    windows::{Cadence, Found, Page, Pages, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id},
+    AwsError, Calls, Cost, Quota,
+    windows::{Cadence, Found, Page, Pages, Price, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id},
 };
 use quittance_core::{Class, Finding, Tag, Tags};
 use tokio::time::{Instant, sleep};
@@ -115,6 +115,10 @@ impl WindowKind for Api {
             route: (Route::Send(tags.id(&tag)), Route::Drop(tags.id(&tag))),
             token: Token::First,
         })
+    }
+
+    async fn price(&self, _: &Calls) -> Result<Price, AwsError> {
+        Ok(Price { window: Cost::of(1.0, 0.001), ..Price::default() })
     }
 
     async fn check(&self, _: &Calls) -> Result<Vec<Finding>, AwsError> {
@@ -558,4 +562,21 @@ async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
     let began = Instant::now();
     scene.stop_windows(running).await;
     assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
+}
+
+/// A poll every five minutes, a sweep of four hours in windows of one every hour, and a check every 45 seconds.
+#[tokio::test(start_paused = true)]
+async fn an_estimate_counts_polls_and_sweeps() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let unit = settings(&api).unit(&scene.account, "service", "type", String::new());
+    let estimate = unit.setup.estimate(Duration::from_secs(45)).await.unwrap();
+    let cadence = api.cadence();
+    let month = 30.0 * 24.0 * 3600.0;
+    let sweep = cadence.sweeps[0];
+    let windows = ((sweep.lateness + sweep.every).as_secs_f64() / cadence.longest.as_secs_f64()).ceil();
+    let expected = month / cadence.period.as_secs_f64() + windows * month / sweep.every.as_secs_f64();
+    assert_eq!(cadence.sweeps.len(), 1);
+    assert!((estimate.calls - expected).abs() < 1.0, "{estimate:?}, expected {expected}");
+    assert!((estimate.dollars - expected * 0.001).abs() < 0.01, "{estimate:?}");
 }

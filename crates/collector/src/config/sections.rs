@@ -13,6 +13,12 @@ use serde_json::Value as Json;
 use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
 
+/// How often a running unit is checked again: what is taken from it is said within a minute.
+const WATCH: Duration = Duration::from_secs(45);
+
+/// The same at the shortest.
+const SHORTEST_WATCH: Duration = Duration::from_secs(10);
+
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Globals {
@@ -44,6 +50,10 @@ pub struct Globals {
     pub internal_tag: Option<String>,
     /// Our own bound of events on their way, in bytes, instead of Devo's or 32 MiB.
     pub outlet_max_bytes: Option<usize>,
+    /// How often it is proved again, while a unit runs, that it may still do all it needs; 45 seconds if unset. It costs a few
+    /// calls each time.
+    #[schemars(extend("examples" = ["5m"]))]
+    pub permission_check_interval: Option<Interval>,
 }
 
 /// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
@@ -57,6 +67,11 @@ pub struct GlobalOverrides {
 }
 
 impl Globals {
+    /// How often a unit that runs is checked again.
+    pub fn watch(&self) -> Duration {
+        self.permission_check_interval.map_or(WATCH, |Interval(every)| every.max(SHORTEST_WATCH))
+    }
+
     pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
         self.debug = overrides.debug.unwrap_or(self.debug);
         if overrides.internal_tag.is_some() {
