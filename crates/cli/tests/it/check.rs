@@ -146,9 +146,9 @@ async fn destinations_and_units_are_asked() {
     assert!(said.out.ends_with("0 errors, 3 warnings\n"), "{}", said.out);
     // One long poll after another, and a check of all permissions every 45 s.
     let estimate =
-        "  about 590400 calls and 0.52 USD a month with nothing new, and about 0.60 USD for each million objects";
+        "  about 590400 calls and 0.50 USD a month with nothing new, and about 0.60 USD for each million objects";
     assert!(said.out.contains(estimate), "{}", said.out);
-    assert!(said.out.contains("all units: about 590400 calls and 0.52 USD a month"), "{}", said.out);
+    assert!(said.out.contains("all units: about 590400 calls and 0.50 USD a month"), "{}", said.out);
     assert_eq!(said.code, Some(0));
 }
 
