@@ -8,6 +8,7 @@ mod connectors;
 mod console;
 mod error;
 mod files;
+pub mod iam;
 mod internal;
 mod planning;
 mod resets;
