@@ -56,6 +56,11 @@ pub fn cfn_lint() -> Result<PathBuf, Missing> {
     python("QUITTANCE_CFN_LINT_PYTHON", "cfn-lint")
 }
 
+/// A Python that has jsonschema and PyYAML.
+pub fn jsonschema() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_JSONSCHEMA_PYTHON", "jsonschema")
+}
+
 /// The one that the environment names, or the one that `cargo xtask test` left.
 fn python(variable: &str, tool: &str) -> Result<PathBuf, Missing> {
     if let Some(named) = env::var_os(variable) {
@@ -64,9 +69,9 @@ fn python(variable: &str, tool: &str) -> Result<PathBuf, Missing> {
     let usual = workspace().join("target/provision").join(tool).join("bin/python");
     match usual.is_file() {
         true => Ok(usual),
-        false => {
-            Err(Missing(format!("{tool}: `cargo xtask test` installs it; or set {variable} to a Python that has it")))
-        }
+        false => Err(Missing(format!(
+            "{tool} for Python: `cargo xtask test` installs it; or set {variable} to a Python that has it"
+        ))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `quittance iam`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use quittance_collector::{
     iam::{self, PolicyOptions, TemplateOptions, Written},
 };
 
-use crate::output::print;
+use crate::{documents, output::print};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -49,9 +49,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Of {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// The input; may be left out where there is one.
     #[arg(long, value_name = "NAME")]
     input: Option<String>,
@@ -67,15 +66,15 @@ pub(crate) struct SignsIn {
 /// Prints JSON; what a person should know of it goes to standard error.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     let Written { json, notes } = match command {
-        Command::Policy { of: Of { config, input }, account, all } => {
-            iam::policy(&Config::load(&config)?, &PolicyOptions { input, account, all })?
+        Command::Policy { of: Of { documents, input }, account, all } => {
+            iam::policy(&Config::load(documents)?, &PolicyOptions { input, account, all })?
         }
-        Command::Trust { of: Of { config, input }, signs_in } => {
-            iam::trust(&Config::load(&config)?, input.as_deref(), signs_in.principal.as_deref())?
+        Command::Trust { of: Of { documents, input }, signs_in } => {
+            iam::trust(&Config::load(documents)?, input.as_deref(), signs_in.principal.as_deref())?
         }
-        Command::Cloudformation { of: Of { config, input }, signs_in, member, topics } => {
+        Command::Cloudformation { of: Of { documents, input }, signs_in, member, topics } => {
             let options = TemplateOptions { input, principal: signs_in.principal, member, topics };
-            iam::template(&Config::load(&config)?, &options)?
+            iam::template(&Config::load(documents)?, &options)?
         }
     };
     for note in notes {

@@ -11,8 +11,9 @@ use quittance_core::{Backoff, Supervisor, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
-    Config, Files, KeyPath, Problem, Section,
+    Config, KeyPath, Problem, Section,
     catalogue::service_of,
+    codes,
     config::{Accounts, Input},
     connectors::Connectors,
 };
@@ -56,13 +57,13 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
             Ok(http) => http,
             Err(error) => {
                 let path = KeyPath::of(&["inputs", input_name]);
-                problems.push(Problem::error(config.position(&path), &path, error.chain()));
+                problems.push(Problem::error(config.position(&path), &path, error.chain()).coded(error.code()));
                 continue;
             }
         };
@@ -100,7 +101,7 @@ pub(crate) async fn plan(
             Ok(account) => account,
             Err(PlanError { key, problem }) => {
                 let path = KeyPath::of(&["inputs", input_name, "credentials", &key]);
-                problems.push(Problem::error(config.position(&path), &path, problem));
+                problems.push(Problem::error(config.position(&path), &path, problem).coded(&codes::CREDENTIALS));
                 continue;
             }
         };
@@ -220,7 +221,7 @@ fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Probl
     for one in planned {
         let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
         let message = format!("`{}` is read by {} already", one.unit.source, other.section);
-        let problem = Problem::error(config.position(&one.section), &one.section, message);
+        let problem = Problem::error(config.position(&one.section), &one.section, message).coded(&codes::READ_TWICE);
         problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
     }
 }
@@ -247,7 +248,7 @@ impl Organization {
                 },
                 () = supervisor.stop.cancelled() => return,
             };
-            warn!(input = self.input, error = error.chain(), "the accounts of the organization cannot be listed yet");
+            warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
             tokio::select! {
                 () = clock.sleep(backoff.wait()) => {}
                 () = supervisor.stop.cancelled() => return,

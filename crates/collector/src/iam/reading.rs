@@ -74,7 +74,7 @@ pub(super) fn readers(config: &Config, name: &str, input: &Input) -> Result<Vec<
         }
     }
     if !problems.is_empty() {
-        return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
+        return Err(CollectorError::Config(Problems::new(config.documents.clone(), problems)));
     }
     if !shared.is_empty() {
         let permissions = |PlanError { key, problem }| CollectorError::Permissions {
