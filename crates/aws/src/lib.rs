@@ -23,6 +23,7 @@ pub mod refusal;
 mod routing;
 mod service;
 mod settings;
+mod source;
 mod sqs;
 mod tagging;
 
@@ -49,5 +50,6 @@ pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
 pub use settings::{
     KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
 };
+pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -5,6 +5,7 @@
 mod devo_shape;
 mod environment;
 mod garbage;
+mod iam;
 mod permissions;
 mod positions;
 mod resets;

@@ -8,7 +8,8 @@ mod trail;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    Account, ObjectKeys, On, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
+    TypeDescription, Writer, listed,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
     windows::{WindowSettings, start_time},
@@ -85,28 +86,30 @@ impl ServiceKind for AuditEventsAll {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let regions = regions(&config.regions)?;
         let mut units = Vec::new();
-        for of in listed("types", &config.types)? {
-            match of.as_str() {
-                AUDITS_S3 => units.extend(trails(&config, &regions, account)?),
-                // Devo's documentation writes it both ways.
-                AUDITS_API | "audit_apis" => units.extend(lookups(&config, &regions, account)?),
-                unknown => {
-                    let problem =
-                        format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
-                    return Err(PlanError::new("types", problem));
-                }
-            }
+        for of in config.types()? {
+            units.extend(match of {
+                Type::Trail => trails(&config, &regions, account)?,
+                Type::Api => lookups(&config, &regions, account)?,
+            });
         }
         Ok(units)
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = regions(&config.regions)?;
+        let source = |of: Type| match of {
+            Type::Trail => config.queue.source(&regions, &config.queue_name()?, config.objects.fed(Writer::Trail)?),
+            Type::Api => {
+                let reads = Reads::Api { actions: &["cloudtrail:LookupEvents"], on: On::Region };
+                Ok(Source { regions: regions.clone(), reads })
+            }
+        };
+        config.types()?.into_iter().map(source).collect()
     }
 }
 
 fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-    let queue = queue_name(
-        "audit_sqs_queue_name",
-        config.audit_sqs_queue_name.as_deref(),
-        "`audits_s3` needs the queue that announces the objects",
-    )?;
+    let queue = config.queue_name()?;
     let kind = Arc::new(Trail::new(config)?);
     let tag = config.tag_template()?.to_string();
     let limits = config.objects.limits(&config.queue);
@@ -134,7 +137,35 @@ const AUDITS_S3: &str = "audits_s3";
 const AUDITS_API: &str = "audits_api";
 const TABLE: &str = "cloud.aws.cloudtrail.events";
 
+/// Where audit events come from.
+#[derive(Clone, Copy)]
+enum Type {
+    /// The objects that a trail writes.
+    Trail,
+    /// CloudTrail's API.
+    Api,
+}
+
 impl Config {
+    fn types(&self) -> Result<Vec<Type>, PlanError> {
+        let read = |of: String| match of.as_str() {
+            AUDITS_S3 => Ok(Type::Trail),
+            // Devo's documentation writes it both ways.
+            AUDITS_API | "audit_apis" => Ok(Type::Api),
+            unknown => {
+                let problem =
+                    format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
+                Err(PlanError::new("types", problem))
+            }
+        };
+        listed("types", &self.types)?.into_iter().map(read).collect()
+    }
+
+    fn queue_name(&self) -> Result<String, PlanError> {
+        let why = "`audits_s3` needs the queue that announces the objects";
+        queue_name("audit_sqs_queue_name", self.audit_sqs_queue_name.as_deref(), why)
+    }
+
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
         let default = match self.auto_event_type {
             true => "cloud.aws.cloudtrail.{event_type}.{account}.{region}",

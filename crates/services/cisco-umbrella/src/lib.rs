@@ -8,8 +8,8 @@ mod rows;
 use std::{sync::Arc, time::Duration};
 
 use quittance_aws::{
-    Account, Limits, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription,
-    listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
+    Account, Limits, ObjectKeys, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
+    TypeDescription, Writer, listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -21,6 +21,9 @@ use logs::Logs;
 
 /// Time between two listings, at least: a bucket gets new objects every ten minutes.
 const SHORTEST_PERIOD: Duration = Duration::from_secs(10);
+
+/// Who writes into a bucket of one's own, as Umbrella's documentation says.
+const WRITER: Writer = Writer::Stranger { name: "Umbrella", user: "arn:aws:iam::568526795995:user/logs" };
 
 /// The service.
 pub struct CiscoUmbrella;
@@ -105,6 +108,17 @@ impl ServiceKind for CiscoUmbrella {
         }
         Ok(units)
     }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = regions(&config.regions)?;
+        if let Some(bucket) = filled(&config.bucket) {
+            let (bucket, prefix) = bucket::place(bucket, config.prefix.as_deref())?;
+            let reads = Reads::Listing { bucket, prefix, kms_keys: config.queue.kms_keys()? };
+            return Ok(vec![Source { regions, reads }]);
+        }
+        let queue = config.queue_name(filled(&config.cisco_umbrella_sqs_queue_name))?;
+        Ok(vec![config.queue.source(&regions, &queue, config.objects.fed(WRITER)?)?])
+    }
 }
 
 /// What was written, if anything was.
@@ -117,14 +131,18 @@ impl Config {
         tag_template("tag", self.tag.as_deref(), "sig.cisco.umbrella.{event_type}", UNKNOWN)
     }
 
+    fn queue_name(&self, queue: Option<&str>) -> Result<String, PlanError> {
+        let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
+        queue_name("cisco_umbrella_sqs_queue_name", queue, why)
+    }
+
     fn logs(&self) -> Result<Arc<Logs>, PlanError> {
         Ok(Arc::new(Logs::new(self.tag_template()?, self.objects.filter()?)))
     }
 
     /// The units that read what a queue announces.
     fn announced(&self, queue: Option<&str>, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
-        let queue = queue_name("cisco_umbrella_sqs_queue_name", queue, why)?;
+        let queue = self.queue_name(queue)?;
         let (kind, tag) = (self.logs()?, self.tag_template()?.to_string());
         let limits = self.objects.limits(&self.queue);
         let unit = |region: String| {

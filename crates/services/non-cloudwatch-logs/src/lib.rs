@@ -5,8 +5,8 @@ mod logs;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TypeDescription, listed,
-    objects::ObjectsSettings, queue_name, tag_template,
+    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TypeDescription,
+    Writer, listed, objects::ObjectsSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
 use schemars::JsonSchema;
@@ -88,6 +88,21 @@ impl ServiceKind for NonCloudwatchLogs {
             }));
         }
         Ok(units)
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = config.only.regions()?;
+        let mut sources = Vec::new();
+        for (queue, readings) in config.queues()? {
+            for reading in readings {
+                let writer = match reading.log {
+                    LogType::VpcFlow => Writer::FlowLogs,
+                    LogType::CloudFront => Writer::CloudFront,
+                };
+                sources.push(config.queue.source(&regions, &queue, config.objects.fed(writer)?)?);
+            }
+        }
+        Ok(sources)
     }
 }
 
