@@ -101,7 +101,8 @@ async fn reset(options: ResetOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line for each unit that begins at its next start: its source is not asked for what happened before.
+/// A line for each unit that begins at its next start: its source is not asked for what happened before. (A bucket is
+/// listed from its `lookback_days` on.)
 fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u String>) -> String {
     let is_of = |unit: &str, id: &str, service: &str| {
         let rest = unit.strip_prefix("aws/").and_then(|rest| rest.strip_prefix(id));
@@ -112,7 +113,7 @@ fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u 
             input.services.iter().map(move |(name, section)| (input.id.as_str(), name.as_str(), section))
         });
         let mut own = sections.filter(|(id, name, _)| is_of(unit, id, name));
-        own.any(|(.., section)| section.text("start_time").is_some())
+        own.any(|(.., section)| section.text("start_time").is_some() || section.text("bucket").is_some())
     };
     let line = |unit: &String| {
         format!(

@@ -279,3 +279,38 @@ fn confirm(settings: &DevoPlatform, globals: &Globals) -> Confirm {
     }
     confirm
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(keys: serde_json::Value) -> Globals {
+        let mut all = serde_json::json!({"id": "1", "name": "a"});
+        all.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_in_bytes_and_events() {
+        let weight = |keys, bytes, events| outlet_budget(&globals(keys)).weight(bytes, events);
+        assert_eq!(weight(serde_json::json!({}), 5, 1000), 5);
+        // A thousandth of all the room there is.
+        assert_eq!(weight(serde_json::json!({"queue_max_size_in_messages": 1000}), 5, 1), (32 << 20) / 1000);
+        let both = serde_json::json!({"queue_max_size_in_messages": 1000, "queue_max_size_in_mb": 1});
+        assert_eq!(weight(both, 5, 10), 10 * ((1 << 20) / 1000));
+        assert_eq!(weight(serde_json::json!({"queue_max_size_in_messages": 1000}), 1 << 20, 1), 1 << 20);
+    }
+
+    #[test]
+    fn what_waits_is_confirmed_in_time() {
+        let output = serde_json::json!({"address": "a", "chain": "a", "cert": "a", "key": "a"});
+        let output: DevoPlatform = serde_json::from_value(output).unwrap();
+        let interval = |seconds: f64| {
+            confirm(&output, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
+                .interval
+                .0
+                .as_secs()
+        };
+        assert_eq!((interval(60.0), interval(3.0), interval(0.001)), (5, 3, 1));
+    }
+}
