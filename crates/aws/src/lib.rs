@@ -5,7 +5,9 @@
 
 mod account;
 mod answers;
+mod buckets;
 mod calls;
+pub mod codes;
 mod credentials;
 mod endpoints;
 mod error;
@@ -16,6 +18,7 @@ mod notification;
 mod organization;
 mod partition;
 mod receiver;
+pub mod refusal;
 mod routing;
 mod service;
 mod settings;
@@ -32,7 +35,7 @@ pub use calls::Calls;
 pub use credentials::{Credentials, Role, SignIn, is_account};
 pub use endpoints::Endpoints;
 pub use error::AwsError;
-pub use held::{Count, Limits, OnMissingObject, Owed, QueueSetup, Tally};
+pub use held::{Count, Limits, OnMissingObject, Owed, Tally};
 pub use http::{HttpSettings, http_client};
 pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};

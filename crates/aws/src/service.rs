@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quittance_core::Unit;
+use quittance_core::{Code, Unit};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -38,6 +38,8 @@ pub trait ServiceKind: Send + Sync + 'static {
 pub struct ServiceDescription {
     /// What it reads, in a few words.
     pub summary: &'static str,
+    /// The codes of what only it can find.
+    pub codes: &'static [&'static Code],
     /// Its types; one whose name is empty stands for a service without any.
     pub types: &'static [TypeDescription],
 }

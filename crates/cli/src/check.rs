@@ -62,6 +62,7 @@ fn in_json(report: &Report) -> String {
             "file": report.problems.file(problem).display().to_string(),
             "line": problem.at.line,
             "column": problem.at.column,
+            "code": problem.code.to_string(),
             "severity": if problem.is_error() { "error" } else { "warning" },
             "path": problem.path.to_string(),
             "message": problem.message,

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod documents;
+mod errors;
 mod logging;
 mod output;
 mod run;
@@ -14,7 +15,7 @@ mod state;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use quittance_collector::messages;
+use quittance_collector::{CollectorError, messages};
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
 #[global_allocator]
@@ -40,6 +41,8 @@ enum Command {
     Check(check::Options),
     /// Lists the services, their types and the Devo tables of their events.
     Services(services::Options),
+    /// Explains the codes of what goes wrong.
+    Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
     /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
                 Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
+                Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
                 Command::State(command) => state::run(command).await,
                 Command::Demo(options) => demo::demo(options).await,
@@ -83,7 +87,8 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let code = error.chain().find_map(|cause| cause.downcast_ref::<CollectorError>()?.code());
+            eprintln!("error: {error:#}{}", code.map(|code| format!(" [{code}]")).unwrap_or_default());
             ExitCode::from(1)
         }
     }

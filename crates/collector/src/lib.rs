@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod check;
+mod codes;
 mod collector;
 pub mod config;
 mod connectors;
@@ -14,6 +15,7 @@ mod resets;
 
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
+pub use codes::codes;
 pub use collector::{Collector, Parts, look_into_state, open_store, state_folder};
 pub use config::{Config, Documents, KeyPath, Position, Problem, Problems, Section};
 pub use error::CollectorError;

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::{
     Config, KeyPath, Problem, Section,
     catalogue::{Service, catalogue},
+    codes,
     config::{Accounts, Input},
     connectors::Connectors,
 };
@@ -62,7 +63,7 @@ pub(crate) async fn plan(
             Ok(http) => http,
             Err(error) => {
                 let path = KeyPath::of(&["inputs", input_name]);
-                problems.push(Problem::error(config.position(&path), &path, error.chain()));
+                problems.push(Problem::error(config.position(&path), &path, error.chain()).coded(error.code()));
                 continue;
             }
         };
@@ -100,7 +101,7 @@ pub(crate) async fn plan(
             Ok(account) => account,
             Err(PlanError { key, problem }) => {
                 let path = KeyPath::of(&["inputs", input_name, "credentials", &key]);
-                problems.push(Problem::error(config.position(&path), &path, problem));
+                problems.push(Problem::error(config.position(&path), &path, problem).coded(&codes::CREDENTIALS));
                 continue;
             }
         };
@@ -224,7 +225,7 @@ fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Probl
     for one in planned {
         let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
         let message = format!("`{}` is read by {} already", one.unit.source, other.section);
-        let problem = Problem::error(config.position(&one.section), &one.section, message);
+        let problem = Problem::error(config.position(&one.section), &one.section, message).coded(&codes::READ_TWICE);
         problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
     }
 }
@@ -251,7 +252,7 @@ impl Organization {
                 },
                 () = supervisor.stop.cancelled() => return,
             };
-            warn!(input = self.input, error = error.chain(), "the accounts of the organization cannot be listed yet");
+            warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
             tokio::select! {
                 () = clock.sleep(backoff.wait()) => {}
                 () = supervisor.stop.cancelled() => return,

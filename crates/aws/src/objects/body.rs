@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use quittance_core::{Backoff, Class, World};
 
-use crate::{Account, AwsError, ObjectRef, objects::Regions};
+use crate::{Account, AwsError, ObjectRef, buckets, objects::Regions};
 
 /// Tries that may fail in a row without a byte more before the pass is given up; the object is then read again later.
 const MAX_BREAKS: u32 = 5;
@@ -164,7 +164,7 @@ async fn get(
     }
     // Boxed: the SDK's future is large, and one stands in every reader.
     Box::pin(request.send()).await.map_err(|e| {
-        let elsewhere = e.raw_response().and_then(|r| r.headers().get("x-amz-bucket-region")).map(str::to_owned);
+        let elsewhere = buckets::elsewhere(&e);
         GetError { error: AwsError::api("GetObject", object.to_string(), e), elsewhere }
     })
 }

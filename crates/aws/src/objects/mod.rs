@@ -22,7 +22,7 @@ use crate::{
     held::{Giving, PassEnd, Task},
 };
 
-pub use crate::held::{Limits, OnMissingObject, Owed, QueueSetup};
+pub use crate::held::{Limits, OnMissingObject, Owed};
 pub use crate::routing::{Claim, Route, Router};
 pub use settings::ObjectsSettings;
 

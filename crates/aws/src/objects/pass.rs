@@ -8,7 +8,7 @@ use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parque
 use tracing::warn;
 
 use crate::{
-    AwsError, ObjectRef,
+    AwsError, ObjectRef, codes,
     held::{Giving, ItemKey, Owed, PassEnd, Task},
     objects::{Objects, Opened, Route, body::Body},
     routing::{Filtered, Unwanted},
@@ -242,7 +242,7 @@ impl Cutter<'_> {
             let reason = format!("longer than max_event_bytes ({max_event_bytes})");
             match quarantine.put(address.clone(), reason, Vec::new()).await {
                 Ok(()) => {
-                    warn!(address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
+                    warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
                     // Nothing of it was read, so its tag is that of an event that says nothing.
                     let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
                     outlet.ledger().quarantined(&tags.tag(tag), 1);
@@ -250,6 +250,7 @@ impl Cutter<'_> {
                 }
                 Err(error) => {
                     warn!(
+                        code = %error.code(),
                         address,
                         bytes = len,
                         error = quittance_core::chain(&error),

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use tracing::warn;
 
 use crate::{
-    AwsError,
+    AwsError, codes,
     held::{Giving, Owed, PassEnd, Task},
     notification::instant,
     queue::{BodyKind, Claim, Route, Router},
@@ -117,13 +117,14 @@ impl Bodies {
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
         match quarantine.put(address.clone(), reason, event.to_vec()).await {
             Ok(()) => {
-                warn!(address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+                warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
                 outlet.ledger().quarantined(&tags.tag(tag), 1);
                 tally.oversized.add(1);
                 true
             }
             Err(error) => {
                 warn!(
+                    code = %error.code(),
                     address,
                     bytes = event.len(),
                     error = quittance_core::chain(&error),

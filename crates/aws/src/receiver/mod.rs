@@ -12,12 +12,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Ended, Puller, PullerContext, Tags, Unit, UnitId, debts};
+use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
 use tracing::{Instrument, info_span};
 
 use crate::{
     Account, Tally,
-    held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine, QueueSetup},
+    held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::ObjectKind,
     queue::BodyKind,
 };
@@ -87,7 +87,7 @@ impl Receiver {
             id: UnitId::new(&id),
             source: format!("{region}/{queue}"),
             tag,
-            setup: Arc::new(QueueSetup::new(account.clone(), region, queue)),
+            setup: receiver.clone(),
             puller: receiver,
         }
     }
@@ -112,6 +112,14 @@ impl Puller for Receiver {
         };
         let ways = self.ways().clone();
         station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
+    }
+}
+
+#[async_trait]
+impl Setup for Receiver {
+    async fn check(&self) -> Result<Vec<Finding>, Failure> {
+        let announces = self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)));
+        Ok(held::check(&self.station.account, &self.region, &self.queue, announces).await?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
-    Store, StoreError, Tags, UnitId, World, debts,
+    Store, StoreError, Tags, UnitId, World, codes::STATE_UNREADABLE, debts,
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    AwsError, Calls, Route,
+    AwsError, Calls, Route, codes,
     held::Quarantine,
     routing::Filtered,
     windows::{
@@ -249,7 +249,7 @@ impl Follower {
             _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;
-        warn!(unit = %shared.unit, cursor, error = error.chain(), ?wait, "a window could not be read, it is asked for again");
+        warn!(unit = %shared.unit, code = %error.code(), cursor, error = error.chain(), ?wait, "a window could not be read, it is asked for again");
         let until = self.shared.now() + millis(wait);
         match error.is_of_window() {
             true => self.plan.failed(number, until),
@@ -263,7 +263,7 @@ impl Follower {
         let (store, scope) = (&*shared.store, shared.unit.as_str());
         while let Err(error) = self.seen.load(store, scope, page.events.iter().map(|found| found.at)).await {
             // Without it nobody knows what is new.
-            warn!(unit = scope, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
+            warn!(unit = scope, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
             tokio::select! {
                 () = stop.cancelled() => return Ok(true),
                 () = shared.world.clock.sleep(SAVE_EVERY) => {}
@@ -329,12 +329,12 @@ impl Follower {
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
         match quarantine.put(address.clone(), reason, event.to_vec()).await {
             Ok(()) => {
-                warn!(%unit, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+                warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
                 true
             }
             Err(error) => {
-                let error = quittance_core::chain(&error);
-                warn!(%unit, address, error, "event is too long to be sent, and cannot be set aside");
+                let (code, error) = (error.code(), quittance_core::chain(&error));
+                warn!(%unit, %code, address, error, "event is too long to be sent, and cannot be set aside");
                 false
             }
         }
@@ -382,7 +382,7 @@ impl Follower {
         if let Some(reach) = self.seen.forget(self.plan.needs_from()) {
             let days = (self.saved_at - reach) as f64 / 86_400_000.0;
             warn!(
-                unit = %shared.unit, cursor = self.cursor, remembered_ids = shared.remembered_ids,
+                unit = %shared.unit, code = %codes::MANY_IDS, cursor = self.cursor, remembered_ids = shared.remembered_ids,
                 "more events than `remembered_ids`: only those of the last {days:.1} days are looked for again"
             );
             self.plan.set_reach(reach);
@@ -399,8 +399,8 @@ impl Follower {
             Ok(()) => self.saved = checkpoint,
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
-                let error = quittance_core::chain(&error);
-                warn!(unit = %shared.unit, error, "what was delivered cannot be written down, it is tried again");
+                let (code, error) = (error.code(), quittance_core::chain(&error));
+                warn!(unit = %shared.unit, %code, error, "what was delivered cannot be written down, it is tried again");
                 self.seen.keep(changes);
             }
         }
@@ -412,7 +412,7 @@ impl Follower {
         let began = self.first_opened.map(|opened| now - millis(since(opened)));
         if self.plan.follow_clock_back(now, began) {
             let Follower { cursor, shared, .. } = self;
-            warn!(unit = %shared.unit, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
+            warn!(unit = %shared.unit, code = %codes::CLOCK_WENT_BACK, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
             (self.saved_at, self.lag_said_at) = (now, now);
         }
     }
@@ -421,7 +421,7 @@ impl Follower {
         if let Some(Window { from, to }) = self.plan.skip_beyond_horizon(now) {
             let hours = (to - from) as f64 / 3_600_000.0;
             let Follower { cursor, shared, .. } = self;
-            warn!(unit = %shared.unit, cursor, "{hours:.1} hours were not asked for before the API forgot them");
+            warn!(unit = %shared.unit, code = %codes::FORGOTTEN, cursor, "{hours:.1} hours were not asked for before the API forgot them");
         }
     }
 
@@ -436,7 +436,9 @@ impl Follower {
         let cadence = plan.cadence();
         if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
             match lag >= self.lag {
-                true => warn!(unit = %shared.unit, cursor, minutes, "behind, and not catching up: {}", cadence.advice),
+                true => {
+                    warn!(unit = %shared.unit, code = %codes::BEHIND, cursor, minutes, "behind, and not catching up: {}", cadence.advice)
+                }
                 false => info!(unit = %shared.unit, cursor, minutes, "behind, and catching up"),
             }
         }

@@ -26,7 +26,7 @@ fn warnings_alone_end_with_0() {
     assert_eq!(
         said.out,
         format!(
-            "config.yaml:9:7: warning: outputs.devo_1.config.prot: unknown key, ignored (did you mean `port`?)\n\
+            "config.yaml:9:7: warning: outputs.devo_1.config.prot: unknown key, ignored (did you mean `port`?) [InitVariablesError5]\n\
              output devo_1: localhost:443\n{UNIT}0 errors, 1 warning\n"
         )
     );
@@ -38,7 +38,7 @@ fn errors_end_with_1() {
     let said = Scene::new().but("port: 443", "port: https").check(&["--offline"]);
     assert_eq!(
         said.out,
-        "config.yaml:9:13: error: outputs.devo_1.config.port: expected a whole number from 0 to 65535, found `https`\n\
+        "config.yaml:9:13: error: outputs.devo_1.config.port: expected a whole number from 0 to 65535, found `https` [InitVariablesError3]\n\
          1 error, 0 warnings\n"
     );
     assert_eq!(said.code, Some(1));
@@ -62,7 +62,7 @@ fn one_object_says_the_same_in_json() {
         json!({
             "file": null, "errors": 0, "warnings": 1,
             "problems": [{
-                "file": "config.yaml", "line": 9, "column": 7, "severity": "warning", "path": "outputs.devo_1.config.prot",
+                "file": "config.yaml", "line": 9, "column": 7, "code": "InitVariablesError5", "severity": "warning", "path": "outputs.devo_1.config.prot",
                 "message": "unknown key, ignored", "hint": "did you mean `port`?",
             }],
             "outputs": [{ "name": "devo_1", "destination": "localhost:443" }],
@@ -109,7 +109,7 @@ fn a_file_that_is_not_there_is_told() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.err,
-        "error: cannot read the configuration `/nowhere/config.yaml`: No such file or directory (os error 2)\n"
+        "error: cannot read the configuration `/nowhere/config.yaml`: No such file or directory (os error 2) [InitVariablesError1]\n"
     );
 }
 
@@ -137,10 +137,12 @@ async fn online(queue: Option<&str>) -> (Scene, DropGuard) {
 async fn destinations_and_units_are_asked() {
     let (scene, _servers) = online(Some("trail")).await;
     let said = tokio::task::block_in_place(|| scene.check(&[]));
-    // The queue has no redrive policy, which is worth a warning.
+    // The queue has no redrive policy, keeps messages for 4 days, and nothing says which buckets it announces.
     let expected = "config.yaml:21:7: warning: inputs.aws.services.audit-events-all: unit ";
-    assert!(said.out.starts_with(expected), "{}{}", said.out, said.err);
-    assert!(said.out.ends_with("0 errors, 1 warning\n"), "{}", said.out);
+    for (line, code) in said.out.lines().zip(["[SetupError130]", "[SetupError132]", "[SetupError134]"]) {
+        assert!(line.starts_with(expected) && line.ends_with(code), "{}{}", said.out, said.err);
+    }
+    assert!(said.out.ends_with("0 errors, 3 warnings\n"), "{}", said.out);
     assert_eq!(said.code, Some(0));
 }
 
@@ -151,6 +153,7 @@ async fn a_missing_queue_is_told_at_its_service() {
     let expected = "config.yaml:21:7: error: inputs.aws.services.audit-events-all: unit \
                     aws/12351/audit-events-all/audits_s3/eu-west-1/trail: queue `trail` in eu-west-1 cannot be used";
     assert!(said.out.starts_with(expected), "{}{}", said.out, said.err);
+    assert!(said.out.lines().next().is_some_and(|line| line.ends_with("[SetupError106]")), "{}", said.out);
     assert_eq!(said.code, Some(1));
 }
 
@@ -160,7 +163,8 @@ async fn a_refused_certificate_is_told_at_its_output() {
     let scene = scene.but("client.crt", "stranger.crt").but("client.key", "stranger.key");
     let said = tokio::task::block_in_place(|| scene.check(&[]));
     assert!(said.out.starts_with("config.yaml:7:5: error: outputs.devo_1.config: "), "{}{}", said.out, said.err);
-    assert!(said.out.contains("check that `cert` is the certificate of your domain"), "{}", said.out);
+    assert!(said.out.contains("Check that `cert` is the certificate of your domain"), "{}", said.out);
+    assert!(said.out.contains("[ApiError452]\n"), "{}", said.out);
     assert_eq!(said.code, Some(1));
 }
 

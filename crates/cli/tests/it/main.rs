@@ -6,6 +6,7 @@ mod ambient;
 mod certificates;
 mod check;
 mod debug;
+mod errors;
 mod scene;
 mod services;
 mod state;

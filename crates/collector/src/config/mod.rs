@@ -27,7 +27,7 @@ use quittance_aws::PlanError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{CollectorError, Files};
+use crate::{CollectorError, Files, codes};
 use tree::{Entry, Node, Places, Value};
 
 pub use documents::Documents;
@@ -194,7 +194,7 @@ fn read_text(bytes: &[u8], document: Document, problems: &mut Vec<Problem>) -> O
         Ok(text) => parse::parse(&json::to_yaml(text.trim_start_matches('\u{feff}')), &mut found),
         Err(error) => {
             let at = Position::after(&String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
-            found.push(Problem::error(at, &KeyPath::default(), "not UTF-8"));
+            found.push(Problem::error(at, &KeyPath::default(), "not UTF-8").coded(&codes::UNREADABLE));
             None
         }
     };

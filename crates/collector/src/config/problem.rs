@@ -2,9 +2,10 @@
 
 use std::{fmt, path::Path};
 
-use quittance_core::Severity;
+use quittance_core::{Code, Severity};
 
 use super::{Documents, KeyPath, Position};
+use crate::codes;
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +14,8 @@ pub struct Problem {
     pub at: Position,
     /// How bad it is.
     pub severity: Severity,
+    /// What kind of problem it is.
+    pub code: &'static Code,
     /// The key concerned.
     pub path: KeyPath,
     /// What is wrong, and what is expected. Never a secret.
@@ -24,12 +27,18 @@ pub struct Problem {
 impl Problem {
     /// Something that keeps the configuration from being used.
     pub(crate) fn error(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
-        Problem { at, severity: Severity::Error, path: path.clone(), message: message.into(), hint: String::new() }
+        let (severity, code, hint) = (Severity::Error, &codes::VALUE, String::new());
+        Problem { at, severity, code, path: path.clone(), message: message.into(), hint }
     }
 
     /// Something that is ignored, or will hurt later.
     pub(crate) fn warning(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
-        Problem { severity: Severity::Warning, ..Problem::error(at, path, message) }
+        Problem { severity: Severity::Warning, code: &codes::DOUBTFUL, ..Problem::error(at, path, message) }
+    }
+
+    /// The same as another kind of problem.
+    pub(crate) fn coded(self, code: &'static Code) -> Self {
+        Problem { code, ..self }
     }
 
     /// The same with something to do about it.
@@ -39,7 +48,7 @@ impl Problem {
 
     /// Whether the configuration cannot be used with it.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity != Severity::Warning
     }
 }
 
@@ -55,7 +64,7 @@ impl fmt::Display for Problem {
         if !self.hint.is_empty() {
             write!(f, " ({})", self.hint)?;
         }
-        Ok(())
+        write!(f, " [{}]", self.code)
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     secret_file,
     tree::{Entry, Node, Origin, Scalar, Value},
 };
+use crate::codes;
 
 /// Fits `tree` to `schema`; relative paths of secrets begin beside the document that names them.
 pub(crate) fn fit(tree: &mut Node, schema: &Json, documents: &Documents, problems: &mut Vec<Problem>) {
@@ -119,7 +120,7 @@ impl Fitting<'_> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, wanted: &Wanted, place: Place<'_>) {
-        let ignored = Problem::warning(place.key_at, place.path, "unknown key, ignored");
+        let ignored = Problem::warning(place.key_at, place.path, "unknown key, ignored").coded(&codes::UNKNOWN_KEY);
         let names = wanted.keys().flat_map(|(key, schema)| std::iter::once(key).chain(aliases(schema)));
         let problem = match (wanted.closed_to(), nearest(&entry.key, names)) {
             (Some(noun), _) => {

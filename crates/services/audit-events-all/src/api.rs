@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_cloudtrail::{Client, primitives::DateTime, types::Event};
 use quittance_aws::{
-    Account, AwsError, Calls, PlanError, Quota, Router,
+    Account, AwsError, Calls, PlanError, Quota, Router, refusal,
     windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
 };
-use quittance_core::{Class, Finding, Interval, Severity, Tags};
+use quittance_core::{Finding, Interval, Tags};
 use quittance_formats::compact::compact;
 
 use crate::{Config, record::RecordRoutes};
@@ -69,17 +69,8 @@ impl WindowKind for Lookup {
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
         let region = &calls.at().region;
-        match calls.call(LOOKUP_EVENTS, region, self.client.lookup_events().max_results(1).send()).await {
-            Ok(_) => Ok(Vec::new()),
-            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("audit events in {region} cannot be read: {}", error.chain()),
-                fix: "check that the credentials allow cloudtrail:LookupEvents, and that the region is enabled in the \
-                      account"
-                    .to_owned(),
-            }]),
-            Err(error) => Err(error),
-        }
+        let asked = calls.call(LOOKUP_EVENTS, region, self.client.lookup_events().max_results(1).send()).await;
+        refusal::findings(asked.err(), &format!("audit events in {region} cannot be read"), "cloudtrail")
     }
 }
 

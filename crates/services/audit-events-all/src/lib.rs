@@ -76,6 +76,7 @@ impl ServiceKind for AuditEventsAll {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "CloudTrail's audit events",
+            codes: &[],
             types: &[
                 TypeDescription { name: AUDITS_S3, engine: "objects", table: TABLE },
                 TypeDescription { name: AUDITS_API, engine: "windows", table: TABLE },

@@ -9,10 +9,10 @@ use aws_sdk_guardduty::{
     types::{Condition, FindingCriteria, OrderBy, SortCriteria},
 };
 use quittance_aws::{
-    AwsError, Calls, Quota, Route, TagTemplate, Tagger, bare,
+    AwsError, Calls, Quota, Route, TagTemplate, Tagger, bare, refusal,
     windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
 };
-use quittance_core::{Class, Finding, Severity, Tags};
+use quittance_core::{Class, Code, Family, Finding, Tags};
 use quittance_formats::{Frame, Framer, Records, compact::compact, fields};
 
 use crate::response::KeepBody;
@@ -28,6 +28,22 @@ const GET_FINDINGS: Quota = quota("GetFindings");
 
 /// Findings on a page, and asked for at once: GuardDuty's own limit.
 const PAGE: i32 = 50;
+
+/// The id of no finding.
+const NO_FINDING: &str = "00000000000000000000000000000000";
+
+/// There is no detector.
+static NOT_ENABLED: Code = Code::new(
+    Family::Setup,
+    150,
+    "GuardDuty is not enabled",
+    "The account has no detector in the region.",
+    "Enable GuardDuty there, or take the region out of `regions`. It is read as soon as there is a detector.",
+)
+.of("GuardDuty");
+
+/// The codes of what only this service finds.
+pub(crate) static CODES: &[&Code] = &[&NOT_ENABLED];
 
 /// The findings of all detectors in one region.
 pub(crate) struct Findings {
@@ -84,35 +100,29 @@ impl WindowKind for Findings {
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
         let region = &calls.at().region;
         match self.prove(calls).await {
-            Ok(true) => Ok(Vec::new()),
-            Ok(false) => Ok(vec![Finding {
-                severity: Severity::Warning,
-                problem: format!("GuardDuty is not enabled in {region}: there is nothing to read"),
-                fix: "enable GuardDuty there, or take the region out of `regions`".to_owned(),
-            }]),
-            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("GuardDuty in {region} cannot be read: {}", error.chain()),
-                fix: "check that the credentials allow guardduty:ListDetectors, guardduty:ListFindings and \
-                      guardduty:GetFindings, and that the region is enabled in the account"
-                    .to_owned(),
-            }]),
-            Err(error) => Err(error),
+            Some(refused) => refusal::findings(refused, &format!("GuardDuty in {region} cannot be read"), "guardduty"),
+            None => {
+                let problem = format!("GuardDuty is not enabled in {region}: there is nothing to read");
+                Ok(vec![Finding::warning(&NOT_ENABLED, problem)])
+            }
         }
     }
 }
 
 impl Findings {
-    /// Makes each call once; `false` when there is no detector.
-    async fn prove(&self, calls: &Calls) -> Result<bool, AwsError> {
-        let Some(detector) = self.cursors(calls).await?.pop() else { return Ok(false) };
+    /// Makes each call once. What failed; nothing at all when there is no detector.
+    async fn prove(&self, calls: &Calls) -> Option<Vec<AwsError>> {
+        let detector = match self.cursors(calls).await {
+            Ok(mut detectors) => detectors.pop()?,
+            Err(error) => return Some(vec![error]),
+        };
         let list = self.client.list_findings().detector_id(&detector).max_results(1);
-        let listed = calls.call(LIST_FINDINGS, &detector, list.send()).await?;
-        if let Some(ids) = listed.finding_ids.filter(|ids| !ids.is_empty()) {
-            let get = self.client.get_findings().detector_id(&detector).set_finding_ids(Some(ids));
-            calls.call(GET_FINDINGS, &detector, get.send()).await?;
-        }
-        Ok(true)
+        let get = self.client.get_findings().detector_id(&detector).finding_ids(NO_FINDING);
+        let list = calls.call(LIST_FINDINGS, &detector, list.send()).await;
+        let get = calls.call(GET_FINDINGS, &detector, get.send()).await;
+        // That there is no such finding is said only to whoever may ask.
+        let get = get.err().filter(|error| error.class() != Class::Retry || error.aws_code().is_none());
+        Some([list.err(), get].into_iter().flatten().collect())
     }
 }
 

@@ -52,6 +52,7 @@ impl ServiceKind for AwsGuardduty {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "GuardDuty's findings",
+            codes: findings::CODES,
             types: &[TypeDescription { name: "", engine: "windows", table: "cloud.aws.guardduty.findings" }],
         }
     }

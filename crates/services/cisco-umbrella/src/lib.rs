@@ -74,6 +74,7 @@ impl ServiceKind for CiscoUmbrella {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "logs of Cisco Umbrella in S3, told apart by folder",
+            codes: bucket::CODES,
             types: &[
                 TypeDescription { name: "dnslogs", engine: "objects", table: "sig.cisco.umbrella.dns" },
                 TypeDescription { name: "iplogs", engine: "objects", table: "sig.cisco.umbrella.ip" },

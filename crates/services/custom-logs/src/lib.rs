@@ -1,6 +1,7 @@
 //! `custom-logs`: log groups of CloudWatch, by FilterLogEvents. A section of any name is of this kind if it has
 //! `types: [logs]`.
 
+mod codes;
 mod event;
 mod groups;
 mod logs;
@@ -80,6 +81,7 @@ impl ServiceKind for CustomLogs {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "log groups of CloudWatch; a section of any name with `types: [logs]`",
+            codes: codes::CODES,
             types: &[TypeDescription { name: LOGS, engine: "windows", table: "cloud.aws.cloudwatch.logs" }],
         }
     }

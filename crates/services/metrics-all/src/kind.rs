@@ -12,10 +12,10 @@ use aws_sdk_cloudwatch::{
     types::{MetricDataQuery, MetricStat, RecentlyActive, Statistic},
 };
 use quittance_aws::{
-    AwsError, Calls, TagTemplate, Tagger,
+    AwsError, Calls, TagTemplate, Tagger, refusal,
     windows::{Cadence, Pages, Sweep, Window, WindowKind},
 };
-use quittance_core::{Class, Finding, Interval, Severity, Tags};
+use quittance_core::{Finding, Interval, Tags};
 
 use crate::{
     Config,
@@ -85,27 +85,17 @@ impl WindowKind for Metrics {
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
-        match self.prove(calls).await {
-            Ok(()) => Ok(Vec::new()),
-            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("metrics in {} cannot be read: {}", calls.at().region, error.chain()),
-                fix: "check that the credentials allow cloudwatch:ListMetrics, cloudwatch:GetMetricData and \
-                      cloudwatch:GetMetricStatistics, and that the region is enabled in the account"
-                    .to_owned(),
-            }]),
-            Err(error) => Err(error),
-        }
+        let what = format!("metrics in {} cannot be read", calls.at().region);
+        refusal::findings(self.prove(calls).await, &what, "cloudwatch")
     }
 }
 
 impl Metrics {
-    /// Makes each call once, for one metric; it need not exist.
-    async fn prove(&self, calls: &Calls) -> Result<(), AwsError> {
+    /// Makes each call once, for one metric, which need not exist; what failed.
+    async fn prove(&self, calls: &Calls) -> Vec<AwsError> {
         let client = &self.source.listing.client;
         let region = &calls.at().region;
         let list = client.list_metrics().recently_active(RecentlyActive::Pt3H);
-        calls.call(LIST_METRICS, region, list.send()).await?;
         let metric = Metric {
             namespace: "AWS/Usage".to_owned(),
             name: "CallCount".to_owned(),
@@ -116,9 +106,11 @@ impl Metrics {
         let stat = MetricStat::builder().metric(metric.to_sdk()).period(300).stat("Sum").build();
         let query = MetricDataQuery::builder().id("q0").metric_stat(stat).build();
         let data = client.get_metric_data().metric_data_queries(query).start_time(start).end_time(end);
-        calls.call(GET_METRIC_DATA, region, data.send()).await?;
         let statistics = client.get_metric_statistics().namespace(&metric.namespace).metric_name(&metric.name);
         let statistics = statistics.start_time(start).end_time(end).period(300).statistics(Statistic::Sum);
-        calls.call(GET_METRIC_STATISTICS, region, statistics.send()).await.map(|_| ())
+        let list = calls.call(LIST_METRICS, region, list.send()).await;
+        let data = calls.call(GET_METRIC_DATA, region, data.send()).await;
+        let statistics = calls.call(GET_METRIC_STATISTICS, region, statistics.send()).await;
+        [list.err(), data.err(), statistics.err()].into_iter().flatten().collect()
     }
 }

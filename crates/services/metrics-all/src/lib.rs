@@ -79,6 +79,7 @@ impl ServiceKind for MetricsAll {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "CloudWatch's metrics",
+            codes: &[],
             types: &[TypeDescription { name: "", engine: "windows", table: "cloud.aws.cloudwatch.metrics" }],
         }
     }

@@ -63,6 +63,7 @@ impl ServiceKind for NonCloudwatchLogs {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "VPC flow logs and CloudFront access logs",
+            codes: &[],
             types: &[
                 TypeDescription { name: "vpcflowlogs", engine: "objects", table: "cloud.aws.vpc.flow" },
                 TypeDescription { name: "cloudfront", engine: "objects", table: "web.aws.cloudfront.accessW3c" },

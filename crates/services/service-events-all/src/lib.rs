@@ -54,6 +54,7 @@ impl ServiceKind for ServiceEventsAll {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "events of AWS services, through EventBridge",
+            codes: &[],
             types: &[TypeDescription { name: "", engine: "queue", table: "cloud.aws.cloudwatch.events" }],
         }
     }

@@ -52,6 +52,7 @@ impl ServiceKind for SqsCloudwatchConsumer {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "findings of Security Hub, through EventBridge",
+            codes: &[],
             types: &[TypeDescription { name: "", engine: "queue", table: "cloud.aws.securityhub.findings" }],
         }
     }

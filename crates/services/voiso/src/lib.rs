@@ -41,6 +41,7 @@ impl ServiceKind for Voiso {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "security events of Voiso",
+            codes: &[],
             types: &[
                 TypeDescription { name: "app_login", engine: "queue", table: "my.app.voiso.app_login" },
                 TypeDescription { name: "user", engine: "queue", table: "my.app.voiso.user" },

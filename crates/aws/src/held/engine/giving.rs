@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
-    AwsError,
+    AwsError, codes,
     held::{ItemKey, OnMissingObject, PassEnd, Work, engine::Engine, fault::Fault, holdings::Next},
 };
 
@@ -64,7 +64,7 @@ impl<W: Work> Engine<W> {
         match self.holdings.history(item) {
             Some(history) if history.fault.is_some() => {
                 // The bytes are sound, so those of the pass before were not, and who knows which of them.
-                warn!(%what, "damage was not found again: the transfer was at fault, all is given again");
+                warn!(code = %codes::TRANSFER, %what, "damage was not found again: the transfer was at fault, all is given again");
                 Next::Afresh(now)
             }
             _ => Next::Settle,
@@ -122,7 +122,7 @@ impl<W: Work> Engine<W> {
                 }
             }
         };
-        warn!(%what, error = error.chain(), next = next.name(), "not read");
+        warn!(code = %error.code(), %what, error = error.chain(), next = next.name(), "not read");
         next
     }
 }

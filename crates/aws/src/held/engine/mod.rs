@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::{Class, Ended, Failure, Outlet, Settlements, World};
+use quittance_core::{Ended, Failure, Outlet, Settlements, World, codes::PANICKED};
 use tokio::{
     task::{JoinError, JoinSet},
     time::Instant,
@@ -246,5 +246,5 @@ impl<W: Work> Engine<W> {
 /// What a task's death means: nothing if we ended it. A panic is a bug: the unit starts afresh, and what it held comes back
 /// by itself.
 fn died(error: JoinError) -> Option<Ended> {
-    (!error.is_cancelled()).then(|| Ended::Failed(Failure { class: Class::Retry, error: error.into() }))
+    (!error.is_cancelled()).then(|| Ended::Failed(Failure::passing(&PANICKED, error)))
 }

@@ -125,7 +125,7 @@ impl Receives {
     fn failed(&mut self, error: AwsError, held: usize, now: Instant) -> bool {
         self.under_way -= 1;
         let mut wait = self.backoff.wait();
-        let over = matches!(&error, AwsError::Api { code: Some(code), .. } if code.ends_with("OverLimit"));
+        let over = error.aws_code().is_some_and(|code| code.ends_with("OverLimit"));
         // Several receives may meet the same shortage: it counts once.
         if over && self.grow_at <= now + GROW_EVERY - ONE_SHORTAGE {
             // Whoever holds the rest: less of ours in flight is what we can do.
@@ -136,7 +136,7 @@ impl Receives {
         if helpless {
             wait = wait.max(Duration::from_secs(30));
         }
-        warn!(error = error.chain(), retry_in = ?wait, "cannot receive");
+        warn!(code = %error.code(), error = error.chain(), retry_in = ?wait, "cannot receive");
         self.deserved = 1;
         self.from = now + wait;
         self.refusal = helpless.then_some(error);
