@@ -273,17 +273,21 @@ async fn the_example_runs_for_an_hour_and_every_event_is_in_its_table_once() {
     let total = ledger.total();
     assert!(total.balances());
     assert_eq!((total.filtered, total.returned, total.quarantined, total.in_flight), (dropped, 0, 0, 0));
-    let failed: Vec<_> = scene.aws.all_calls().into_iter().filter(|((_, outcome), _)| outcome != "ok").collect();
+    // A permission is proved by a call that asks for more than there may be.
+    let is_proof = |api: &str, outcome: &str| (api, outcome) == ("ReceiveMessage", "InvalidParameterValue");
+    let calls = scene.aws.all_calls().into_iter();
+    let failed: Vec<_> = calls.filter(|((api, outcome), _)| outcome != "ok" && !is_proof(api, outcome)).collect();
     assert!(failed.is_empty(), "{failed:?}");
-    // `requests_limits` allows five; half of AWS's quota is less here.
-    assert_eq!((scene.aws.calls_peak("LookupEvents"), scene.aws.calls_peak("FilterLogEvents")), (1, 2));
+    // `requests_limits` allows five; half of CloudTrail's quota is less.
+    assert_eq!(scene.aws.calls_peak("LookupEvents"), 1);
+    assert!(scene.aws.calls_peak("FilterLogEvents") <= 5);
 }
 
 /// Both are of one account, so that both have the same half of its quota.
 #[tokio::test(start_paused = true)]
 async fn two_inputs_of_one_account_share_one_budget() {
     let mut scene = Scene::new();
-    let eu = scene.place("eu-west-1");
+    let eu = scene.place("eu-central-1");
     let groups: Vec<String> = (0..20).map(|n| format!("/app/{n:02}")).collect();
     groups.iter().for_each(|group| scene.aws.create_log_group(&eu, group));
     let (head, _) = EXAMPLE.split_once("inputs:").unwrap();
@@ -294,8 +298,8 @@ async fn two_inputs_of_one_account_share_one_budget() {
     endpoint_url: https://aws.test
     credentials: {{access_key: AKIA{id}, access_secret: secret}}
     services:
-      audit-events-all: {{types: [audits_api], regions: [eu-west-1]}}
-      logs: {{types: [logs], log_groups: [\"/app/*\"], regions: [eu-west-1], request_period_in_seconds: 5}}
+      audit-events-all: {{types: [audits_api], regions: [eu-central-1]}}
+      logs: {{types: [logs], log_groups: [\"/app/*\"], regions: [eu-central-1], request_period_in_seconds: 5}}
 "
         )
     };
@@ -304,7 +308,7 @@ async fn two_inputs_of_one_account_share_one_budget() {
     let collector = scene.build(&yaml, &stop).await;
     let running = tokio::spawn(collector.run());
     sleep(MINUTE).await;
-    for minute in 0..8 {
+    for minute in 0..4 {
         let now = scene.aws.now();
         for (n, group) in (0..).zip(&groups) {
             let text = format!("log {minute} {n}");
@@ -312,7 +316,7 @@ async fn two_inputs_of_one_account_share_one_budget() {
             scene.expect("cloud.aws.cloudwatch.logs.", text);
         }
         // Pages enough that both would ask more than they may.
-        let origin = scene.origin("eu-west-1");
+        let origin = scene.origin("eu-central-1");
         for ordinal in minute * 200..minute * 200 + 200 {
             let mut record = String::new();
             cloudtrail::record(&mut record, &mut scene.rng, &origin, ordinal);
@@ -321,7 +325,7 @@ async fn two_inputs_of_one_account_share_one_budget() {
         }
         sleep(MINUTE).await;
     }
-    sleep(25 * MINUTE).await;
+    sleep(20 * MINUTE).await;
     stop.cancel();
     running.await.unwrap().unwrap();
     // Each input delivers everything: two readers were asked for.
@@ -330,7 +334,8 @@ async fn two_inputs_of_one_account_share_one_budget() {
     assert!(scene.expected.keys().all(|text| arrived.get(text) == Some(&2)));
     assert_eq!(arrived.len(), scene.expected.len());
     let peaks = ["LookupEvents", "FilterLogEvents"].map(|api| scene.aws.calls_peak(api));
-    assert_eq!(peaks, [1, 2], "half of 2 a second, and of 5");
-    let throttled: Vec<_> = scene.aws.all_calls().into_iter().filter(|((_, outcome), _)| outcome != "ok").collect();
+    assert_eq!(peaks, [1, 2], "half of 2 a second, and of 5 in this region");
+    let throttled: Vec<_> =
+        scene.aws.all_calls().into_iter().filter(|((_, outcome), _)| outcome.starts_with("Throttling")).collect();
     assert!(throttled.is_empty(), "{throttled:?}");
 }

@@ -97,7 +97,7 @@ impl Dial for Recording {
     }
 }
 
-/// What happens twice: before the collector starts, and ten minutes later.
+/// What happens twice: before the collector starts, and six minutes later.
 fn happen(aws: &FakeAws, detector: &str, n: u64) {
     let (mut rng, now) = (fastrand::Rng::with_seed(n), aws.now());
     let origin = Origin::new(aws.account(), "us-east-1", now);
@@ -130,7 +130,7 @@ fn happen(aws: &FakeAws, detector: &str, n: u64) {
     aws.put_metric(&Place::default(), metrics::metric(n), Sample::new(now, 1.0));
 }
 
-/// A run of half an hour.
+/// A run of a quarter of an hour.
 async fn run(yaml: &str) -> Seen {
     let aws = FakeAws::new_at(3, "2026-02-01T00:00:00Z".parse().unwrap());
     let (folder, pki, sink) = (tempfile::tempdir().unwrap(), Pki::new().unwrap(), Sink::new(Keep::Messages));
@@ -161,9 +161,9 @@ async fn run(yaml: &str) -> Seen {
     let collector = Collector::build(config, parts, stop.clone()).await.unwrap();
     let ledger = collector.ledger();
     let running = tokio::spawn(collector.run());
-    sleep(10 * MINUTE).await;
+    sleep(6 * MINUTE).await;
     happen(&aws, &detector, 2);
-    sleep(20 * MINUTE).await;
+    sleep(9 * MINUTE).await;
     stop.cancel();
     running.await.unwrap().unwrap();
     let events = sink.messages().into_iter().map(|(tag, text)| (tag, String::from_utf8(text).unwrap()));
@@ -268,7 +268,7 @@ const ROWS: &[Row] = &[
         "services.request_period_in_seconds",
         AUDIT,
         "audit-events-all: {types: [audits_s3, audits_api], audit_sqs_queue_name: trail, request_period_in_seconds: 20, ",
-        |seen| seen.lookups > 80,
+        |seen| seen.lookups > 40,
     ),
     (
         "services.regions",
