@@ -30,7 +30,7 @@ const EXAMPLE: &str = include_str!("example.yaml");
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-pub(crate) struct FakeClock(pub(crate) FakeAws);
+struct FakeClock(FakeAws);
 
 impl Clock for FakeClock {
     fn wall(&self) -> SystemTime {
