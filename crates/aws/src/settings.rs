@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     Fed, Limits, ObjectRef, OnMissingObject, PlanError, QueueSource, Reads, Source, TagTemplate, Writer, is_account,
-    tagging::is_region,
+    tagging::is_region, windows::start_time,
 };
 
 /// Keys of a service that reads queues and nothing else, to be flattened into its own.
@@ -18,13 +18,20 @@ pub struct QueueOnlyKeys {
     /// Regions of the queues; one unit for each queue in each.
     #[schemars(extend("examples" = [["eu-west-1"]]))]
     pub regions: Vec<String>,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    /// The longest time between two pulls. It is kept in any case: a queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that a queue has is read; this changes nothing.
+    /// The first moment to collect. What is older by its own time, or in an object that was made earlier, is filtered. If
+    /// unset, all that a queue has is sent.
+    #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
 }
 
 impl QueueOnlyKeys {
+    /// `limits` with the user's own.
+    pub fn limits(&self, limits: Limits) -> Result<Limits, PlanError> {
+        Ok(Limits { start_time: start_time(self.start_time.as_deref())?, ..limits })
+    }
+
     /// `regions`, each once.
     pub fn regions(&self) -> Result<Vec<String>, PlanError> {
         regions(&self.regions)

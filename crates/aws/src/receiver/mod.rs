@@ -170,6 +170,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,
             world: world.clone(),

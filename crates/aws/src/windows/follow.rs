@@ -6,7 +6,10 @@ use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
     Store, StoreError, Tags, UnitId, World, codes::STATE_UNREADABLE, debts,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -96,6 +99,8 @@ pub(super) struct Follower {
     saved_at: i64,
     lag: i64,
     lag_said_at: i64,
+    /// When it was opened, if nothing was known of the cursor before: whatever the clock said then.
+    first_opened: Option<Instant>,
 }
 
 impl Follower {
@@ -107,6 +112,7 @@ impl Follower {
         let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
         let checkpoint = checkpoint
             .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,
             None => {
@@ -131,6 +137,7 @@ impl Follower {
             saved_at: now,
             lag: 0,
             lag_said_at: now,
+            first_opened,
             cursor,
             shared,
         })
@@ -181,7 +188,7 @@ impl Follower {
     /// Asks for a window, page by page.
     async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        let most_pages = shared.kind.cadence().most_pages.unwrap_or(u32::MAX);
+        let most_pages = self.plan.cadence().most_pages.unwrap_or(u32::MAX);
         self.plan.asking(number);
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
@@ -209,6 +216,7 @@ impl Follower {
         self.windows.reset();
         let now = shared.now();
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
+        self.plan.fitted(window, count);
         self.plan.read(number, left, again);
         self.seen.unload(window.from, window.to);
         self.say_lag(now);
@@ -400,7 +408,9 @@ impl Follower {
     }
 
     fn follow_clock_back(&mut self, now: i64) {
-        if self.plan.follow_clock_back(now) {
+        let since = |opened| self.shared.world.clock.now().saturating_duration_since(opened);
+        let began = self.first_opened.map(|opened| now - millis(since(opened)));
+        if self.plan.follow_clock_back(now, began) {
             let Follower { cursor, shared, .. } = self;
             warn!(unit = %shared.unit, code = %codes::CLOCK_WENT_BACK, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
             (self.saved_at, self.lag_said_at) = (now, now);
@@ -420,10 +430,10 @@ impl Follower {
         if now < self.lag_said_at + millis(SAY_LAG_EVERY) {
             return;
         }
-        let cadence = self.shared.kind.cadence();
         let lag = self.plan.lag(now);
         let minutes = lag / 60_000;
-        let Follower { cursor, shared, .. } = self;
+        let Follower { cursor, shared, plan, .. } = self;
+        let cadence = plan.cadence();
         if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
             match lag >= self.lag {
                 true => {

@@ -121,6 +121,15 @@ struct Life {
     listed: i64,
 }
 
+impl Life {
+    /// What a clock said that was ahead is not believed; this run began at `began`.
+    fn follow_clock_back(&mut self, now: i64, began: i64) {
+        if self.born.max(self.listed) > now {
+            (self.born, self.listed) = (self.born.min(began), self.listed.min(began));
+        }
+    }
+}
+
 #[async_trait]
 impl Puller for WindowPuller {
     async fn run(&self, context: PullerContext) -> Ended {
@@ -151,6 +160,7 @@ impl WindowPuller {
             remembered_ids,
         });
         let mut life = recall(&shared, start_time).await?;
+        let opened = shared.world.clock.now();
         let mut followed = Followed::default();
         while !stop.is_cancelled() {
             let listed = tokio::select! {
@@ -159,6 +169,8 @@ impl WindowPuller {
             };
             match listed {
                 Ok(cursors) => {
+                    let now = shared.now();
+                    life.follow_clock_back(now, now - millis(shared.world.clock.now() - opened));
                     self.adjust(&shared, life, cursors, &mut followed, &stop).await?;
                     life.listed = shared.now();
                     remember(&shared, life).await?;

@@ -35,6 +35,8 @@ struct State {
     /// How long a page takes.
     takes: Duration,
     pages: u64,
+    /// Those of windows that were read to their end.
+    used: u64,
     asked: Vec<Window>,
     errors: Vec<Class>,
     repeats_tokens: bool,
@@ -50,6 +52,7 @@ impl Api {
             page: 3,
             takes: Duration::ZERO,
             pages: 0,
+            used: 0,
             asked: Vec::new(),
             errors: Vec::new(),
             repeats_tokens: false,
@@ -114,6 +117,7 @@ impl WindowKind for Api {
             calls: calls.clone(),
             route: (Route::Send(tags.id(&tag)), Route::Drop(tags.id(&tag))),
             token: Token::First,
+            pages: 0,
         })
     }
 
@@ -133,6 +137,7 @@ struct Asked {
     calls: Calls,
     route: (Route, Route),
     token: Token,
+    pages: u64,
 }
 
 const QUOTA: Quota = Quota { api: "GetCallerIdentity", per_second: 4.0 };
@@ -140,7 +145,10 @@ const QUOTA: Quota = Quota { api: "GetCallerIdentity", per_second: 4.0 };
 #[async_trait]
 impl Pages for Asked {
     async fn next(&mut self) -> Result<Option<Page>, AwsError> {
-        let Some(token) = self.token.to_send() else { return Ok(None) };
+        let Some(token) = self.token.to_send() else {
+            self.api.with(|state| state.used += std::mem::take(&mut self.pages));
+            return Ok(None);
+        };
         let error = self.api.with(|state| state.errors.pop());
         if let Some(class) = error {
             let failed = "scripted".into();
@@ -167,6 +175,7 @@ impl Pages for Asked {
             let next = if state.repeats_tokens { first } else { next };
             (page, (next < all.len()).then(|| next.to_string()))
         });
+        self.pages += 1;
         self.token.follow("Scripted", next)?;
         let mut page = Page::default();
         let mut bytes = Vec::new();
@@ -326,6 +335,30 @@ async fn a_busy_hour_is_cut_into_windows_that_can_be_asked() {
     let texts = scene.receiver.texts();
     assert_eq!((texts.len(), distinct(&texts).len()), (2000, 2000));
     scene.end(running).await;
+}
+
+/// An hour of it has nearly twice the pages that a window may have; what fitted is remembered.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_always_busy_is_asked_for_what_fits() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    api.with(|state| state.page = 5);
+    let now = api.now();
+    for n in 0..4 * 3600 / 2 {
+        api.put("one", now + n * 2 * SECOND, now + n * 2 * SECOND, &format!("busy {n:06}"));
+    }
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    sleep(Duration::from_secs(900)).await;
+    let (pages, used) = api.with(|state| (state.pages, state.used));
+    hours(2).await;
+    let (pages, used) = api.with(|state| (state.pages - pages, state.used - used));
+    let wasted = pages - used;
+    assert!(pages > 2500, "{pages} pages");
+    assert!(wasted * 10 < pages, "{wasted} of {pages} pages were asked for in vain");
+    let texts = scene.receiver.texts();
+    assert_eq!(texts.len(), distinct(&texts).len());
+    running.killed().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -547,6 +580,27 @@ async fn a_clock_that_was_ahead_loses_nothing() {
     hours(40).await;
     let texts = scene.receiver.texts();
     assert_eq!(distinct(&texts), distinct(&expected));
+    scene.end(running).await;
+}
+
+/// Where nothing was known before, even what happened while the clock was ahead is still wanted.
+#[tokio::test(start_paused = true)]
+async fn a_first_run_by_a_clock_that_is_ahead_does_not_begin_late() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    scene.set_clock_ahead(Duration::from_secs(10 * 3600));
+    let running = scene.windows(settings(&api));
+    sleep(Duration::from_secs(60)).await;
+    let mut expected = api.put_random("one", 14, 50, HOUR / 4);
+    sleep(Duration::from_secs(1200)).await;
+    scene.set_clock_ahead(Duration::ZERO);
+    sleep(Duration::from_secs(60)).await;
+    // Not yet listed.
+    let now = api.now();
+    api.put("two", now, now, "of a new cursor");
+    expected.push("of a new cursor".to_owned());
+    hours(20).await;
+    assert_eq!(distinct(&scene.receiver.texts()), distinct(&expected));
     scene.end(running).await;
 }
 

@@ -25,7 +25,7 @@ pub struct Globals {
     /// Whether debug lines are logged too. `QUITTANCE_LOG` in the environment says it more closely, and wins.
     #[serde(default)]
     pub debug: bool,
-    /// Its short id.
+    /// Its short id, for its log.
     #[schemars(extend("type" = ["string", "integer"], "examples" = ["12345"]))]
     pub id: String,
     /// Its name: the host in every event's header.
@@ -36,11 +36,12 @@ pub struct Globals {
     pub persistence: Persistence,
     /// Whether Devo's collector runs as two processes. Here there is one in any case; this changes nothing.
     pub multiprocessing: Option<bool>,
-    /// Devo's bound of the internal queue, in MiB. Ours is 32 MiB if that is less.
+    /// How many MiB of events may be on their way in memory at a time; 32 if that is less.
     pub queue_max_size_in_mb: Option<usize>,
-    /// Devo's bound of the internal queue, in messages. Ours is counted in bytes; this changes nothing.
-    pub queue_max_size_in_messages: Option<u64>,
-    /// How long a message may wait in Devo's internal queue. Ours waits for nothing but room; this changes nothing.
+    /// How many events may be on their way in memory at a time. What was read together goes together, even if it is more.
+    pub queue_max_size_in_messages: Option<usize>,
+    /// How long events may be on their way until their delivery is confirmed, if that is less than an output's
+    /// `confirm.interval`; 1 second at least.
     pub queue_max_elapsed_time_in_sec: Option<Interval>,
     /// How many messages Devo's collector puts together. Here what is read together stays so; this changes nothing.
     pub queue_wrap_max_size_in_messages: Option<u64>,

@@ -8,7 +8,7 @@ mod trail;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, On, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
+    Account, Limits, ObjectKeys, On, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
     TypeDescription, Writer, listed,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
@@ -49,8 +49,9 @@ pub struct Config {
     pub use_region_and_account_id_from_event: bool,
     /// For `audits_api`, the time between two pulls; 5 minutes if unset. A queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// For `audits_api`, the first moment to collect; CloudTrail knows 90 days. If unset, when the collector first ran.
-    /// Everything that a queue announces is read.
+    /// The first moment to collect. For `audits_api`, CloudTrail knows 90 days; if unset, it is when the collector first ran.
+    /// For `audits_s3`, the events of objects that were made earlier are filtered; if unset, all that a queue announces is
+    /// sent.
     #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
     /// The queue.
@@ -113,6 +114,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
     let kind = Arc::new(Trail::new(config)?);
     let tag = config.tag_template()?.to_string();
     let limits = config.objects.limits(&config.queue);
+    let limits = Limits { start_time: start_time(config.start_time.as_deref())?, ..limits };
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
         let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use quittance_aws::{
     Account, Limits, ObjectKeys, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
     TypeDescription, Writer, listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
+    windows::start_time,
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -53,8 +54,8 @@ pub struct Config {
     /// Time between two listings of a bucket: 5 minutes if unset, and 10 seconds at least. A queue is read as soon as
     /// something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// The first day of a bucket that was never listed before, with or without a time. Everything that a queue announces is
-    /// read.
+    /// The first day of a bucket that was never listed before, with or without a time. Of a queue, the first moment to
+    /// collect: events of objects that were made earlier are filtered; if unset, all that it announces is sent.
     pub start_time: Option<String>,
     /// Accepted as Devo's collector has it: an object's folder says its table anyway.
     #[serde(default)]
@@ -144,7 +145,8 @@ impl Config {
     fn announced(&self, queue: Option<&str>, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let queue = self.queue_name(queue)?;
         let (kind, tag) = (self.logs()?, self.tag_template()?.to_string());
-        let limits = self.objects.limits(&self.queue);
+        let start_time = start_time(self.start_time.as_deref())?;
+        let limits = Limits { start_time, ..self.objects.limits(&self.queue) };
         let unit = |region: String| {
             let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, CiscoUmbrella::NAME, "queue", tag.clone())

@@ -34,7 +34,7 @@ pub struct Config {
     /// Whether account and region in the tag are those that an object's key names; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -73,7 +73,7 @@ impl ServiceKind for NonCloudwatchLogs {
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let filter = config.objects.filter()?;
-        let limits = config.objects.limits(&config.queue);
+        let limits = config.only.limits(config.objects.limits(&config.queue))?;
         let regions = config.only.regions()?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {

@@ -32,7 +32,7 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -63,7 +63,8 @@ impl ServiceKind for ServiceEventsAll {
         let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies()))?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,

@@ -30,7 +30,7 @@ pub struct Config {
     /// of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -61,7 +61,8 @@ impl ServiceKind for SqsCloudwatchConsumer {
         let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies()))?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(Findings { template, from_event: config.use_region_and_account_id_from_event });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };

@@ -23,7 +23,7 @@ pub struct Voiso;
 pub struct Config {
     /// Name or URL of the queue that Voiso sends to; the same name in every region.
     pub voiso_sqs_queue_name: String,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -54,7 +54,8 @@ impl ServiceKind for Voiso {
         let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies()))?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(SecurityEvents { template });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
