@@ -10,6 +10,8 @@ pub struct ObjectRef {
     pub bucket: String,
     /// Key, decoded.
     pub key: String,
+    /// The key as the notification has it, where decoding changed it: some stores that are not AWS's send it plain.
+    pub raw_key: Option<String>,
     /// The bucket's region, where the notification says it.
     pub region: Option<String>,
 }
@@ -81,7 +83,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         return Notification::Control("s3:TestEvent");
     }
     if let (Some(bucket), Some(keys)) = (shapes.s3_bucket, shapes.s3_object_key) {
-        let created = keys.into_iter().map(|key| ObjectRef { bucket: bucket.clone(), key, region: None });
+        let created =
+            keys.into_iter().map(|key| ObjectRef { bucket: bucket.clone(), key, raw_key: None, region: None });
         return Notification::Objects { created: created.collect(), others: 0 };
     }
     match shapes.sns_type.as_deref() {
@@ -138,11 +141,11 @@ fn s3_event(records: &str) -> Notification {
         // A restored object is readable only now; any other event asks for nothing.
         let readable = name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
         match record.s3 {
-            Some(s3) if readable => created.push(ObjectRef {
-                bucket: s3.bucket.name,
-                key: form_decode(&s3.object.key),
-                region: record.region,
-            }),
+            Some(s3) if readable => {
+                let key = form_decode(&s3.object.key);
+                let raw_key = Some(s3.object.key).filter(|raw| *raw != key);
+                created.push(ObjectRef { bucket: s3.bucket.name, key, raw_key, region: record.region });
+            }
             Some(_) => others += 1,
             None => return Notification::Unknown("`Records` that are not S3's"),
         }
@@ -163,7 +166,7 @@ fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Optio
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };
             // Unlike S3's own events, the key here is plain: a plus is a plus.
-            let object = ObjectRef { bucket: detail.bucket.name, key: detail.object.key, region };
+            let object = ObjectRef { bucket: detail.bucket.name, key: detail.object.key, raw_key: None, region };
             Notification::Objects { created: vec![object], others: 0 }
         }
         _ => Notification::Objects { created: Vec::new(), others: 1 },

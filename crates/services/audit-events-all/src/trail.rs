@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), region: None }
+        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), raw_key: None, region: None }
     }
 
     fn at() -> Whereabouts {
