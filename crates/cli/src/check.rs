@@ -1,6 +1,6 @@
 //! `quittance check`.
 
-use std::{fmt::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fmt::Write, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use clap::Args;
@@ -9,13 +9,12 @@ use quittance_core::World;
 use quittance_devo::TcpDial;
 use serde_json::json;
 
-use crate::output::print;
+use crate::{documents, output::print};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Neither destinations nor AWS are asked.
     #[arg(long)]
     offline: bool,
@@ -26,10 +25,10 @@ pub(crate) struct Options {
 
 /// Prints everything that is wrong with a configuration and what it would run. An error in it is the exit code 1.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let reach =
-        Reach { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), online: !options.offline };
-    let report = check(&options.config, reach).await?;
-    print(&if options.json { in_json(&report) } else { in_lines(&report) })?;
+    let Options { documents, offline, json } = options;
+    let reach = Reach { world: World::system(), http: None, dial: Arc::new(TcpDial::default()), online: !offline };
+    let report = check(documents, reach).await?;
+    print(&if json { in_json(&report) } else { in_lines(&report) })?;
     Ok(if report.problems.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -60,6 +59,7 @@ fn count(number: usize, noun: &str) -> String {
 fn in_json(report: &Report) -> String {
     let problem = |problem: &Problem| {
         json!({
+            "file": report.problems.file(problem).display().to_string(),
             "line": problem.at.line,
             "column": problem.at.column,
             "code": problem.code.to_string(),
@@ -70,7 +70,7 @@ fn in_json(report: &Report) -> String {
         })
     };
     let report = json!({
-        "file": report.problems.file.display().to_string(),
+        "file": report.problems.documents.config.display().to_string(),
         "errors": report.problems.errors(),
         "warnings": report.problems.warnings(),
         "problems": report.problems.all.iter().map(problem).collect::<Vec<_>>(),

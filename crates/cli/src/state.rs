@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -13,7 +13,7 @@ use quittance_collector::{Config, Contents, Holding, Remembered, look_into_state
 use quittance_core::{Change, Record};
 use serde_json::{Value, json};
 
-use crate::output::print;
+use crate::{documents, output::print};
 
 /// What tells the outputs from the units.
 const VERDICT: Record = Record::Verdict;
@@ -29,9 +29,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct ShowOptions {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -39,9 +38,8 @@ pub(crate) struct ShowOptions {
 
 #[derive(Args)]
 pub(crate) struct ResetOptions {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Only the units whose address begins so, in whole levels, as in `aws/12351/cwl_1`.
     #[arg(long, value_name = "PREFIX")]
     unit: Option<String>,
@@ -55,13 +53,13 @@ pub(crate) struct ResetOptions {
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Show(options) => show(&options),
+        Command::Show(options) => show(options),
         Command::Reset(options) => reset(options).await,
     }
 }
 
-fn show(options: &ShowOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+fn show(options: ShowOptions) -> Result<ExitCode> {
+    let config = Config::load(options.documents)?;
     let folder = state_folder(&config);
     let contents = look_into_state(&config)?;
     print(&match (options.json, contents) {
@@ -74,7 +72,7 @@ fn show(options: &ShowOptions) -> Result<ExitCode> {
 }
 
 async fn reset(options: ResetOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+    let config = Config::load(options.documents)?;
     let mut found = look_into_state(&config)?.unwrap_or_default();
     found.retain(|unit, _| options.unit.as_deref().is_none_or(|prefix| is_within(unit, prefix)));
     for holding in found.values_mut() {

@@ -1,7 +1,7 @@
 //! Everything that can be known of a configuration before it runs: its shape, its certificates, its destinations and
 //! the setup of its units.
 
-use std::{collections::BTreeSet, error::Error, path::Path, sync::Arc};
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
@@ -10,9 +10,9 @@ use quittance_core::{Code, Dial, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Parts, Problem, Problems, codes,
+    CollectorError, Config, KeyPath, Parts, Problem, Problems, codes,
     collector::pool,
-    config::{DevoPlatform, Examined, Output},
+    config::{DevoPlatform, Documents, Examined, Output},
     planning::{Plan, PlannedUnit, plan},
 };
 
@@ -64,9 +64,9 @@ pub struct CheckedUnit {
     pub tag: String,
 }
 
-/// Checks the configuration in `path`. Only a file that cannot be read is an error.
-pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> {
-    let Examined { config, problems } = Config::examine(path)?;
+/// Checks the configuration in `documents`. Only a file that cannot be read is an error.
+pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Report, CollectorError> {
+    let Examined { config, problems } = Config::examine(documents)?;
     let Some(config) = config else {
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
@@ -110,11 +110,7 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
             Output::Console(_) => "standard output".to_owned(),
         },
     });
-    Ok(Report {
-        outputs: outputs.collect(),
-        units: units.collect(),
-        problems: Problems::new(config.path.clone(), problems),
-    })
+    Ok(Report { outputs: outputs.collect(), units: units.collect(), problems: config.problems(problems) })
 }
 
 async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
@@ -127,7 +123,7 @@ async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Prob
 
 async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts: &Parts, online: bool) -> Vec<Problem> {
     let section = KeyPath::of(&["outputs", name, "config"]);
-    let files = Files::beside(&config.path);
+    let files = config.files();
     let mut problems = Vec::new();
     let mut find = |key: &str, file: &str| {
         let found = files.find(file);

@@ -12,14 +12,14 @@ use quittance_state::{Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Messages, Problem, Problems,
+    CollectorError, Config, Files, KeyPath, Messages, Problem,
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
-    planning::{Organization, Plan, plan},
+    planning::{Organization, Plan, PlannedUnit, plan},
     resets,
 };
 
@@ -50,7 +50,7 @@ pub struct Parts {
 
 /// The folder of the state that `config` names.
 pub fn state_folder(config: &Config) -> PathBuf {
-    Files::beside(&config.path).state(&config.globals.persistence.config.directory_name)
+    config.files().state(&config.globals.persistence.config.directory_name)
 }
 
 /// Opens the state that `config` names.
@@ -87,9 +87,9 @@ impl Collector {
     /// Puts `config` together. Files are read; no connection is made.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
         for warning in &config.warnings {
-            warn!("{}:{warning}", config.path.display());
+            warn!("{}:{warning}", config.documents.file(warning.at.document).display());
         }
-        let files = Files::beside(&config.path);
+        let files = config.files();
         let mut outputs = Vec::new();
         let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
         let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
@@ -131,9 +131,12 @@ impl Collector {
         }
         let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
         if !problems.is_empty() {
-            return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
+            return Err(CollectorError::Config(config.problems(problems)));
         }
         resets::apply(&config, &units, &*store).await?;
+        for PlannedUnit { unit, service, .. } in &units {
+            debug!(unit = %unit.id, service, tag = unit.tag, "planned");
+        }
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),

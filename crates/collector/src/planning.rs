@@ -11,7 +11,7 @@ use quittance_core::{Backoff, Supervisor, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
-    Config, Files, KeyPath, Problem, Section,
+    Config, KeyPath, Problem, Section,
     catalogue::{Service, catalogue},
     codes,
     config::{Accounts, Input},
@@ -57,7 +57,7 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
             Ok(http) => http,

@@ -108,10 +108,18 @@ impl Supervisor {
             world: self.world.clone(),
             stop: self.stop.clone(),
         };
-        tokio::select! {
+        let ended = tokio::select! {
             ended = unit.puller.run(context) => ended,
             never = self.watch(unit, told) => match never {},
+        };
+        // What a puller was refused by, its setup can name.
+        if matches!(ended, Ended::Failed(Failure { class: Class::NeedsPerson, .. })) {
+            tokio::select! {
+                () = self.look(unit, told) => {}
+                () = self.stop.cancelled() => {}
+            }
         }
+        ended
     }
 
     /// Says what changes while the unit pulls: a permission may be lost that the next pull, or the next event, would need only
@@ -119,10 +127,14 @@ impl Supervisor {
     async fn watch(&self, unit: &Unit, told: &mut Told) -> Infallible {
         loop {
             self.world.clock.sleep(WATCH).await;
-            // What keeps it from being found out is met, and told, by the puller too.
-            if let Ok(findings) = unit.setup.check().await {
-                told.tell(&unit.id, &findings);
-            }
+            self.look(unit, told).await;
+        }
+    }
+
+    async fn look(&self, unit: &Unit, told: &mut Told) {
+        // What keeps it from being found out is met, and told, by the puller too.
+        if let Ok(findings) = unit.setup.check().await {
+            told.tell(&unit.id, &findings);
         }
     }
 }

@@ -14,6 +14,7 @@ mod reaching_aws;
 mod resets;
 mod rsyslog;
 mod samples;
+mod schema;
 mod secrets;
 mod several_outputs;
 mod shutdown;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     resets::add(&mut suite);
     rsyslog::add(&mut suite);
     samples::add(&mut suite);
+    schema::add(&mut suite);
     secrets::add(&mut suite);
     several_outputs::add(&mut suite);
     shutdown::add(&mut suite);

@@ -16,7 +16,7 @@ use crate::catalogue;
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Globals {
-    /// Whether Devo's collector writes debug lines. Here `QUITTANCE_LOG` says what is logged; this changes nothing.
+    /// Whether debug lines are logged too. `QUITTANCE_LOG` in the environment says it more closely, and wins.
     #[serde(default)]
     pub debug: bool,
     /// Its short id.
@@ -44,6 +44,25 @@ pub struct Globals {
     pub internal_tag: Option<String>,
     /// Our own bound of events on their way, in bytes, instead of Devo's or 32 MiB.
     pub outlet_max_bytes: Option<usize>,
+}
+
+/// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct GlobalOverrides {
+    /// Whether debug lines are logged.
+    pub debug: Option<bool>,
+    /// The tag of the collector's own warnings and statistics.
+    pub internal_tag: Option<String>,
+}
+
+impl Globals {
+    pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
+        self.debug = overrides.debug.unwrap_or(self.debug);
+        if overrides.internal_tag.is_some() {
+            self.internal_tag.clone_from(&overrides.internal_tag);
+        }
+    }
 }
 
 /// Where the state is kept.

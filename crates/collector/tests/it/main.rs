@@ -5,9 +5,11 @@
 mod devo_shape;
 mod environment;
 mod garbage;
+mod permissions;
 mod positions;
 mod resets;
 mod schema;
+mod server_json;
 mod sign_in;
 mod support;
 mod whole;
