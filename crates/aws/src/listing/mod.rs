@@ -136,9 +136,15 @@ impl Setup for Listing {
             let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
             findings.push(Finding::warning(&codes::BUCKET_ELSEWHERE, problem));
         }
-        if let Some(key) = key
-            && let Err(error) = buckets::read_one(account, &right, bucket, &key).await
-        {
+        let Some(key) = key else {
+            let problem = match &*prefix {
+                "" => format!("bucket `{bucket}` is empty"),
+                prefix => format!("nothing in bucket `{bucket}` is below `{}`", prefix.escape_debug()),
+            };
+            findings.push(Finding::warning(&codes::NOTHING_BELOW_PREFIX, problem));
+            return Ok(findings);
+        };
+        if let Err(error) = buckets::read_one(account, &right, bucket, &key).await {
             let what = format!("objects of bucket `{bucket}` cannot be read");
             let found = refusal::finding(error, &what, "s3:GetObject on its objects")?;
             findings.push(Finding { severity: Severity::Partial, ..found });

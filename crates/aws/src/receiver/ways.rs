@@ -159,7 +159,7 @@ impl Work for Ways {
     fn weight(&self, item: &Item) -> usize {
         match item {
             // The entries around it weigh more than the name.
-            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + object.key.len() + 512,
+            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + 2 * object.key.len() + 512,
             Item::Body(_, body) => body.weight(),
         }
     }
