@@ -137,6 +137,7 @@ impl WindowPuller {
             world,
             max_event_bytes,
             remembered_ids,
+            in_memory: Arc::default(),
         });
         let mut life = recall(&shared, start_time).await?;
         let mut followed = Followed::default();
