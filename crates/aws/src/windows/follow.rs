@@ -1,6 +1,10 @@
 //! Follows one cursor: asks for its windows, gives what they show, and remembers what was delivered.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
@@ -58,6 +62,8 @@ pub(super) struct Shared {
     pub(super) quarantine: Quarantine,
     pub(super) max_event_bytes: usize,
     pub(super) remembered_ids: u64,
+    /// Ids that all cursors have in memory.
+    pub(super) in_memory: Arc<AtomicUsize>,
     /// Turns of asking for a page.
     pub(super) turns: Semaphore,
 }
@@ -122,7 +128,8 @@ impl Follower {
                 begin
             }
         };
-        let seen = Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids).await?;
+        let seen =
+            Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids, &shared.in_memory).await?;
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
@@ -218,7 +225,7 @@ impl Follower {
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
         self.plan.fitted(window, count);
         self.plan.read(number, left, again);
-        self.seen.unload(window.from, window.to);
+        self.seen.unload();
         self.say_lag(now);
         Ok(())
     }
@@ -396,7 +403,10 @@ impl Follower {
             return Ok(());
         }
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
-            Ok(()) => self.saved = checkpoint,
+            Ok(()) => {
+                self.saved = checkpoint;
+                self.seen.unload();
+            }
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
                 let (code, error) = (error.code(), quittance_core::chain(&error));

@@ -158,6 +158,7 @@ impl WindowPuller {
             world,
             max_event_bytes,
             remembered_ids,
+            in_memory: Arc::default(),
         });
         let mut life = recall(&shared, start_time).await?;
         let opened = shared.world.clock.now();
