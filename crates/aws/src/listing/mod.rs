@@ -114,7 +114,7 @@ impl Puller for Listing {
         let ListingSettings { bucket, region, kind, limits, .. } = settings.clone();
         let span = info_span!("listing", bucket, region);
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
-        let way = Way { kind: WayKind::Objects(kind), limits: Limits { receivers: 1, ..limits } };
+        let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };
         self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
     }
 }

@@ -7,7 +7,7 @@
 mod ways;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, S
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Cost, Tally,
+    Account, AwsError, Cost, Tally,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::ObjectKind,
     pricing,
@@ -33,6 +33,8 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Way {
     pub(crate) kind: WayKind,
+    /// The buckets that they announce, as far as the user says; `{account}` and `{region}` are filled in.
+    pub(crate) buckets: Vec<String>,
     pub(crate) limits: Limits,
 }
 
@@ -102,6 +104,20 @@ impl Receiver {
         self.station.tally()
     }
 
+    /// The buckets that the user says are announced.
+    async fn buckets(&self) -> Result<BTreeSet<String>, AwsError> {
+        let named: Vec<String> = self.ways().iter().flat_map(|way| way.buckets.iter().cloned()).collect();
+        let mut buckets = BTreeSet::new();
+        for bucket in named {
+            let bucket = bucket.replace("{region}", &self.region);
+            buckets.insert(match bucket.contains("{account}") {
+                true => bucket.replace("{account}", &self.station.account.number().await?),
+                false => bucket,
+            });
+        }
+        Ok(buckets)
+    }
+
     /// Whether messages announce objects.
     fn announces(&self) -> bool {
         self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)))
@@ -128,7 +144,12 @@ impl Puller for Receiver {
 #[async_trait]
 impl Setup for Receiver {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        Ok(held::check(&self.station.account, &self.region, &self.queue, self.announces()).await?)
+        let Receiver { station, region, queue, .. } = self;
+        let announced = match self.announces() {
+            true => Some(self.buckets().await?),
+            false => None,
+        };
+        Ok(held::check(&station.account, region, queue, announced).await?)
     }
 
     /// A queue with nothing in it is asked by one long poll after another.

@@ -47,7 +47,7 @@ impl Ways {
     pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving) -> Self {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
         let regions = Regions::default();
-        for Way { kind, limits } in ways {
+        for Way { kind, limits, .. } in ways {
             let Limits { max_event_bytes, start_time, .. } = limits;
             let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {

@@ -315,7 +315,8 @@ impl Scene {
     }
 
     fn objects_in(&self, queue: &str, kind: Arc<dyn ObjectKind>, limits: Limits) -> Running {
-        let settings = ObjectsSettings { queue: queue.to_owned(), region: REGION.to_owned(), kind, limits };
+        let settings =
+            ObjectsSettings { queue: queue.to_owned(), region: REGION.to_owned(), buckets: Vec::new(), kind, limits };
         let puller = settings.puller(&self.account);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }

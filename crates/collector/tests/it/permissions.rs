@@ -41,6 +41,8 @@ inputs:
       cwl_1: {types: [logs], log_groups: [/app/a, /rds/*], regions: [us-east-1]}
 ";
 
+const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
+
 struct FakeClock(FakeAws);
 
 impl Clock for FakeClock {
@@ -61,7 +63,7 @@ impl Scene {
     fn new() -> Scene {
         let (folder, pki, aws) = (tempfile::tempdir().unwrap(), Pki::new().unwrap(), FakeAws::new(3));
         pki.write_to(folder.path()).unwrap();
-        let retention = Duration::from_secs(14 * 24 * 3600);
+        let retention = RETENTION;
         for (queue, buckets) in [("trail", vec!["logs".to_owned()]), ("events", Vec::new())] {
             let dead = format!("{queue}-dead");
             aws.create_queue(&dead, QueueSettings { retention, ..QueueSettings::default() });
@@ -77,9 +79,9 @@ impl Scene {
         Scene { aws, sink: Sink::new(Keep::Distinct), folder, pki }
     }
 
-    fn path(&self) -> PathBuf {
+    fn path(&self, config: &str) -> PathBuf {
         let path = self.folder.path().join("config.yaml");
-        std::fs::write(&path, CONFIG).unwrap();
+        std::fs::write(&path, config).unwrap();
         path
     }
 
@@ -91,14 +93,18 @@ impl Scene {
         Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config().unwrap() })
     }
 
-    async fn check(&self) -> Report {
+    async fn check(&self, config: &str) -> Report {
         let http = Some(self.aws.http_client());
-        check(&self.path(), Reach { world: self.world(), http, dial: self.dial(), online: true }).await.unwrap()
+        check(&*self.path(config), Reach { world: self.world(), http, dial: self.dial(), online: true }).await.unwrap()
     }
 
     /// The lines of a check.
     async fn said(&self) -> Vec<String> {
-        self.check().await.problems.all.iter().map(ToString::to_string).collect()
+        self.said_of(CONFIG).await
+    }
+
+    async fn said_of(&self, config: &str) -> Vec<String> {
+        self.check(config).await.problems.all.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -174,6 +180,24 @@ async fn each_other_refusal_is_named_in_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bucket_that_no_policy_names_is_proved_where_the_configuration_does() {
+    let scene = Scene::new();
+    scene.aws.create_queue("trail", QueueSettings { retention: RETENTION, ..QueueSettings::default() });
+    let unproved = scene.said().await;
+    assert!(unproved.iter().any(|line| line.ends_with("[SetupError134]")), "{unproved:?}");
+    let named = CONFIG
+        .replace("audit_sqs_queue_name: trail,", "audit_sqs_queue_name: trail, buckets: ['trail-{account}-{region}'],");
+    let number = "111122223333";
+    let bucket = format!("trail-{number}-us-east-1");
+    scene.aws.put_object(&bucket, "AWSLogs/x.json.gz", &b"x"[..]);
+    let proved = scene.said_of(&named).await;
+    assert!(!proved.iter().any(|line| line.ends_with("[SetupError134]")), "{proved:?}");
+    scene.aws.fail_while("GetObject", "AccessDenied");
+    let refused = scene.said_of(&named).await;
+    assert!(refused.iter().any(|line| line.contains(&bucket) && line.ends_with("[SetupError104]")), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_not_taken_for_anybody_is_told_once() {
     let scene = Scene::new();
     for api in ["GetCallerIdentity", "GetQueueUrl", "ListObjectsV2"] {
@@ -198,7 +222,7 @@ async fn a_permission_that_is_lost_is_said_within_a_minute_and_touches_no_other_
         store: Arc::new(MemoryStore::default()),
         messages: None,
     };
-    let collector = Collector::build(Config::load(&scene.path()).unwrap(), parts, stop.clone()).await.unwrap();
+    let collector = Collector::build(Config::load(scene.path(CONFIG)).unwrap(), parts, stop.clone()).await.unwrap();
     let collector = tokio::spawn(collector.run());
     sleep(Duration::from_secs(600)).await;
     for (api, action, units) in NEEDED {

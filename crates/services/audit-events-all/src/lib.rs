@@ -117,7 +117,8 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
     let limits = Limits { start_time: start_time(config.start_time.as_deref())?, ..limits };
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
-        let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };
+        let buckets = config.objects.buckets.clone();
+        let settings = ObjectsSettings { queue, region: region.clone(), buckets, kind, limits };
         settings.unit(account, AuditEventsAll::NAME, AUDITS_S3, tag.clone())
     };
     Ok(regions.iter().map(unit).collect())

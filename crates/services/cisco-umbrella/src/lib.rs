@@ -148,7 +148,13 @@ impl Config {
         let start_time = start_time(self.start_time.as_deref())?;
         let limits = Limits { start_time, ..self.objects.limits(&self.queue) };
         let unit = |region: String| {
-            let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
+            let settings = ObjectsSettings {
+                queue: queue.clone(),
+                region,
+                buckets: self.objects.buckets.clone(),
+                kind: kind.clone(),
+                limits: limits.clone(),
+            };
             settings.unit(account, CiscoUmbrella::NAME, "queue", tag.clone())
         };
         Ok(regions(&self.regions)?.into_iter().map(unit).collect())

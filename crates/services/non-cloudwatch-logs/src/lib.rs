@@ -83,7 +83,13 @@ impl ServiceKind for NonCloudwatchLogs {
             let kind = Arc::new(Logs { readings, from_key, filter: filter.clone() });
             units.extend(regions.iter().map(|region| {
                 let (queue, region) = (queue.clone(), region.clone());
-                let settings = ObjectsSettings { queue, region, kind: kind.clone(), limits: limits.clone() };
+                let settings = ObjectsSettings {
+                    queue,
+                    region,
+                    buckets: config.objects.buckets.clone(),
+                    kind: kind.clone(),
+                    limits: limits.clone(),
+                };
                 settings.unit(account, Self::NAME, &of, tag.clone())
             }));
         }
