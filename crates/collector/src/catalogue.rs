@@ -6,7 +6,7 @@ use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind};
 use quittance_aws_guardduty::AwsGuardduty;
 use quittance_cisco_umbrella::CiscoUmbrella;
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use quittance_custom_logs::CustomLogs;
 use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
@@ -48,6 +48,9 @@ pub trait Service: Send + Sync {
 
     /// The units that its section of that name asks for.
     fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem>;
+
+    /// What the regions of its section will hurt later, if that can be planned.
+    fn advice(&self, section: &Section) -> Vec<Finding>;
 }
 
 impl<K: ServiceKind> Service for K {
@@ -69,5 +72,9 @@ impl<K: ServiceKind> Service for K {
 
     fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem> {
         self.plan_as(name, section.read()?, account).map_err(|error| section.locate(error))
+    }
+
+    fn advice(&self, section: &Section) -> Vec<Finding> {
+        section.read().map(|config| ServiceKind::advice(self, &config)).unwrap_or_default()
     }
 }

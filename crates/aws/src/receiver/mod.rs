@@ -9,16 +9,18 @@ mod ways;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
+use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 use crate::{
     Account, Tally,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
-    objects::ObjectKind,
+    objects::{CallerUse, ObjectKind},
     queue::BodyKind,
 };
 
@@ -38,6 +40,18 @@ pub(crate) enum WayKind {
     /// They are events.
     Bodies(Arc<dyn BodyKind>),
 }
+
+impl WayKind {
+    fn objects(&self) -> Option<&Arc<dyn ObjectKind>> {
+        match self {
+            WayKind::Objects(kind) => Some(kind),
+            WayKind::Bodies(_) => None,
+        }
+    }
+}
+
+/// How long a setup waits to hear who asks.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads one queue.
 pub struct Receiver {
@@ -118,8 +132,15 @@ impl Puller for Receiver {
 #[async_trait]
 impl Setup for Receiver {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        let announces = self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)));
-        Ok(held::check(&self.station.account, &self.region, &self.queue, announces).await?)
+        let kinds: Vec<_> = self.ways().iter().filter_map(|way| way.kind.objects().cloned()).collect();
+        let account = &self.station.account;
+        let (found, _) = tokio::join!(held::check(account, &self.region, &self.queue, !kinds.is_empty()), async {
+            if kinds.iter().any(|kind| kind.caller() != CallerUse::None) {
+                // Who needs to know asks again.
+                _ = timeout(PATIENCE, account.caller()).await;
+            }
+        });
+        Ok(found?)
     }
 }
 

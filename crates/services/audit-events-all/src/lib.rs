@@ -2,6 +2,7 @@
 //! API (`types: [audits_api]`).
 
 mod api;
+mod own;
 mod record;
 mod trail;
 
@@ -9,11 +10,12 @@ use std::sync::Arc;
 
 use quittance_aws::{
     Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    no_global_events,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
     windows::{WindowSettings, start_time},
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::{Finding, Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,6 +45,11 @@ pub struct Config {
     /// Events with one of these `eventName`s are dropped.
     #[serde(default)]
     pub drop_event_names: Vec<String>,
+    /// Whether records of this collector's own reads are dropped: `GetObject`, `ReceiveMessage`, `Decrypt`, `LookupEvents`
+    /// and the like, made with the credentials that it signs in with. For trails that record data events of the bucket that
+    /// they write to.
+    #[serde(default)]
+    pub drop_own_calls: bool,
     /// Whether account and region in the tag are the event's own; otherwise those that are asked.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
@@ -88,8 +95,7 @@ impl ServiceKind for AuditEventsAll {
         for of in listed("types", &config.types)? {
             match of.as_str() {
                 AUDITS_S3 => units.extend(trails(&config, &regions, account)?),
-                // Devo's documentation writes it both ways.
-                AUDITS_API | "audit_apis" => units.extend(lookups(&config, &regions, account)?),
+                AUDITS_API | AUDIT_APIS => units.extend(lookups(&config, &regions, account)?),
                 unknown => {
                     let problem =
                         format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
@@ -99,6 +105,12 @@ impl ServiceKind for AuditEventsAll {
         }
         Ok(units)
     }
+
+    fn advice(&self, config: &Config) -> Vec<Finding> {
+        // A trail writes events of all regions into one bucket.
+        let by_api = config.types.iter().any(|of| [AUDITS_API, AUDIT_APIS].contains(&of.trim()));
+        no_global_events(&config.regions).filter(|_| by_api).into_iter().collect()
+    }
 }
 
 fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
@@ -107,7 +119,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
         config.audit_sqs_queue_name.as_deref(),
         "`audits_s3` needs the queue that announces the objects",
     )?;
-    let kind = Arc::new(Trail::new(config)?);
+    let kind = Arc::new(Trail::new(config, account)?);
     let tag = config.tag_template()?.to_string();
     let limits = config.objects.limits(&config.queue);
     let unit = |region: &String| {
@@ -132,6 +144,8 @@ fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Resul
 
 const AUDITS_S3: &str = "audits_s3";
 const AUDITS_API: &str = "audits_api";
+/// Devo's documentation writes it both ways.
+const AUDIT_APIS: &str = "audit_apis";
 const TABLE: &str = "cloud.aws.cloudtrail.events";
 
 impl Config {
