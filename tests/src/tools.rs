@@ -51,6 +51,11 @@ pub fn ministack() -> Result<PathBuf, Missing> {
     python("QUITTANCE_MINISTACK_PYTHON", "ministack")
 }
 
+/// A Python that has cfn-lint.
+pub fn cfn_lint() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_CFN_LINT_PYTHON", "cfn-lint")
+}
+
 /// A Python that has jsonschema and PyYAML.
 pub fn jsonschema() -> Result<PathBuf, Missing> {
     python("QUITTANCE_JSONSCHEMA_PYTHON", "jsonschema")

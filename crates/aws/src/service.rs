@@ -6,7 +6,7 @@ use quittance_core::{Code, Finding, Unit};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::Account;
+use crate::{Account, Source};
 
 /// A kind of service: its configuration as a type, and how that becomes units.
 pub trait ServiceKind: Send + Sync + 'static {
@@ -37,6 +37,10 @@ pub trait ServiceKind: Send + Sync + 'static {
         _ = config;
         Vec::new()
     }
+
+    /// What a configuration reads at AWS: `quittance iam` makes permissions and templates of it. It must name every call that
+    /// the units make.
+    fn sources(&self, config: &Self::Config) -> Result<Vec<Source>, PlanError>;
 }
 
 /// A service as people are told of it.

@@ -5,7 +5,7 @@ use std::{fmt::Write, process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::Args;
 use quittance_collector::{Problem, Reach, Report, check};
-use quittance_core::World;
+use quittance_core::{Estimate, World};
 use quittance_devo::TcpDial;
 use serde_json::json;
 
@@ -43,6 +43,17 @@ fn in_lines(report: &Report) -> String {
     }
     for unit in &report.units {
         line(format_args!("unit {}: service {}, tag {}", unit.id, unit.service, unit.tag));
+        if let Some(Estimate { calls, dollars, beyond }) = &unit.estimate {
+            line(format_args!("  about {calls:.0} calls and {dollars:.2} USD a month with nothing new, and {beyond}"));
+        }
+    }
+    let estimates = || report.units.iter().filter_map(|unit| unit.estimate.as_ref());
+    if estimates().next().is_some() {
+        let (calls, dollars) =
+            estimates().fold((0.0, 0.0), |(calls, dollars), one| (calls + one.calls, dollars + one.dollars));
+        line(format_args!(
+            "all units: about {calls:.0} calls and {dollars:.2} USD a month with nothing new, at list prices"
+        ));
     }
     line(format_args!(
         "{}, {}",
@@ -79,6 +90,9 @@ fn in_json(report: &Report) -> String {
         })).collect::<Vec<_>>(),
         "units": report.units.iter().map(|unit| json!({
             "id": unit.id, "input": unit.input, "service": unit.service, "tag": unit.tag,
+            "estimate": unit.estimate.as_ref().map(|estimate| json!({
+                "calls_a_month": estimate.calls.round(), "usd_a_month": estimate.dollars, "beyond": estimate.beyond,
+            })),
         })).collect::<Vec<_>>(),
     });
     format!("{report}\n")

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod documents;
 mod errors;
+mod iam;
 mod logging;
 mod output;
 mod run;
@@ -45,6 +46,9 @@ enum Command {
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
+    /// Writes what AWS must allow for a configuration, or a template that sets everything up there. Nothing is asked of AWS.
+    #[command(subcommand)]
+    Iam(iam::Command),
     /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
     #[command(subcommand)]
     State(state::Command),
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
                 Command::Services(options) => services::run(&options),
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
+                Command::Iam(command) => iam::run(command),
                 Command::State(command) => state::run(command).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,

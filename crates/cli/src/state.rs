@@ -87,8 +87,9 @@ async fn reset(options: ResetOptions) -> Result<ExitCode> {
         print("no unit and cursor matches that has a checkpoint or remembers events: nothing to forget\n")?;
         return Ok(ExitCode::from(1));
     }
+    let gone = what_is_not_asked_again(&config, found.keys());
     if !options.yes {
-        print(&format!("this would be forgotten:\n{}nothing is forgotten yet: add --yes\n", in_lines(&found)))?;
+        print(&format!("this would be forgotten:\n{}{gone}nothing is forgotten yet: add --yes\n", in_lines(&found)))?;
         return Ok(ExitCode::from(1));
     }
     let store = open_store(&config)?;
@@ -96,8 +97,31 @@ async fn reset(options: ResetOptions) -> Result<ExitCode> {
         let change = Change::Reset { cursor: options.cursor.clone() };
         store.commit(store.fence(), unit, vec![change]).await?;
     }
-    print(&format!("forgotten:\n{}", in_lines(&found)))?;
+    print(&format!("forgotten:\n{}{gone}", in_lines(&found)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line for each unit that begins at its next start: its source is not asked for what happened before. (A bucket is
+/// listed from its `lookback_days` on.)
+fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u String>) -> String {
+    let is_of = |unit: &str, id: &str, service: &str| {
+        let rest = unit.strip_prefix("aws/").and_then(|rest| rest.strip_prefix(id));
+        rest.is_some_and(|rest| rest.starts_with('/') && rest.split('/').any(|part| part == service))
+    };
+    let has_start_time = |unit: &str| {
+        let sections = config.inputs.values().flat_map(|input| {
+            input.services.iter().map(move |(name, section)| (input.id.as_str(), name.as_str(), section))
+        });
+        let mut own = sections.filter(|(id, name, _)| is_of(unit, id, name));
+        own.any(|(.., section)| section.text("start_time").is_some() || section.text("bucket").is_some())
+    };
+    let line = |unit: &String| {
+        format!(
+            "{unit}: no `start_time` is set, so it begins at its next start, and what happened since the last confirmed event \
+             is not asked for again; set one to collect it\n"
+        )
+    };
+    units.filter(|unit| !has_start_time(unit)).map(line).collect()
 }
 
 /// Whether an address is `prefix` or below it.

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, error::Error, sync::Arc};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
 use quittance_aws::codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED};
-use quittance_core::{Code, Dial, Finding, NoStore, Severity, World};
+use quittance_core::{Code, Dial, Estimate, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
@@ -62,6 +62,8 @@ pub struct CheckedUnit {
     pub service: String,
     /// The tag of its events, with `{...}` where an event says a part of it.
     pub tag: String,
+    /// What its calls come to in a month; nothing if it was not asked, or cannot be said.
+    pub estimate: Option<Estimate>,
 }
 
 /// Checks the configuration in `documents`. Only a file that cannot be read is an error.
@@ -89,19 +91,17 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
             }
         }
     }
-    let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {
+    let (outputs, (setups, estimates)) = tokio::join!(check_outputs(&config, &parts, online), async {
         match online {
             true => check_setups(&config, &planned).await,
-            false => Vec::new(),
+            false => (Vec::new(), vec![None; planned.len()]),
         }
     });
     problems.extend(outputs);
     problems.extend(setups);
-    let units = planned.into_iter().map(|PlannedUnit { unit, input, service, .. }| CheckedUnit {
-        id: unit.id.to_string(),
-        input,
-        service,
-        tag: unit.tag,
+    let units = planned.into_iter().zip(estimates).map(|(planned, estimate)| {
+        let PlannedUnit { unit, input, service, .. } = planned;
+        CheckedUnit { id: unit.id.to_string(), input, service, tag: unit.tag, estimate }
     });
     let outputs = config.outputs.iter().map(|(name, output)| CheckedOutput {
         name: name.clone(),
@@ -169,22 +169,27 @@ async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts:
     problems
 }
 
-async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> {
+/// What each unit's setup found, and what its calls come to if it found nothing wrong.
+async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> (Vec<Problem>, Vec<Option<Estimate>>) {
+    let watch = config.globals.watch();
     let checks = planned.iter().map(|planned| async move {
         let about = format!("unit {}: ", planned.unit.id);
-        let findings = match planned.unit.setup.check().await {
-            Ok(findings) => findings,
+        let (findings, estimate) = match planned.unit.setup.check().await {
+            Ok(findings) if findings.iter().any(|finding| finding.severity == Severity::Error) => (findings, None),
+            Ok(findings) => (findings, planned.unit.setup.estimate(watch).await.ok()),
             Err(failure) => {
-                vec![Finding::error(failure.code, format!("could not be checked: {}", failure.chain()))]
+                (vec![Finding::error(failure.code, format!("could not be checked: {}", failure.chain()))], None)
             }
         };
-        findings.into_iter().map(|found| of_setup(config, planned, &about, found)).collect::<Vec<_>>()
+        let problems = findings.into_iter().map(|found| of_setup(config, planned, &about, found));
+        (problems.collect::<Vec<_>>(), estimate)
     });
-    let mut found: Vec<Problem> = stream::iter(checks).buffered(SETUPS).concat().await;
+    let (found, estimates): (Vec<_>, Vec<_>) = stream::iter(checks).buffered(SETUPS).unzip().await;
+    let mut found = found.concat();
     // Every unit of an account meets the same refusal, each by a call of its own.
     let mut refused = BTreeSet::new();
     found.retain(|problem| !is_of_sign_in(problem.code) || refused.insert((problem.path.clone(), problem.code.number)));
-    found
+    (found, estimates)
 }
 
 /// What concerns who signs in is told where that is said, and not as the unit's own.

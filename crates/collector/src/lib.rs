@@ -9,6 +9,7 @@ mod connectors;
 mod console;
 mod error;
 mod files;
+pub mod iam;
 mod internal;
 mod planning;
 mod resets;

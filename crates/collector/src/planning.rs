@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::{
     Config, KeyPath, Problem, Section,
-    catalogue::{Service, catalogue},
+    catalogue::service_of,
     codes,
     config::{Accounts, Input},
     connectors::Connectors,
@@ -182,14 +182,10 @@ fn units(
     account: &Arc<Account>,
     problems: &mut Vec<Problem>,
 ) -> Vec<PlannedUnit> {
-    let services: Vec<Box<dyn Service>> = catalogue();
     let mut planned = Vec::new();
     for (name, section) in sections {
-        let by_name = services.iter().find(|service| service.name() == name);
-        let is_free = |of: &str| section.node.lists("types", of);
-        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
         // The schema lets no other section pass.
-        let Some(service) = by_name.or_else(by_type) else { continue };
+        let Some(service) = service_of(name, section) else { continue };
         match service.plan(name, section, account) {
             Ok(units) => {
                 problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));

@@ -12,13 +12,14 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::civil::Date;
-use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Tally, buckets, codes,
+    Account, Cost, Tally, buckets, codes,
     held::{Limits, Opened},
     objects::ObjectKind,
+    pricing,
     receiver::{Station, Way, WayKind},
     refusal,
 };
@@ -150,4 +151,16 @@ impl Setup for Listing {
         }
         Ok(findings)
     }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let ListingSettings { period, lookback_days, layout, .. } = &self.settings;
+        // A listing of each day's folders, and one of the folders where there are some.
+        let folders = if layout.root().is_some() { FOLDERS } else { 1.0 };
+        let listing = Cost::of(1.0 + folders * (f64::from(*lookback_days) + 1.0), pricing::S3_LIST).every(*period);
+        let check = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET)).every(watch);
+        Ok(listing.and(check).a_month("about 0.40 USD for each million objects, where the bucket's owner does not pay"))
+    }
 }
+
+/// Folders of a bucket, as an estimate supposes them.
+const FOLDERS: f64 = 4.0;

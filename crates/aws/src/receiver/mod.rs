@@ -13,18 +13,22 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
+use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
 use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Tally,
+    Account, Cost, Tally,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::{CallerUse, ObjectKind},
+    pricing,
     queue::BodyKind,
 };
 
 use ways::Ways;
+
+/// How long a receive waits for a message.
+const LONG_POLL: Duration = Duration::from_secs(20);
 
 /// What becomes of messages of one service.
 #[derive(Clone)]
@@ -111,6 +115,11 @@ impl Receiver {
         self.station.tally()
     }
 
+    /// Whether messages announce objects.
+    fn announces(&self) -> bool {
+        self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)))
+    }
+
     fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,6 +151,20 @@ impl Setup for Receiver {
         });
         Ok(found?)
     }
+
+    /// A queue with nothing in it is asked by one long poll after another.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let polls = Cost::of(1.0, pricing::SQS).every(LONG_POLL);
+        let check = Cost::of(6.0, pricing::SQS);
+        let bucket = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET));
+        Ok(match self.announces() {
+            true => polls.and(check.and(bucket).every(watch)).a_month(
+                "about 0.60 USD for each million objects (GetObject, and 3 calls of SQS for 10 messages), and KMS if they are \
+                 encrypted with a key of one's own",
+            ),
+            false => polls.and(check.every(watch)).a_month("about 0.12 USD for each million messages"),
+        })
+    }
 }
 
 impl Station {
@@ -168,6 +191,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,
             world: world.clone(),

@@ -6,7 +6,7 @@ use tracing::debug;
 
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
-    held::{Giving, Intake, OnMissingObject, PassEnd, Task, Work},
+    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Task, Work},
     notification,
     objects::{Objects, Regions, Selection},
     payload,
@@ -48,7 +48,8 @@ impl Ways {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
         let regions = Regions::default();
         for Way { kind, limits } in ways {
-            let giving = Giving { max_event_bytes: limits.max_event_bytes, ..giving.clone() };
+            let Limits { max_event_bytes, start_time, .. } = limits;
+            let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, regions) = (account.clone(), regions.clone());

@@ -69,6 +69,7 @@ fn one_object_says_the_same_in_json() {
             "units": [{
                 "id": "aws/12351/audit-events-all/audits_s3/eu-west-1/trail", "input": "aws",
                 "service": "audit-events-all", "tag": "cloud.aws.cloudtrail.events.{account}.{region}",
+                "estimate": null,
             }],
         })
     );
@@ -143,6 +144,11 @@ async fn destinations_and_units_are_asked() {
         assert!(line.starts_with(expected) && line.ends_with(code), "{}{}", said.out, said.err);
     }
     assert!(said.out.ends_with("0 errors, 3 warnings\n"), "{}", said.out);
+    // One long poll after another, and a check of all permissions every 45 s.
+    let estimate =
+        "  about 590400 calls and 0.50 USD a month with nothing new, and about 0.60 USD for each million objects";
+    assert!(said.out.contains(estimate), "{}", said.out);
+    assert!(said.out.contains("all units: about 590400 calls and 0.50 USD a month"), "{}", said.out);
     assert_eq!(said.code, Some(0));
 }
 

@@ -114,6 +114,17 @@ impl Config {
         Files::beside(self.documents.outermost())
     }
 
+    /// Keys that are set and change nothing.
+    pub fn without_effect(&self) -> Vec<String> {
+        let globals = [
+            ("globals.multiprocessing", self.globals.multiprocessing.is_some()),
+            ("globals.queue_wrap_max_size_in_messages", self.globals.queue_wrap_max_size_in_messages.is_some()),
+        ];
+        let inputs = self.inputs.iter().filter(|(_, input)| input.autoconfig.is_some());
+        let inputs = inputs.map(|(name, _)| format!("inputs.{name}.autoconfig"));
+        globals.into_iter().filter(|(_, set)| *set).map(|(key, _)| key.to_owned()).chain(inputs).collect()
+    }
+
     /// Everything that is wrong with it.
     pub(crate) fn problems(&self, all: Vec<Problem>) -> Problems {
         Problems::new(self.documents.clone(), all)

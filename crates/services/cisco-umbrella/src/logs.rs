@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), raw_key: None, region: None }
+        ObjectRef::new("b", key)
     }
 
     /// The rows, and their tag.

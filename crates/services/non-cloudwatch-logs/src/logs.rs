@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), raw_key: None, region: None }
+        ObjectRef::new("b", key)
     }
 
     /// How many events, and their tag.
