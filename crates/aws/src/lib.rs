@@ -32,7 +32,7 @@ pub mod objects;
 pub mod queue;
 pub mod windows;
 
-pub use account::{Account, AccountSettings, Way};
+pub use account::{Account, AccountSettings, Caller, Way};
 pub use calls::Calls;
 pub use credentials::{Credentials, Role, SignIn, is_account};
 pub use endpoints::Endpoints;
@@ -48,7 +48,8 @@ pub use receiver::Receiver;
 pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
 pub use settings::{
-    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
+    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, no_global_events, queue_name, regions,
+    tag_template,
 };
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quittance_core::{Code, Unit};
+use quittance_core::{Code, Finding, Unit};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -30,6 +30,12 @@ pub trait ServiceKind: Send + Sync + 'static {
     fn plan_as(&self, name: &str, config: Self::Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         _ = name;
         self.plan(config, account)
+    }
+
+    /// What a configuration's `regions` will hurt later; nothing is asked of AWS.
+    fn advice(&self, config: &Self::Config) -> Vec<Finding> {
+        _ = config;
+        Vec::new()
     }
 
     /// What a configuration reads at AWS: `quittance iam` makes permissions and templates of it. It must name every call that

@@ -1,14 +1,14 @@
 //! Keys that services have in common: each stands here, and is checked here, in the same words.
 
-use quittance_core::Interval;
+use quittance_core::{Finding, Interval};
 use quittance_formats::fields;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    Fed, Limits, ObjectRef, OnMissingObject, PlanError, QueueSource, Reads, Source, TagTemplate, Writer, is_account,
-    tagging::is_region, windows::start_time,
+    Fed, Limits, ObjectRef, OnMissingObject, PlanError, QueueSource, Reads, Source, TagTemplate, Writer, codes,
+    is_account, main_region, partition, tagging::is_region, windows::start_time,
 };
 
 /// Keys of a service that reads queues and nothing else, to be flattened into its own.
@@ -137,6 +137,17 @@ pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {
         Some(odd) => Err(PlanError::new("regions", format!("`{odd}` is no region: expected one as in `eu-west-1`"))),
         None => Ok(regions),
     }
+}
+
+/// Warns of `regions` among which the one is not that events of global services are in.
+pub fn no_global_events(regions: &[String]) -> Option<Finding> {
+    let home = main_region(partition(regions.first()?.trim()));
+    let problem =
+        format!("`{home}` is not among them: events of IAM, STS, CloudFront and other global services are there");
+    (!regions.iter().any(|region| region.trim() == home)).then(|| {
+        let found = Finding::warning(&codes::NO_GLOBAL_EVENTS, problem);
+        found.with_fix(format!("add {home}, or read that region by another input"))
+    })
 }
 
 /// The entries of a list that must not be empty, each once.

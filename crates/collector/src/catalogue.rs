@@ -6,7 +6,7 @@ use quittance_audit_events_all::AuditEventsAll;
 use quittance_aws::{Account, ServiceDescription, ServiceKind, Source};
 use quittance_aws_guardduty::AwsGuardduty;
 use quittance_cisco_umbrella::CiscoUmbrella;
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use quittance_custom_logs::CustomLogs;
 use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
@@ -60,6 +60,9 @@ pub trait Service: Send + Sync {
 
     /// What its section reads at AWS.
     fn sources(&self, section: &Section) -> Result<Vec<Source>, Problem>;
+
+    /// What the regions of its section will hurt later, if that can be planned.
+    fn advice(&self, section: &Section) -> Vec<Finding>;
 }
 
 impl<K: ServiceKind> Service for K {
@@ -88,5 +91,9 @@ impl<K: ServiceKind> Service for K {
 
     fn sources(&self, section: &Section) -> Result<Vec<Source>, Problem> {
         ServiceKind::sources(self, &section.read()?).map_err(|error| section.locate(error))
+    }
+
+    fn advice(&self, section: &Section) -> Vec<Finding> {
+        section.read().map(|config| ServiceKind::advice(self, &config)).unwrap_or_default()
     }
 }

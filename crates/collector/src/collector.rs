@@ -142,8 +142,12 @@ impl Collector {
             }
         }
         let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
-        if !problems.is_empty() {
-            return Err(CollectorError::Config(config.problems(problems)));
+        let problems = config.problems(problems);
+        if problems.errors() > 0 {
+            return Err(CollectorError::Config(problems));
+        }
+        for warning in &problems.all {
+            warn!("{}:{warning}", problems.file(warning).display());
         }
         resets::apply(&config, &units, &*store).await?;
         for PlannedUnit { unit, service, .. } in &units {

@@ -7,7 +7,7 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Supervisor, Unit, World};
+use quittance_core::{Backoff, Finding, Supervisor, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
@@ -187,17 +187,25 @@ fn units(
         // The schema lets no other section pass.
         let Some(service) = service_of(name, section) else { continue };
         match service.plan(name, section, account) {
-            Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
-                unit,
-                input: input.to_owned(),
-                service: name.clone(),
-                section: section.path.clone(),
-                asked: asked.to_owned(),
-            })),
+            Ok(units) => {
+                problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));
+                planned.extend(units.into_iter().map(|unit| PlannedUnit {
+                    unit,
+                    input: input.to_owned(),
+                    service: name.clone(),
+                    section: section.path.clone(),
+                    asked: asked.to_owned(),
+                }));
+            }
             Err(problem) => problems.push(problem),
         }
     }
     planned
+}
+
+/// What is found of a section's regions, at their place.
+fn of_regions(section: &Section, Finding { code, severity, problem, fix }: Finding) -> Problem {
+    Problem { severity, ..section.locate(PlanError::new("regions", problem)) }.coded(code).with_hint(fix)
 }
 
 /// Units that share a puller become one: that of the last, with the services and tags of all.

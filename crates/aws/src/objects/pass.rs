@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::{
     AwsError, ObjectRef, codes,
     held::{Giving, ItemKey, Owed, PassEnd, Task},
-    objects::{Objects, Opened, Route, body::Body},
+    objects::{CallerUse, Objects, Opened, Route, body::Body},
     routing::{Filtered, Unwanted},
 };
 
@@ -33,6 +33,11 @@ impl Pass<'_> {
         let Objects { account, regions, kind, giving } = self.shared;
         let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
+        if kind.caller() == CallerUse::Needed
+            && let Err(error) = account.caller().await
+        {
+            return untouched(owed, version, error);
+        }
         let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),

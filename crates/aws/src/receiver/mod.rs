@@ -14,12 +14,13 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
+use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 use crate::{
     Account, AwsError, Cost, Tally,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
-    objects::ObjectKind,
+    objects::{CallerUse, ObjectKind},
     pricing,
     queue::BodyKind,
 };
@@ -45,6 +46,18 @@ pub(crate) enum WayKind {
     /// They are events.
     Bodies(Arc<dyn BodyKind>),
 }
+
+impl WayKind {
+    fn objects(&self) -> Option<&Arc<dyn ObjectKind>> {
+        match self {
+            WayKind::Objects(kind) => Some(kind),
+            WayKind::Bodies(_) => None,
+        }
+    }
+}
+
+/// How long a setup waits to hear who asks.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads one queue.
 pub struct Receiver {
@@ -144,12 +157,16 @@ impl Puller for Receiver {
 #[async_trait]
 impl Setup for Receiver {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        let Receiver { station, region, queue, .. } = self;
-        let announced = match self.announces() {
-            true => Some(self.buckets().await?),
-            false => None,
-        };
-        Ok(held::check(&station.account, region, queue, announced).await?)
+        let kinds: Vec<_> = self.ways().iter().filter_map(|way| way.kind.objects().cloned()).collect();
+        let Receiver { station: Station { account, .. }, region, queue, .. } = self;
+        let announced = if kinds.is_empty() { None } else { Some(self.buckets().await?) };
+        let (found, _) = tokio::join!(held::check(account, region, queue, announced), async {
+            if kinds.iter().any(|kind| kind.caller() != CallerUse::None) {
+                // Who needs to know asks again.
+                _ = timeout(PATIENCE, account.caller()).await;
+            }
+        });
+        Ok(found?)
     }
 
     /// A queue with nothing in it is asked by one long poll after another.

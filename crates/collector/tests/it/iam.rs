@@ -98,7 +98,13 @@ fn each_service_is_allowed_what_it_calls_and_nothing_else() {
         ),
         (
             "aws-guardduty: {regions: [eu-west-1]}",
-            vec!["guardduty:GetFindings", "guardduty:ListDetectors", "guardduty:ListFindings"],
+            vec![
+                "guardduty:GetAdministratorAccount",
+                "guardduty:GetFindings",
+                "guardduty:GetMembers",
+                "guardduty:ListDetectors",
+                "guardduty:ListFindings",
+            ],
         ),
         // Groups that are named are not looked for.
         ("any: {types: [logs], log_groups: [/app/web], regions: [eu-west-1]}", vec!["logs:FilterLogEvents"]),

@@ -31,10 +31,10 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    pub(crate) fn new(config: &Config, account: &Account, region: &str) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>, region: &str) -> Result<Self, PlanError> {
         Ok(Lookup {
             client: Client::new(&account.config(region)),
-            records: Arc::new(RecordRoutes::new(config)?),
+            records: Arc::new(RecordRoutes::new(config, account)?),
             period: config.request_period_in_seconds.map_or(5 * MINUTE, |Interval(period)| period),
         })
     }

@@ -2,6 +2,7 @@
 //! API (`types: [audits_api]`).
 
 mod api;
+mod own;
 mod record;
 mod trail;
 
@@ -9,12 +10,12 @@ use std::sync::Arc;
 
 use quittance_aws::{
     Account, Limits, ObjectKeys, On, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
-    TypeDescription, Writer, listed,
+    TypeDescription, Writer, listed, no_global_events,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
     windows::{WindowSettings, start_time},
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::{Finding, Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -44,6 +45,11 @@ pub struct Config {
     /// Events with one of these `eventName`s are dropped.
     #[serde(default)]
     pub drop_event_names: Vec<String>,
+    /// Whether records of this collector's own reads are dropped: `GetObject`, `ReceiveMessage`, `Decrypt`, `LookupEvents`
+    /// and the like, made with the credentials that it signs in with. For trails that record data events of the bucket that
+    /// they write to.
+    #[serde(default)]
+    pub drop_own_calls: bool,
     /// Whether account and region in the tag are the event's own; otherwise those that are asked.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
@@ -96,6 +102,12 @@ impl ServiceKind for AuditEventsAll {
         Ok(units)
     }
 
+    fn advice(&self, config: &Config) -> Vec<Finding> {
+        // A trail writes events of all regions into one bucket.
+        let by_api = config.types().is_ok_and(|types| types.iter().any(|of| matches!(of, Type::Api)));
+        no_global_events(&config.regions).filter(|_| by_api).into_iter().collect()
+    }
+
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
         let regions = regions(&config.regions)?;
         let source = |of: Type| match of {
@@ -111,7 +123,7 @@ impl ServiceKind for AuditEventsAll {
 
 fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
     let queue = config.queue_name()?;
-    let kind = Arc::new(Trail::new(config)?);
+    let kind = Arc::new(Trail::new(config, account)?);
     let tag = config.tag_template()?.to_string();
     let limits = config.objects.limits(&config.queue);
     let limits = Limits { start_time: start_time(config.start_time.as_deref())?, ..limits };

@@ -1,10 +1,12 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 use quittance_aws::{
-    KeyFilter, ObjectRef, PlanError, Whereabouts,
-    objects::{Claim, ObjectKind, Opened, Selection},
+    Account, KeyFilter, ObjectRef, PlanError, Whereabouts,
+    objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records};
@@ -17,9 +19,9 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
-        Ok(Trail { records: RecordRoutes::new(config)?, filter })
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter })
     }
 }
 
@@ -37,6 +39,14 @@ impl ObjectKind for Trail {
 
     fn claim(&self, object: &ObjectRef) -> Claim {
         if is_trails(&object.key) { Claim::Own } else { Claim::No }
+    }
+
+    fn caller(&self) -> CallerUse {
+        match &self.records.own {
+            Some(own) if own.are_dropped() => CallerUse::Needed,
+            Some(_) => CallerUse::Helpful,
+            None => CallerUse::None,
+        }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
@@ -93,6 +103,7 @@ mod tests {
             template: TagTemplate::new(template, "events").unwrap(),
             drop_event_names: vec!["Decrypt".to_owned()],
             from_event: true,
+            own: None,
         };
         Trail { records, filter: KeyFilter::default() }
     }

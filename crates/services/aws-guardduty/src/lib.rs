@@ -73,7 +73,14 @@ impl ServiceKind for AwsGuardduty {
     }
 
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
-        let actions = &["guardduty:ListDetectors", "guardduty:ListFindings", "guardduty:GetFindings"];
+        let actions = &[
+            "guardduty:ListDetectors",
+            "guardduty:ListFindings",
+            "guardduty:GetFindings",
+            // These two tell whether findings come twice, and are missed by nothing else.
+            "guardduty:GetAdministratorAccount",
+            "guardduty:GetMembers",
+        ];
         Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use quittance_aws::{
     Account, Fed, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TagTemplate,
-    TypeDescription, queue::QueueSettings, queue_name, tag_template,
+    TypeDescription, no_global_events, queue::QueueSettings, queue_name, tag_template,
 };
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -75,6 +75,10 @@ impl ServiceKind for ServiceEventsAll {
             settings.unit(account, Self::NAME, tag.clone())
         };
         Ok(regions.into_iter().map(unit).collect())
+    }
+
+    fn advice(&self, config: &Config) -> Vec<Finding> {
+        no_global_events(&config.only.regions).into_iter().collect()
     }
 
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
