@@ -8,10 +8,16 @@ use aws_sdk_sts::operation::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use quittance_core::{Class, Failure, StoreError};
+use quittance_core::{Class, Code, Failure, StoreError};
 use quittance_formats::FormatError;
 
-use crate::credentials::{SignInError, find};
+use crate::{
+    codes,
+    credentials::{SignInError, find},
+};
+
+/// Characters of a message of AWS that are repeated.
+const LONGEST_MESSAGE: usize = 500;
 
 /// An error of the AWS side; the operation that failed is named.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +36,7 @@ pub enum AwsError {
         status: Option<u16>,
         /// What to do about it.
         class: Class,
-        /// The SDK's error.
+        /// What AWS said, or the SDK's error where nothing was answered.
         source: Box<dyn Error + Send + Sync>,
     },
     /// There were no credentials to make a call with: STS refused, or was not reached.
@@ -178,9 +184,12 @@ impl AwsError {
             operation,
             target: target.into(),
             class: class(code.as_deref(), status),
+            source: match error.message() {
+                Some(message) => said(message).into(),
+                None => error.into(),
+            },
             code,
             status,
-            source: error.into(),
         }
     }
 
@@ -205,6 +214,51 @@ impl AwsError {
         }
     }
 
+    /// What kind of problem it is when it is met while events are taken; what a setup finds is told by [`crate::refusal`].
+    pub fn code(&self) -> &'static Code {
+        match self {
+            AwsError::Api { class, status, .. } => match (class, status) {
+                (Class::NeedsPerson, _) => &codes::REFUSED_NOW,
+                (Class::Throttled, _) => &codes::THROTTLED,
+                (Class::SignIn, _) => &codes::EXPIRED,
+                (Class::Retry, None) => &codes::UNREACHABLE,
+                (Class::Retry, Some(_)) => &codes::SERVER,
+            },
+            AwsError::SignIn { class: Class::NeedsPerson, .. } => &codes::SIGN_IN_REFUSED,
+            AwsError::Ambient { class: Class::NeedsPerson, .. } => &codes::NO_CREDENTIALS,
+            AwsError::SignIn { .. } | AwsError::Ambient { .. } => &codes::SIGN_IN_LATER,
+            AwsError::RepeatedToken { .. } | AwsError::Incomplete { .. } | AwsError::RefusedToken { .. } => {
+                &codes::TOKEN
+            }
+            AwsError::Proxy { .. } | AwsError::CaBundle { .. } | AwsError::Tls { .. } => &codes::CONNECTOR,
+            AwsError::Transfer { .. } | AwsError::Checksum { .. } => &codes::TRANSFER,
+            AwsError::Overwritten { .. } => &codes::OVERWRITTEN,
+            AwsError::Oversized { .. } => &codes::TOO_LONG,
+            AwsError::Unsupported { .. } | AwsError::Unclaimed { .. } | AwsError::Decode { .. } => &codes::NOT_READ,
+            AwsError::State { source } => source.code(),
+        }
+    }
+
+    /// The API's name of the operation that failed, where one did.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            AwsError::Api { operation, .. }
+            | AwsError::SignIn { operation, .. }
+            | AwsError::RepeatedToken { operation }
+            | AwsError::Incomplete { operation, .. }
+            | AwsError::RefusedToken { operation, .. } => operation,
+            _ => "",
+        }
+    }
+
+    /// AWS's own code, where it gave one.
+    pub fn aws_code(&self) -> Option<&str> {
+        match self {
+            AwsError::Api { code, .. } | AwsError::Ambient { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether it says something of one window alone, which is asked for anew: its token is of no use any more, or not all of
     /// it could be had.
     pub fn is_of_window(&self) -> bool {
@@ -223,8 +277,15 @@ impl AwsError {
 
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
-        Failure { class: error.class(), error: error.into() }
+        Failure { code: error.code(), class: error.class(), error: error.into() }
     }
+}
+
+/// AWS's own words, for a line of a log: the first line of them, since a refused signature is followed by everything that
+/// was signed, session tokens among it.
+fn said(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.chars().take(LONGEST_MESSAGE).collect::<String>().escape_debug().to_string()
 }
 
 /// The answer that an error code asks for. A code says more than a status: AWS throttles with 400 too.

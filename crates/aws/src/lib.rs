@@ -5,7 +5,9 @@
 
 mod account;
 mod answers;
+mod buckets;
 mod calls;
+pub mod codes;
 mod credentials;
 mod endpoints;
 mod error;
@@ -15,10 +17,13 @@ mod limiter;
 mod notification;
 mod organization;
 mod partition;
+mod pricing;
 mod receiver;
+pub mod refusal;
 mod routing;
 mod service;
 mod settings;
+mod source;
 mod sqs;
 mod tagging;
 
@@ -27,22 +32,25 @@ pub mod objects;
 pub mod queue;
 pub mod windows;
 
-pub use account::{Account, AccountSettings, Way};
+pub use account::{Account, AccountSettings, Caller, Way};
 pub use calls::Calls;
 pub use credentials::{Credentials, Role, SignIn, is_account};
 pub use endpoints::Endpoints;
 pub use error::AwsError;
-pub use held::{Count, Limits, OnMissingObject, Owed, QueueSetup, Tally};
+pub use held::{Count, Limits, OnMissingObject, Owed, Tally};
 pub use http::{HttpSettings, http_client};
 pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};
 pub use organization::accounts_of_organization;
 pub use partition::{main_region, partition, partition_of_arn};
+pub use pricing::Cost;
 pub use receiver::Receiver;
 pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
 pub use settings::{
-    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
+    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, no_global_events, queue_name, regions,
+    tag_template,
 };
+pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -1,12 +1,15 @@
 //! A queue is three verbs.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
     MessageSystemAttributeName, QueueAttributeName,
 };
+
+use quittance_core::Class;
+use serde_json::Value;
 
 use crate::{Account, AwsError};
 
@@ -41,7 +44,7 @@ pub struct Turn {
 }
 
 /// What a queue says of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct QueueFacts {
     /// The queue's own visibility timeout.
     pub visibility_timeout: Duration,
@@ -49,6 +52,10 @@ pub struct QueueFacts {
     pub max_receive_count: Option<u32>,
     /// How long it keeps a message that nobody deletes.
     pub retention: Option<Duration>,
+    /// The name of its dead-letter queue, which is in the same account and region.
+    pub dead_letter_queue: Option<String>,
+    /// The buckets that its policy lets announce their objects.
+    pub buckets: BTreeSet<String>,
 }
 
 /// An entry of a batch that was refused.
@@ -114,11 +121,30 @@ impl SqsQueue {
         let seconds = |name| attributes.get(&name).and_then(|v| v.parse().ok()).map(Duration::from_secs);
         let visibility_timeout = seconds(QueueAttributeName::VisibilityTimeout).unwrap_or(Duration::from_secs(30));
         let retention = seconds(QueueAttributeName::MessageRetentionPeriod);
-        let max_receive_count = attributes
-            .get(&QueueAttributeName::RedrivePolicy)
-            .and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok())
-            .and_then(|policy| policy.max_receive_count.as_u32());
-        Ok(QueueFacts { visibility_timeout, max_receive_count, retention })
+        let redrive = attributes.get(&QueueAttributeName::RedrivePolicy);
+        let redrive = redrive.and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok());
+        let dead_letter_queue = redrive.as_ref().and_then(|redrive| redrive.dead_letter_target_arn.rsplit(':').next());
+        let dead_letter_queue = dead_letter_queue.filter(|name| !name.is_empty()).map(str::to_owned);
+        let max_receive_count = redrive.and_then(|redrive| redrive.max_receive_count.as_u32());
+        let buckets = attributes.get(&QueueAttributeName::Policy).map(|policy| buckets(policy)).unwrap_or_default();
+        Ok(QueueFacts { visibility_timeout, max_receive_count, retention, dead_letter_queue, buckets })
+    }
+
+    /// The queue of that name in the same account and region.
+    pub(crate) fn beside(&self, name: &str) -> SqsQueue {
+        let place = self.url.rsplit_once('/').map_or("", |(place, _)| place);
+        SqsQueue { client: self.client.clone(), url: format!("{place}/{name}") }
+    }
+
+    /// Asks for no message at all, which SQS refuses as nonsense to whoever may receive, and as forbidden to others. Where an
+    /// emulator gives a message nevertheless, it is hidden from nobody.
+    pub(crate) async fn prove_receive(&self) -> Result<(), AwsError> {
+        let request =
+            self.client.receive_message().queue_url(&self.url).max_number_of_messages(0).visibility_timeout(0);
+        match request.send().await.map_err(|e| AwsError::api("ReceiveMessage", &self.url, e)) {
+            Err(error @ AwsError::Api { .. }) if error.class() == Class::Retry && error.aws_code().is_some() => Ok(()),
+            answer => answer.map(|_| ()),
+        }
     }
 }
 
@@ -126,6 +152,28 @@ impl SqsQueue {
 #[serde(rename_all = "camelCase")]
 struct RedrivePolicy {
     max_receive_count: NumberOrText,
+    #[serde(default)]
+    dead_letter_target_arn: String,
+}
+
+/// The buckets that a queue's policy names, wherever in a condition it does so.
+fn buckets(policy: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let mut open = vec![&policy];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(values) => open.extend(values),
+            Value::Object(values) => open.extend(values.values()),
+            Value::String(text) => {
+                let bucket =
+                    text.strip_prefix("arn:").and_then(|arn| arn.split_once(":s3:::")).map(|(_, bucket)| bucket);
+                found.extend(bucket.filter(|bucket| !bucket.contains(['*', '?', '/', '$'])).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// SQS answers with a number; what set the policy may have written a text.

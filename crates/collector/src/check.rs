@@ -1,17 +1,18 @@
 //! Everything that can be known of a configuration before it runs: its shape, its certificates, its destinations and
 //! the setup of its units.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
-use quittance_core::{Dial, Finding, NoStore, Severity, World};
+use quittance_aws::codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED};
+use quittance_core::{Code, Dial, Estimate, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Parts, Problem, Problems,
+    CollectorError, Config, KeyPath, Parts, Problem, Problems, codes,
     collector::pool,
-    config::{DevoPlatform, Examined, Output},
+    config::{DevoPlatform, Documents, Examined, Output},
     planning::{Plan, PlannedUnit, plan},
 };
 
@@ -61,11 +62,13 @@ pub struct CheckedUnit {
     pub service: String,
     /// The tag of its events, with `{...}` where an event says a part of it.
     pub tag: String,
+    /// What its calls come to in a month; nothing if it was not asked, or cannot be said.
+    pub estimate: Option<Estimate>,
 }
 
-/// Checks the configuration in `path`. Only a file that cannot be read is an error.
-pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> {
-    let Examined { config, problems } = Config::examine(path)?;
+/// Checks the configuration in `documents`. Only a file that cannot be read is an error.
+pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Report, CollectorError> {
+    let Examined { config, problems } = Config::examine(documents)?;
     let Some(config) = config else {
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
@@ -82,27 +85,23 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
                 Err(error) => {
                     let path = KeyPath::of(&["inputs", &organization.input, "accounts", "organization"]);
                     let problem = Problem::error(config.position(&path), &path, error.chain());
-                    problems.push(problem.with_hint(
-                        "who signs in must be the organization's management account or one that it lets list accounts, with \
-                         organizations:ListAccounts",
-                    ));
+                    let code = &codes::ORGANIZATION;
+                    problems.push(problem.coded(code).with_hint(code.solution));
                 }
             }
         }
     }
-    let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {
+    let (outputs, (setups, estimates)) = tokio::join!(check_outputs(&config, &parts, online), async {
         match online {
             true => check_setups(&config, &planned).await,
-            false => Vec::new(),
+            false => (Vec::new(), vec![None; planned.len()]),
         }
     });
     problems.extend(outputs);
     problems.extend(setups);
-    let units = planned.into_iter().map(|PlannedUnit { unit, input, service, .. }| CheckedUnit {
-        id: unit.id.to_string(),
-        input,
-        service,
-        tag: unit.tag,
+    let units = planned.into_iter().zip(estimates).map(|(planned, estimate)| {
+        let PlannedUnit { unit, input, service, .. } = planned;
+        CheckedUnit { id: unit.id.to_string(), input, service, tag: unit.tag, estimate }
     });
     let outputs = config.outputs.iter().map(|(name, output)| CheckedOutput {
         name: name.clone(),
@@ -111,11 +110,7 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
             Output::Console(_) => "standard output".to_owned(),
         },
     });
-    Ok(Report {
-        outputs: outputs.collect(),
-        units: units.collect(),
-        problems: Problems::new(config.path.clone(), problems),
-    })
+    Ok(Report { outputs: outputs.collect(), units: units.collect(), problems: config.problems(problems) })
 }
 
 async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
@@ -128,13 +123,14 @@ async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Prob
 
 async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts: &Parts, online: bool) -> Vec<Problem> {
     let section = KeyPath::of(&["outputs", name, "config"]);
-    let files = Files::beside(&config.path);
+    let files = config.files();
     let mut problems = Vec::new();
     let mut find = |key: &str, file: &str| {
         let found = files.find(file);
         found.map_err(|looked| {
             let path = section.key(key);
             let problem = Problem::error(config.position(&path), &path, format!("there is no file `{file}`"));
+            let problem = problem.coded(&codes::FILE_MISSING);
             problems.push(problem.with_hint(format!("looked for {looked}")));
         })
     };
@@ -152,52 +148,73 @@ async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts:
     if problems.iter().any(Problem::is_error) {
         return problems;
     }
-    let failed = |error: &(dyn Error + 'static)| {
-        Problem::error(config.position(&section), &section, quittance_core::chain(error))
+    let failed = |error: &(dyn Error + 'static), code| {
+        Problem::error(config.position(&section), &section, quittance_core::chain(error)).coded(code)
     };
     match pool(name, settings, &config.globals, &files, parts) {
-        Err(error) => problems.push(failed(&error)),
+        Err(error) => problems.push(failed(&error, error.code().unwrap_or(&codes::VALUE))),
         Ok(pool) if online => match pool.probe().await {
             Ok(()) => {}
             Err(error @ DevoError::NeverEnded { .. }) if settings.confirm.mode != Mode::Closed => {
-                let problem = Problem { severity: Severity::Warning, ..failed(&error) };
+                let code = &quittance_devo::codes::WEAK_PROOF;
+                let problem = Problem { severity: Severity::Warning, ..failed(&error, code) };
                 problems.push(problem.with_hint(
                     "deliveries are then confirmed by the peer's acknowledgements, a weaker proof: see `confirm.mode`",
                 ));
             }
-            Err(error) => problems.push(failed(&error).with_hint(advice(&error))),
+            Err(error) => problems.push(failed(&error, error.code()).with_hint(error.code().solution)),
         },
         Ok(_) => {}
     }
     problems
 }
 
-/// What to look at when a destination cannot be reached.
-fn advice(error: &DevoError) -> &'static str {
-    match error {
-        DevoError::Dial { .. } => "check `address` and `port`, name resolution, and that a firewall lets the way out",
-        DevoError::Handshake { .. } => "check that `address` is the region of your domain and `chain` is Devo's own",
-        _ => "check that `cert` is the certificate of your domain, still valid there, and not revoked",
+/// What each unit's setup found, and what its calls come to if it found nothing wrong.
+async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> (Vec<Problem>, Vec<Option<Estimate>>) {
+    let watch = config.globals.watch();
+    let checks = planned.iter().map(|planned| async move {
+        let about = format!("unit {}: ", planned.unit.id);
+        let (findings, estimate) = match planned.unit.setup.check().await {
+            Ok(findings) if findings.iter().any(|finding| finding.severity == Severity::Error) => (findings, None),
+            Ok(findings) => (findings, planned.unit.setup.estimate(watch).await.ok()),
+            Err(failure) => {
+                (vec![Finding::error(failure.code, format!("could not be checked: {}", failure.chain()))], None)
+            }
+        };
+        let problems = findings.into_iter().map(|found| of_setup(config, planned, &about, found));
+        (problems.collect::<Vec<_>>(), estimate)
+    });
+    let (found, estimates): (Vec<_>, Vec<_>) = stream::iter(checks).buffered(SETUPS).unzip().await;
+    let mut found = found.concat();
+    // Every unit of an account meets the same refusal, each by a call of its own.
+    let mut refused = BTreeSet::new();
+    found.retain(|problem| !is_of_sign_in(problem.code) || refused.insert((problem.path.clone(), problem.code.number)));
+    (found, estimates)
+}
+
+/// What concerns who signs in is told where that is said, and not as the unit's own.
+fn of_setup(config: &Config, planned: &PlannedUnit, about: &str, found: Finding) -> Problem {
+    match is_of_sign_in(found.code) {
+        true => of_finding(config, &signed_in_by(config, planned), "", found),
+        false => of_finding(config, &planned.section, about, found),
     }
 }
 
-async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> {
-    let checks = planned.iter().map(|planned| async move {
-        let about = format!("unit {}: ", planned.unit.id);
-        let findings = match planned.unit.setup.check().await {
-            Ok(findings) => findings,
-            Err(failure) => vec![Finding {
-                severity: Severity::Error,
-                problem: format!("could not be checked: {}", failure.chain()),
-                fix: "check the way to AWS and the credentials, then try again".to_owned(),
-            }],
-        };
-        findings.into_iter().map(|f| of_finding(config, &planned.section, &about, f)).collect::<Vec<_>>()
-    });
-    stream::iter(checks).buffered(SETUPS).concat().await
+fn is_of_sign_in(code: &Code) -> bool {
+    [&SIGN_IN_REFUSED, &KEY_REFUSED, &NO_CREDENTIALS].contains(&code)
+}
+
+/// The section that says who signs in for a unit.
+fn signed_in_by(config: &Config, planned: &PlannedUnit) -> KeyPath {
+    let Some(input) = config.inputs.get(&planned.input) else { return planned.section.clone() };
+    match input.services.get(&planned.service) {
+        Some(section) if section.credentials.is_some() => planned.section.key("credentials"),
+        _ if input.accounts.is_some() => KeyPath::of(&["inputs", &planned.input, "accounts"]),
+        _ => KeyPath::of(&["inputs", &planned.input, "credentials"]),
+    }
 }
 
 fn of_finding(config: &Config, path: &KeyPath, about: &str, finding: Finding) -> Problem {
     let problem = Problem::error(config.position(path), path, format!("{about}{}", finding.problem));
-    Problem { severity: finding.severity, ..problem }.with_hint(finding.fix)
+    Problem { severity: finding.severity, code: finding.code, ..problem }.with_hint(finding.fix)
 }

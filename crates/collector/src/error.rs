@@ -2,10 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use quittance_core::StoreError;
+use quittance_core::{Code, StoreError, codes::PANICKED};
 use quittance_devo::DevoError;
 
-use crate::config::Problems;
+use crate::{codes, config::Problems};
 
 /// An error on the way from a file to a running collector.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,22 @@ pub enum CollectorError {
         /// Why.
         source: StoreError,
     },
+    /// No input can be chosen for which permissions are to be written.
+    #[error("{problem}: expected `--input` and one of `{}`", names.join("`, `"))]
+    Input {
+        /// What is the matter.
+        problem: String,
+        /// The names of the inputs that there are.
+        names: Vec<String>,
+    },
+    /// Permissions or a template cannot be written.
+    #[error("inputs.{input}: {problem}")]
+    Permissions {
+        /// Name of the input.
+        input: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A proxy is not understood.
     #[error("outputs.{output}.config.proxy")]
     Proxy {
@@ -64,4 +80,20 @@ pub enum CollectorError {
         /// Why.
         source: quittance_devo::ProxyError,
     },
+}
+
+impl CollectorError {
+    /// What kind of problem it is; the problems of a configuration have their own.
+    pub fn code(&self) -> Option<&'static Code> {
+        match self {
+            CollectorError::Read { .. } => Some(&codes::UNREADABLE),
+            CollectorError::Config(_) | CollectorError::Input { .. } | CollectorError::Permissions { .. } => None,
+            CollectorError::MissingFile { .. } => Some(&codes::FILE_MISSING),
+            CollectorError::Output { source, .. } => Some(source.code()),
+            CollectorError::SenderDied => Some(&PANICKED),
+            CollectorError::State(source) => Some(source.code()),
+            CollectorError::Reset { source, .. } => Some(source.code()),
+            CollectorError::Proxy { .. } => Some(&codes::VALUE),
+        }
+    }
 }

@@ -2,20 +2,23 @@
 
 mod catalogue;
 mod check;
+mod codes;
 mod collector;
 pub mod config;
 mod connectors;
 mod console;
 mod error;
 mod files;
+pub mod iam;
 mod internal;
 mod planning;
 mod resets;
 
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
+pub use codes::codes;
 pub use collector::{Collector, Parts, look_into_state, open_store, state_folder};
-pub use config::{Config, KeyPath, Position, Problem, Problems, Section};
+pub use config::{Config, Documents, KeyPath, Position, Problem, Problems, Section};
 pub use error::CollectorError;
 pub use files::Files;
 pub use internal::{MessageSink, Messages, messages};

@@ -7,12 +7,13 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Supervisor, Unit, World};
+use quittance_core::{Backoff, Finding, Supervisor, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
-    Config, Files, KeyPath, Problem, Section,
-    catalogue::{Service, catalogue},
+    Config, KeyPath, Problem, Section,
+    catalogue::service_of,
+    codes,
     config::{Accounts, Input},
     connectors::Connectors,
 };
@@ -56,13 +57,13 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
             Ok(http) => http,
             Err(error) => {
                 let path = KeyPath::of(&["inputs", input_name]);
-                problems.push(Problem::error(config.position(&path), &path, error.chain()));
+                problems.push(Problem::error(config.position(&path), &path, error.chain()).coded(error.code()));
                 continue;
             }
         };
@@ -100,7 +101,7 @@ pub(crate) async fn plan(
             Ok(account) => account,
             Err(PlanError { key, problem }) => {
                 let path = KeyPath::of(&["inputs", input_name, "credentials", &key]);
-                problems.push(Problem::error(config.position(&path), &path, problem));
+                problems.push(Problem::error(config.position(&path), &path, problem).coded(&codes::CREDENTIALS));
                 continue;
             }
         };
@@ -181,26 +182,30 @@ fn units(
     account: &Arc<Account>,
     problems: &mut Vec<Problem>,
 ) -> Vec<PlannedUnit> {
-    let services: Vec<Box<dyn Service>> = catalogue();
     let mut planned = Vec::new();
     for (name, section) in sections {
-        let by_name = services.iter().find(|service| service.name() == name);
-        let is_free = |of: &str| section.node.lists("types", of);
-        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
         // The schema lets no other section pass.
-        let Some(service) = by_name.or_else(by_type) else { continue };
+        let Some(service) = service_of(name, section) else { continue };
         match service.plan(name, section, account) {
-            Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
-                unit,
-                input: input.to_owned(),
-                service: name.clone(),
-                section: section.path.clone(),
-                asked: asked.to_owned(),
-            })),
+            Ok(units) => {
+                problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));
+                planned.extend(units.into_iter().map(|unit| PlannedUnit {
+                    unit,
+                    input: input.to_owned(),
+                    service: name.clone(),
+                    section: section.path.clone(),
+                    asked: asked.to_owned(),
+                }));
+            }
             Err(problem) => problems.push(problem),
         }
     }
     planned
+}
+
+/// What is found of a section's regions, at their place.
+fn of_regions(section: &Section, Finding { code, severity, problem, fix }: Finding) -> Problem {
+    Problem { severity, ..section.locate(PlanError::new("regions", problem)) }.coded(code).with_hint(fix)
 }
 
 /// Units that share a puller become one: that of the last, with the services and tags of all.
@@ -224,7 +229,7 @@ fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Probl
     for one in planned {
         let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
         let message = format!("`{}` is read by {} already", one.unit.source, other.section);
-        let problem = Problem::error(config.position(&one.section), &one.section, message);
+        let problem = Problem::error(config.position(&one.section), &one.section, message).coded(&codes::READ_TWICE);
         problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
     }
 }
@@ -252,7 +257,7 @@ impl Organization {
                 },
                 () = supervisor.stop.cancelled() => return,
             };
-            warn!(input = self.input, error = error.chain(), "the accounts of the organization cannot be listed yet");
+            warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
             tokio::select! {
                 biased;
                 () = clock.sleep(backoff.wait()) => {}

@@ -10,6 +10,8 @@ mod backoff;
 mod budget;
 mod chain;
 mod clock;
+mod code;
+pub mod codes;
 mod events;
 mod interval;
 mod ledger;
@@ -28,6 +30,7 @@ pub use backoff::Backoff;
 pub use budget::{Budget, Room};
 pub use chain::chain;
 pub use clock::{Clock, Sleep, SystemClock};
+pub use code::{Code, EVERYTHING, Family};
 pub use events::{Event, Events, EventsBuilder};
 pub use interval::Interval;
 pub use ledger::{Counts, Ledger, UnitLedger};
@@ -42,7 +45,7 @@ pub use sender::Sender;
 pub use store::{Change, EventId, Fence, NoStore, Quarantined, Record, Store, StoreError};
 pub use supervisor::Supervisor;
 pub use tag::{Tag, TagError, TagId, Tags};
-pub use unit::{Class, Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+pub use unit::{Class, Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
 
 /// Clock and randomness of a collector: the parameters that a test replaces.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::{error::Error, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::UnitId;
+use crate::{Code, UnitId, codes};
 
 /// The right to write, given by the store when it is opened or a lease is taken. A write with an older one is refused,
 /// so that whoever lost its place cannot overwrite what its successor wrote.
@@ -111,6 +111,17 @@ pub enum StoreError {
         /// Its bound.
         bytes: u64,
     },
+}
+
+impl StoreError {
+    /// What kind of problem it is.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            StoreError::Failed { .. } => &codes::NOT_WRITTEN,
+            StoreError::Fenced { .. } => &codes::TAKEN_OVER,
+            StoreError::Full { .. } => &codes::QUARANTINE_FULL,
+        }
+    }
 }
 
 /// Checkpoints of a collector. Every write is durable when its future ends.

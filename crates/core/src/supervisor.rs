@@ -1,6 +1,6 @@
 //! Keeps every unit running: setup, run, back off, again.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Budget, Class, Ended, Failure, Ledger, Outlet, Output, PullerContext, Severity, Store, Unit, World,
+    Backoff, Budget, Class, Ended, Failure, Finding, Ledger, Outlet, Output, PullerContext, Severity, Store, Unit,
+    UnitId, World, chain, codes,
 };
 
 /// Bytes that one unit may have on their way, within the collector's budget.
@@ -27,6 +28,8 @@ pub struct Supervisor {
     pub store: Arc<dyn Store>,
     /// Clock and randomness.
     pub world: World,
+    /// How often a unit that pulls is checked again.
+    pub watch: Duration,
     /// Stops all units.
     pub stop: CancellationToken,
 }
@@ -45,21 +48,22 @@ impl Supervisor {
 
     async fn keep_running(&self, unit: Unit) {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), self.world.random.fork());
+        let mut told = Told::default();
         while !self.stop.is_cancelled() {
             let started = self.world.clock.now();
-            let ended = AssertUnwindSafe(self.run_once(&unit)).catch_unwind().await;
+            let ended = AssertUnwindSafe(self.run_once(&unit, &mut told)).catch_unwind().await;
             // A run that lasted was a success, whatever ended it.
             if self.world.clock.now() - started > Duration::from_secs(600) {
                 backoff.reset();
             }
             let class = match ended {
                 Ok(Ended::Stopped) => return,
-                Ok(Ended::Failed(failure)) => {
-                    warn!(unit = %unit.id, class = ?failure.class, error = failure.chain(), "unit failed");
-                    failure.class
+                Ok(Ended::Failed(Failure { code, class, error })) => {
+                    warn!(unit = %unit.id, %code, ?class, error = chain(&*error), "unit failed");
+                    class
                 }
                 Err(panic) => {
-                    error!(unit = %unit.id, panic = panic_text(&*panic), "unit panicked");
+                    error!(unit = %unit.id, code = %codes::PANICKED, panic = panic_text(&*panic), "unit panicked");
                     Class::Retry
                 }
             };
@@ -76,7 +80,7 @@ impl Supervisor {
         }
     }
 
-    async fn run_once(&self, unit: &Unit) -> Ended {
+    async fn run_once(&self, unit: &Unit, told: &mut Told) -> Ended {
         let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id));
         // Nothing is asked of a source, not even by a check, while its events could not be delivered.
         tokio::select! {
@@ -93,15 +97,10 @@ impl Supervisor {
             Ok(findings) => findings,
             Err(failure) => return Ended::Failed(failure),
         };
-        for finding in &findings {
-            match finding.severity {
-                Severity::Warning => warn!(unit = %unit.id, fix = finding.fix, "{}", finding.problem),
-                Severity::Error => error!(unit = %unit.id, fix = finding.fix, "{}", finding.problem),
-            }
-        }
+        told.tell(&unit.id, &findings);
         if let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Error) {
-            let error = format!("setup failed: {}", finding.problem).into();
-            return Ended::Failed(Failure { class: Class::NeedsPerson, error });
+            let error = format!("setup failed: {}: {}", finding.code, finding.problem).into();
+            return Ended::Failed(Failure { code: &codes::SETUP_FAILED, class: Class::NeedsPerson, error });
         }
         info!(unit = %unit.id, "puller started");
         let context = PullerContext {
@@ -111,7 +110,56 @@ impl Supervisor {
             world: self.world.clone(),
             stop: self.stop.clone(),
         };
-        unit.puller.run(context).await
+        let ended = tokio::select! {
+            biased;
+            ended = unit.puller.run(context) => ended,
+            never = self.watch(unit, told) => match never {},
+        };
+        // What a puller was refused by, its setup can name.
+        if matches!(ended, Ended::Failed(Failure { class: Class::NeedsPerson, .. })) {
+            tokio::select! {
+                biased;
+                () = self.look(unit, told) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        ended
+    }
+
+    /// Says what changes while the unit pulls: a permission may be lost that the next pull, or the next event, would need only
+    /// much later. The puller goes on; what it can do without is not for its setup to decide.
+    async fn watch(&self, unit: &Unit, told: &mut Told) -> Infallible {
+        loop {
+            self.world.clock.sleep(self.watch).await;
+            self.look(unit, told).await;
+        }
+    }
+
+    async fn look(&self, unit: &Unit, told: &mut Told) {
+        // What keeps it from being found out is met, and told, by the puller too.
+        if let Ok(findings) = unit.setup.check().await {
+            told.tell(&unit.id, &findings);
+        }
+    }
+}
+
+/// What was found last, so that each thing is said once: when it comes, and when it goes.
+#[derive(Default)]
+struct Told(Vec<Finding>);
+
+impl Told {
+    fn tell(&mut self, unit: &UnitId, findings: &[Finding]) {
+        for finding in findings.iter().filter(|finding| !self.0.contains(finding)) {
+            let Finding { code, severity, problem, fix } = finding;
+            match severity {
+                Severity::Warning => warn!(%unit, %code, %fix, "{problem}"),
+                Severity::Partial | Severity::Error => error!(%unit, %code, %fix, "{problem}"),
+            }
+        }
+        for gone in self.0.iter().filter(|old| !findings.iter().any(|finding| finding.code == old.code)) {
+            info!(%unit, code = %gone.code, "no longer found: {}", gone.problem);
+        }
+        self.0 = findings.to_vec();
     }
 }
 

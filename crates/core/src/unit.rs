@@ -1,11 +1,11 @@
 //! Units: the smallest things that start, fail, back off and report on their own.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Outlet, Store, World};
+use crate::{Code, Outlet, Store, StoreError, World};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -49,19 +49,40 @@ pub struct Unit {
 pub enum Severity {
     /// The unit works; something will hurt later.
     Warning,
+    /// The unit works, but for a part of what it reads.
+    Partial,
     /// The unit cannot work.
     Error,
 }
 
 /// Something that setup found.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
+    /// What kind of problem it is.
+    pub code: &'static Code,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong, with the names of the things concerned.
     pub problem: String,
     /// What to do.
-    pub fix: String,
+    pub fix: Cow<'static, str>,
+}
+
+impl Finding {
+    /// Something that keeps a unit from working; what to do is what the code says.
+    pub fn error(code: &'static Code, problem: impl Into<String>) -> Self {
+        Finding { code, severity: Severity::Error, problem: problem.into(), fix: code.solution.into() }
+    }
+
+    /// Something that will hurt later.
+    pub fn warning(code: &'static Code, problem: impl Into<String>) -> Self {
+        Finding { severity: Severity::Warning, ..Finding::error(code, problem) }
+    }
+
+    /// The same with something else to do about it.
+    pub fn with_fix(self, fix: impl Into<Cow<'static, str>>) -> Self {
+        Finding { fix: fix.into(), ..self }
+    }
 }
 
 /// Proves, before anything is pulled, that credentials, names and permissions are right.
@@ -69,6 +90,23 @@ pub struct Finding {
 pub trait Setup: Send + Sync {
     /// Everything that is wrong; empty when all is well. Fails when that could not be found out.
     async fn check(&self) -> Result<Vec<Finding>, Failure>;
+
+    /// What the unit's calls come to, if it is checked every `watch` while it pulls. Fails when that could not be found out.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        _ = watch;
+        Ok(Estimate::default())
+    }
+}
+
+/// What a unit's calls come to in a month of 30 days, while its source has nothing new.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Estimate {
+    /// How many.
+    pub calls: f64,
+    /// What they cost, in US dollars.
+    pub dollars: f64,
+    /// What comes on top of it with what there is to read; may be empty.
+    pub beyond: &'static str,
 }
 
 /// What a puller is given for one run.
@@ -119,6 +157,8 @@ pub enum Class {
 /// A failure and its class.
 #[derive(Debug)]
 pub struct Failure {
+    /// What kind of problem it is.
+    pub code: &'static Code,
     /// What to do about it.
     pub class: Class,
     /// What happened, with its causes.
@@ -126,8 +166,20 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure that may pass by itself.
+    pub fn passing(code: &'static Code, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Failure { code, class: Class::Retry, error: error.into() }
+    }
+
     /// The failure and its causes on one line.
     pub fn chain(&self) -> String {
         crate::chain(&*self.error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let class = if matches!(error, StoreError::Fenced { .. }) { Class::NeedsPerson } else { Class::Retry };
+        Failure { code: error.code(), class, error: error.into() }
     }
 }

@@ -12,12 +12,14 @@ use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use crate::{DevoError, Identity, tls};
+use crate::{
+    DevoError, Identity,
+    codes::{EXPIRES_SOON, FILE_UNUSABLE, KEY_OF_ANOTHER, NOT_VALID},
+    tls,
+};
 
 /// How long before its end a certificate is worth a warning: a new one is asked for, made and put in place by people.
 const NOTICE: Duration = Duration::from_secs(30 * 24 * 3600);
-
-const NEW_FILES: &str = "download the domain's files from Devo again: Administration, Credentials, X.509 certificates";
 
 /// One of the three files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +37,7 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
     let mut findings = Vec::new();
     let mut note = |file, finding| findings.push((file, finding));
     match tls::certificates("the chain", identity.chain) {
-        Err(problem) => note(IdentityFile::Chain, error(problem.chain(), NEW_FILES)),
+        Err(problem) => note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain())),
         Ok(chain) => {
             let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
             // A chain often carries an old root beside its successor; one good certificate is enough to go on.
@@ -55,7 +57,7 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
             Some(certificates)
         }
         Err(problem) => {
-            note(IdentityFile::Cert, error(problem.chain(), NEW_FILES));
+            note(IdentityFile::Cert, Finding::error(&FILE_UNUSABLE, problem.chain()));
             None
         }
     };
@@ -65,7 +67,7 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
             if let Err(problem) = CertifiedKey::from_der(certificates, key, &aws_lc_rs::default_provider()) {
                 let (key, cert) = (identity.key.display(), identity.cert.display());
                 let problem = format!("the private key `{key}` is not that of the certificate `{cert}`: {problem}");
-                note(IdentityFile::Key, error(problem, "take both files from the same download"));
+                note(IdentityFile::Key, Finding::error(&KEY_OF_ANOTHER, problem));
             }
         }
         (Ok(_), None) => {}
@@ -77,13 +79,14 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Finding> {
     PrivateKeyDer::from_pem_file(path).map_err(|source| {
         let encrypted = fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
         match encrypted {
-            true => error(
-                format!("the private key `{}` is encrypted with a passphrase", path.display()),
-                "write it without one: `openssl pkey -in encrypted.key -out domain.key`",
-            ),
+            true => {
+                let problem = format!("the private key `{}` is encrypted with a passphrase", path.display());
+                let fix = "write it without one: `openssl pkey -in encrypted.key -out domain.key`";
+                Finding::error(&FILE_UNUSABLE, problem).with_fix(fix)
+            }
             false => {
                 let problem = DevoError::ReadPem { what: "the private key", path: path.into(), source };
-                error(problem.chain(), NEW_FILES)
+                Finding::error(&FILE_UNUSABLE, problem.chain())
             }
         }
     })
@@ -93,7 +96,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Finding> {
 fn judge(certificate: &CertificateDer<'_>, path: &Path, now: SystemTime) -> Option<Finding> {
     let path = path.display();
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
-        return Some(error(format!("a certificate in `{path}` cannot be read: it is no X.509"), NEW_FILES));
+        let problem = format!("a certificate in `{path}` cannot be read: it is no X.509");
+        return Some(Finding::error(&FILE_UNUSABLE, problem));
     };
     let name = certificate.subject().to_string();
     let name = name.escape_debug();
@@ -104,22 +108,16 @@ fn judge(certificate: &CertificateDer<'_>, path: &Path, now: SystemTime) -> Opti
     let now = Timestamp::try_from(now).unwrap_or_default();
     if now < begin {
         let problem = format!("the certificate `{name}` in `{path}` is not valid before {begin}");
-        return Some(error(problem, "check this machine's clock"));
+        return Some(Finding::error(&NOT_VALID, problem));
     }
     if now > end {
-        return Some(error(format!("the certificate `{name}` in `{path}` expired at {end}"), NEW_FILES));
+        let problem = format!("the certificate `{name}` in `{path}` expired at {end}");
+        return Some(Finding::error(&NOT_VALID, problem));
     }
     let left = end.duration_since(now).unsigned_abs();
-    (left < NOTICE).then(|| Finding {
-        severity: Severity::Warning,
-        problem: format!(
-            "the certificate `{name}` in `{path}` expires in {} days, at {end}",
-            left.as_secs() / (24 * 3600)
-        ),
-        fix: NEW_FILES.to_owned(),
+    (left < NOTICE).then(|| {
+        let days = left.as_secs() / (24 * 3600);
+        let problem = format!("the certificate `{name}` in `{path}` expires in {days} days, at {end}");
+        Finding::warning(&EXPIRES_SOON, problem)
     })
-}
-
-fn error(problem: String, fix: &str) -> Finding {
-    Finding { severity: Severity::Error, problem, fix: fix.to_owned() }
 }

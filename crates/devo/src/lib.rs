@@ -6,6 +6,7 @@
 //! connection may end leaves its batches owed.
 
 mod certificates;
+pub mod codes;
 mod connection;
 mod error;
 mod handshakes;

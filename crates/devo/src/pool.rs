@@ -9,14 +9,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::OptionFuture};
 use jiff::Timestamp;
-use quittance_core::{Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World, planted};
+use quittance_core::{
+    Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World, codes::STATE_UNREADABLE, planted,
+};
 use rustls::ClientConfig;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    Confirm, Destination, DevoError, Handshakes, Mode,
+    Confirm, Destination, DevoError, Handshakes, Mode, codes,
     connection::{Connection, EndRules},
     statistics::Statistics,
     wire::Encoder,
@@ -178,7 +180,7 @@ impl Pool {
                 return Verdict::NeverEnds;
             }
             let wait = backoff.wait();
-            warn!(sender = %self.name, error = error.chain(), retry_in = ?wait, "destination does not confirm");
+            warn!(sender = %self.name, code = %error.code(), error = error.chain(), retry_in = ?wait, "destination does not confirm");
             self.world.clock.sleep(wait).await;
         }
     }
@@ -198,7 +200,7 @@ impl Pool {
             Ok(Some(verdict)) if verdict == "closes" => Verdict::Closes,
             Ok(_) => Verdict::Open,
             Err(error) => {
-                warn!(sender = %self.name, error = quittance_core::chain(&error), "cannot tell how this destination confirmed before");
+                warn!(sender = %self.name, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "cannot tell how this destination confirmed before");
                 Verdict::Open
             }
         }
@@ -208,7 +210,7 @@ impl Pool {
         let text = if verdict == Verdict::Closes { "closes" } else { "never_ends" };
         let saved = self.store.save(self.store.fence(), "outputs", Record::Verdict, &self.name.output, text);
         if let Err(error) = saved.await {
-            warn!(sender = %self.name, error = quittance_core::chain(&error), "cannot keep how this destination confirms");
+            warn!(sender = %self.name, code = %error.code(), error = quittance_core::chain(&error), "cannot keep how this destination confirms");
         }
     }
 }
@@ -292,7 +294,7 @@ impl Carrier {
                 }
             };
             if let Some(error) = fault {
-                warn!(sender = %pool.name, error = error.chain(), "connection lost, its batches are given again");
+                warn!(sender = %pool.name, code = %error.code(), error = error.chain(), "connection lost, its batches are given again");
                 // The connections that are left are as good as before; ending them settles what they carry.
                 self.end_current();
                 if !in_doubt {
@@ -310,6 +312,7 @@ impl Carrier {
         if verdict == Verdict::NeverEnds {
             warn!(
                 sender = %name,
+                code = %codes::WEAK_PROOF,
                 "destination does not end its half: deliveries are confirmed by acknowledged bytes alone (`acked`), \
                  which a receiver that dies with unread data can lose"
             );

@@ -1,5 +1,6 @@
 //! The Store on SQLite: one file in the state folder, every write fsynced before it counts.
 
+mod codes;
 mod contents;
 mod error;
 mod file;
@@ -7,6 +8,7 @@ mod filesystem;
 mod schema;
 mod sqlite;
 
+pub use codes::CODES;
 pub use contents::{Contents, Holding, Remembered, look};
 pub use error::StateError;
 pub use sqlite::{Settings, Sqlite};

@@ -8,6 +8,8 @@ use std::{
 use aws_smithy_types::{DateTime, date_time::Format};
 use tracing::warn;
 
+use crate::codes;
+
 /// A clock that is further off is worth a word: AWS refuses signatures from five minutes on.
 const TOLERATED_SECONDS: i64 = 30;
 
@@ -34,6 +36,7 @@ impl Skew {
         if skew.abs() > TOLERATED_SECONDS && !self.said.swap(true, Ordering::Relaxed) {
             let direction = if skew > 0 { "behind" } else { "ahead of" };
             warn!(
+                code = %codes::CLOCK_OFF,
                 account = self.whose,
                 seconds = skew.abs(),
                 "this machine's clock is {direction} AWS's: have it set by NTP, since AWS refuses what is signed at a wrong time"

@@ -14,7 +14,7 @@ use quittance_core::{Class, Clock, planted};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::AwsError;
+use crate::{AwsError, codes};
 
 /// Credentials are not used for a call that begins so shortly before their end.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -127,6 +127,7 @@ impl Kept {
                         let left = held.ends.map(|end| end.saturating_duration_since(now).as_secs());
                         let error = quittance_core::chain(&error);
                         warn!(
+                            code = %codes::SIGN_IN_LATER,
                             whose,
                             left_seconds = left,
                             error,

@@ -72,6 +72,8 @@ pub(crate) struct Holdings<I> {
     closed: HashSet<MessageKey>,
     /// Debts still out of items that began afresh.
     outdated: HashMap<ItemKey, u64>,
+    /// Debts lent and not settled; below zero while those of a pass under way come back.
+    out: i64,
     bytes: usize,
     next_key: u64,
     stopping: bool,
@@ -158,6 +160,7 @@ impl<I> Holdings<I> {
             waiting: Schedule::default(),
             closed: HashSet::new(),
             outdated: HashMap::new(),
+            out: 0,
             bytes: 0,
             next_key: 0,
             stopping: false,
@@ -306,6 +309,7 @@ impl<I> Holdings<I> {
 
     /// A pass over an item ended.
     pub(crate) fn passed(&mut self, item: ItemKey, end: PassEnd, next: Next, now: Instant) -> Option<Outcome> {
+        self.out += end.lent as i64;
         let state = self.items.get_mut(&item)?;
         state.stage = Stage::Open;
         state.not_before = now;
@@ -360,6 +364,7 @@ impl<I> Holdings<I> {
     /// no more, since their object changed.
     pub(crate) fn settled(&mut self, settlement: Settlement, now: Instant) -> (Option<Outcome>, u64) {
         let item = settlement.debt.item;
+        self.out -= 1;
         if let Some(left) = self.outdated.get_mut(&item) {
             *left -= 1;
             if *left == 0 {
@@ -430,7 +435,6 @@ impl<I> Holdings<I> {
             let closed = state.stage == Stage::Closed && state.dead.is_none();
             let owed = match &version {
                 _ if closed => Owed::default(),
-                Some(_) if planted("mark-too-far") => state.owed.clone(),
                 Some(_) => state.unconfirmed.clone(),
                 None => Owed::all(self.all),
             };

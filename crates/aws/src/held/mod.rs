@@ -38,11 +38,10 @@ pub(crate) use engine::{Hold, run};
 pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
 pub(crate) use quarantine::Quarantine;
-pub(crate) use setup::{Opened, open};
+pub(crate) use setup::{Opened, check, open};
 
 pub use limits::{Limits, OnMissingObject};
 pub use owed::Owed;
-pub use setup::QueueSetup;
 pub use tally::{Count, Tally};
 
 /// What an engine does with the messages that it holds.
@@ -74,6 +73,8 @@ pub(crate) struct Giving {
     pub(crate) tags: Tags,
     /// An event longer than this cannot be sent.
     pub(crate) max_event_bytes: usize,
+    /// What is known to have happened earlier is not wanted.
+    pub(crate) start_time: Option<i64>,
     pub(crate) outlet: Outlet,
     pub(crate) debts: Debts,
     pub(crate) world: World,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use quittance_core::{OutputSet, planted};
+use quittance_core::OutputSet;
 
 /// Events of one object that must be given, by ordinal, and the outputs that lack them. Ranges are disjoint and in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,8 +55,6 @@ impl Owed {
     pub fn narrow(&mut self, events: Range<u64>, to: OutputSet) {
         let (mut before, mut within, mut after) = (Owed::default(), Owed::default(), Owed::default());
         for (range, owed) in std::mem::take(&mut self.0) {
-            let after_too = planted("receipt-narrows-all-that-follows");
-            let events = if after_too { events.start..u64::MAX } else { events.clone() };
             before.add(range.start..range.end.min(events.start), owed);
             within.add(range.start.max(events.start)..range.end.min(events.end), owed.and(to));
             after.add(range.start.max(events.end)..range.end, owed);

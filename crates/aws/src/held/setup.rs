@@ -1,14 +1,24 @@
 //! Finds a unit's queue, and proves that it can be used.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use async_trait::async_trait;
-use quittance_core::{Class, Failure, Finding, Setup, Severity};
+use quittance_core::{Finding, Severity};
 
-use crate::{Account, AwsError, Queue, QueueFacts, SqsQueue, Whereabouts};
+use crate::{Account, AwsError, Queue, QueueFacts, SqsQueue, Whereabouts, buckets, codes, refusal};
 
 /// Receives that a message should survive before it counts as dead: fewer, and a few restarts are enough.
-const FEW_RECEIVES: u32 = 3;
+const ENOUGH_RECEIVES: u32 = 10;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest that SQS keeps a message, and so the longest outage that loses nothing.
+const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// A receipt handle of no message.
+const NO_HANDLE: &str = "quittance-check";
+
+/// Buckets of a queue whose reading is proved.
+const MOST_BUCKETS: usize = 10;
 
 /// A queue that was found.
 pub(crate) struct Opened {
@@ -29,64 +39,126 @@ pub(crate) async fn open(account: &Account, region: &str, name: &str) -> Result<
 impl Opened {
     /// What stands for a queue and is none: it has no redrive policy, and forgets nothing.
     pub(crate) fn listed(queue: impl Queue + 'static, region: String) -> Opened {
-        let facts = QueueFacts { visibility_timeout: Duration::ZERO, max_receive_count: None, retention: None };
+        let facts = QueueFacts::default();
         Opened { queue: Box::new(queue), facts, at: Whereabouts { account: String::new(), region } }
     }
 }
 
-/// The setup of a unit that reads a queue.
-pub struct QueueSetup {
-    account: Arc<Account>,
-    region: String,
-    queue: String,
-}
-
-impl QueueSetup {
-    /// A setup for `queue`, a name or a URL.
-    pub fn new(account: Arc<Account>, region: &str, queue: &str) -> Self {
-        QueueSetup { account, region: region.to_owned(), queue: queue.to_owned() }
+/// Everything that is wrong with the use of a queue, and of the buckets that it announces: those `announced` that are known, and
+/// those that its policy lets in. It is `None` if it announces none.
+pub(crate) async fn check(
+    account: &Account,
+    region: &str,
+    name: &str,
+    announced: Option<BTreeSet<String>>,
+) -> Result<Vec<Finding>, AwsError> {
+    let refused =
+        |errors: Vec<AwsError>| refusal::findings(errors, &format!("queue `{name}` in {region} cannot be used"), "sqs");
+    let queue = match SqsQueue::open(account, region, name).await {
+        Ok(queue) => queue,
+        Err(error) => return refused(vec![error]),
+    };
+    let (handle, lease) = ([NO_HANDLE.to_owned()], [(NO_HANDLE.to_owned(), Duration::ZERO)]);
+    let (facts, received, deleted, extended) =
+        tokio::join!(queue.facts(), queue.prove_receive(), queue.delete(&handle), queue.extend(&lease));
+    let (facts, unknown) = match facts {
+        Ok(facts) => (Some(facts), None),
+        Err(error) => (None, Some(error)),
+    };
+    let errors = [unknown, received.err(), deleted.err(), extended.err()];
+    let mut findings = refused(errors.into_iter().flatten().collect())?;
+    let Some(facts) = facts else { return Ok(findings) };
+    findings.extend(advice(name, region, &facts));
+    findings.extend(dead_letters(&queue, name, region, &facts).await);
+    if let Some(mut buckets) = announced {
+        buckets.extend(facts.buckets);
+        findings.extend(readable(account, name, region, &buckets).await?);
     }
-}
-
-#[async_trait]
-impl Setup for QueueSetup {
-    async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        let QueueSetup { account, region, queue } = self;
-        match open(account, region, queue).await {
-            Ok(opened) => Ok(advice(queue, region, &opened.facts)),
-            Err(error) if error.class() != Class::NeedsPerson => Err(error.into()),
-            Err(error) => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("queue `{queue}` in {region} cannot be used: {}", error.chain()),
-                fix: "check the queue's name and region, and that the credentials allow sqs:GetQueueUrl, \
-                      sqs:GetQueueAttributes, sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on it"
-                    .to_owned(),
-            }]),
-        }
-    }
+    Ok(findings)
 }
 
 /// What will hurt later.
-fn advice(queue: &str, region: &str, facts: &QueueFacts) -> Vec<Finding> {
-    let warning = |problem: String, fix: &str| Finding { severity: Severity::Warning, problem, fix: fix.to_owned() };
+fn advice(name: &str, region: &str, facts: &QueueFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     match facts.max_receive_count {
-        None => findings.push(warning(
-            format!("queue `{queue}` in {region} has no dead-letter queue: what can never be processed goes into the collector's own quarantine"),
-            "give the queue a redrive policy with a maxReceiveCount of 10",
+        None => findings.push(Finding::warning(
+            &codes::NO_DEAD_LETTER_QUEUE,
+            format!("queue `{name}` in {region} has no dead-letter queue: what can never be processed goes into the collector's own quarantine"),
         )),
-        Some(few) if few <= FEW_RECEIVES => findings.push(warning(
-            format!("queue `{queue}` in {region} gives a message up after {few} receives, which a few restarts may use up"),
-            "raise the maxReceiveCount of its redrive policy to 10",
+        Some(few) if few < ENOUGH_RECEIVES => findings.push(Finding::warning(
+            &codes::FEW_RECEIVES,
+            format!("queue `{name}` in {region} gives a message up after {few} receives, which a few restarts may use up"),
         )),
         Some(_) => {}
     }
-    if facts.retention.is_some_and(|kept| kept < Duration::from_secs(4 * 24 * 3600)) {
-        let hours = facts.retention.unwrap_or_default().as_secs() / 3600;
-        findings.push(warning(
-            format!("queue `{queue}` in {region} forgets messages after {hours} hours, delivered or not"),
-            "raise its MessageRetentionPeriod to 14 days: that is how long an outage may last",
+    if let Some(kept) = facts.retention.filter(|kept| *kept < LONGEST_RETENTION) {
+        let kept = in_words(kept);
+        findings.push(Finding::warning(
+            &codes::SHORT_RETENTION,
+            format!("queue `{name}` in {region} forgets messages after {kept}, delivered or not"),
         ));
     }
     findings
+}
+
+/// A message that becomes a dead letter takes its age along.
+async fn dead_letters(queue: &SqsQueue, name: &str, region: &str, facts: &QueueFacts) -> Option<Finding> {
+    let (kept, letters) = facts.retention.zip(facts.dead_letter_queue.as_deref())?;
+    // Who may not ask about it reads the queue well enough.
+    let letters_kept = queue.beside(letters).facts().await.ok()?.retention.filter(|letters| *letters < kept)?;
+    let (letters_kept, kept) = (in_words(letters_kept), in_words(kept));
+    let problem = format!(
+        "dead-letter queue `{letters}` of queue `{name}` in {region} forgets messages after {letters_kept}, and the queue after {kept}"
+    );
+    Some(Finding::warning(&codes::DEAD_LETTERS_FORGOTTEN, problem))
+}
+
+/// Proves that objects of the buckets can be read.
+async fn readable(
+    account: &Account,
+    name: &str,
+    region: &str,
+    buckets: &BTreeSet<String>,
+) -> Result<Vec<Finding>, AwsError> {
+    if buckets.is_empty() {
+        let problem =
+            format!("which buckets queue `{name}` in {region} announces is not known, so s3:GetObject is not proved");
+        return Ok(vec![Finding::warning(&codes::NOT_PROVED, problem)]);
+    }
+    let mut findings = Vec::new();
+    for bucket in buckets.iter().take(MOST_BUCKETS) {
+        findings.extend(bucket_readable(account, region, bucket).await?);
+    }
+    Ok(findings)
+}
+
+/// A unit may read other buckets too, and begins nevertheless.
+async fn bucket_readable(account: &Account, region: &str, bucket: &str) -> Result<Option<Finding>, AwsError> {
+    let (region, key) = match buckets::list_one(account, region, bucket, "").await {
+        Ok(found) => found,
+        Err(error) => {
+            let what = format!(
+                "bucket `{bucket}` cannot be listed, so its reading is not proved, and what is missing looks refused"
+            );
+            let found = refusal::finding(error, &what, &format!("s3:ListBucket on `{bucket}`"))?;
+            return Ok(Some(Finding { severity: Severity::Warning, ..found }));
+        }
+    };
+    let Some(key) = key else {
+        let problem = format!("bucket `{bucket}` is empty, so s3:GetObject is not proved");
+        return Ok(Some(Finding::warning(&codes::NOT_PROVED, problem)));
+    };
+    let Err(error) = buckets::read_one(account, &region, bucket, &key).await else { return Ok(None) };
+    let what = format!("objects of bucket `{bucket}` cannot be read");
+    let found = refusal::finding(error, &what, &format!("s3:GetObject on the objects of `{bucket}`"))?;
+    Ok(Some(Finding { severity: Severity::Partial, ..found }))
+}
+
+fn in_words(kept: Duration) -> String {
+    match kept.as_secs() {
+        seconds if kept >= DAY => {
+            format!("{:.3}", seconds as f64 / DAY.as_secs_f64()).trim_end_matches(['0', '.']).to_owned() + " days"
+        }
+        seconds => format!("{seconds} seconds"),
+    }
 }

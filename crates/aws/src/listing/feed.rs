@@ -17,7 +17,7 @@ use quittance_core::{Class, EventId, World, planted};
 use tokio::time::Instant;
 
 use crate::{
-    Account, AwsError, Message, Queue, Rejected,
+    Account, AwsError, Message, Queue, Rejected, buckets,
     listing::{
         ListingSettings,
         seen::{Day, Seen, date_of, today},
@@ -138,7 +138,7 @@ impl Feed {
         token: &mut Token,
     ) -> Result<ListObjectsV2Output, AwsError> {
         let answer = match self.ask(prefix, folders, next.clone()).await {
-            Err(error) => match elsewhere(&error) {
+            Err(error) => match buckets::elsewhere(&error) {
                 Some(right) if self.is_elsewhere(&right) => self.ask(prefix, folders, next).await,
                 _ => Err(error),
             },
@@ -192,11 +192,6 @@ impl Feed {
         }
         messages
     }
-}
-
-/// The region that the bucket is in, where S3 says it.
-pub(super) fn elsewhere(error: &SdkError<ListObjectsV2Error, HttpResponse>) -> Option<String> {
-    error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region")).map(str::to_owned)
 }
 
 /// A handle is the object's id.

@@ -12,14 +12,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::civil::Date;
-use quittance_core::{Class, Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId, chain};
+use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Tally,
+    Account, Cost, Tally, buckets, codes,
     held::{Limits, Opened},
     objects::ObjectKind,
+    pricing,
     receiver::{Station, Way, WayKind},
+    refusal,
 };
 
 use feed::Feed;
@@ -107,12 +109,12 @@ impl Puller for Listing {
         let settings = self.settings.clone();
         let seen = match Seen::load(&context, settings.lookback_days, settings.start).await {
             Ok(seen) => seen,
-            Err(error) => return Ended::Failed(Failure { class: Class::Retry, error: error.into() }),
+            Err(error) => return Ended::Failed(error.into()),
         };
         let ListingSettings { bucket, region, kind, limits, .. } = settings.clone();
         let span = info_span!("listing", bucket, region);
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
-        let way = Way { kind: WayKind::Objects(kind), limits: Limits { receivers: 1, ..limits } };
+        let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };
         self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
     }
 }
@@ -121,26 +123,44 @@ impl Puller for Listing {
 impl Setup for Listing {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         let ListingSettings { bucket, region, layout, .. } = &self.settings;
-        let prefix = layout.root().unwrap_or_default();
-        let client = self.station.account().s3(region);
-        let request = client.list_objects_v2().bucket(bucket).prefix(&prefix).max_keys(1);
-        let Err(error) = Box::pin(request.send()).await else { return Ok(Vec::new()) };
-        let elsewhere = feed::elsewhere(&error).filter(|right| right != region);
-        let error = crate::AwsError::api("ListObjectsV2", format!("s3://{bucket}/{prefix}"), error);
-        if let Some(right) = elsewhere {
+        let (account, prefix) = (self.station.account(), layout.root().unwrap_or_default());
+        let (right, key) = match buckets::list_one(account, region, bucket, &prefix).await {
+            Ok(found) => found,
+            Err(error) => {
+                let what = format!("bucket `{bucket}` in {region} cannot be listed");
+                return Ok(vec![refusal::finding(error, &what, "s3:ListBucket below the prefix")?]);
+            }
+        };
+        let mut findings = Vec::new();
+        if right != *region {
             let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
-            return Ok(vec![Finding {
-                severity: Severity::Warning,
-                problem,
-                fix: "name the bucket's region".to_owned(),
-            }]);
+            findings.push(Finding::warning(&codes::BUCKET_ELSEWHERE, problem));
         }
-        if error.class() != Class::NeedsPerson {
-            return Err(error.into());
+        let Some(key) = key else {
+            let problem = match &*prefix {
+                "" => format!("bucket `{bucket}` is empty"),
+                prefix => format!("nothing in bucket `{bucket}` is below `{}`", prefix.escape_debug()),
+            };
+            findings.push(Finding::warning(&codes::NOTHING_BELOW_PREFIX, problem));
+            return Ok(findings);
+        };
+        if let Err(error) = buckets::read_one(account, &right, bucket, &key).await {
+            let what = format!("objects of bucket `{bucket}` cannot be read");
+            let found = refusal::finding(error, &what, "s3:GetObject on its objects")?;
+            findings.push(Finding { severity: Severity::Partial, ..found });
         }
-        let problem = format!("bucket `{bucket}` in {region} cannot be listed: {}", chain(&error));
-        let fix = "check the bucket's name, region and prefix, and that the credentials are current and allow s3:ListBucket \
-                   below the prefix and s3:GetObject on its objects";
-        Ok(vec![Finding { severity: Severity::Error, problem, fix: fix.to_owned() }])
+        Ok(findings)
+    }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let ListingSettings { period, lookback_days, layout, .. } = &self.settings;
+        // A listing of each day's folders, and one of the folders where there are some.
+        let folders = if layout.root().is_some() { FOLDERS } else { 1.0 };
+        let listing = Cost::of(1.0 + folders * (f64::from(*lookback_days) + 1.0), pricing::S3_LIST).every(*period);
+        let check = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET)).every(watch);
+        Ok(listing.and(check).a_month("about 0.40 USD for each million objects, where the bucket's owner does not pay"))
     }
 }
+
+/// Folders of a bucket, as an estimate supposes them.
+const FOLDERS: f64 = 4.0;

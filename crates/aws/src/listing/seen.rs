@@ -13,6 +13,8 @@ use quittance_core::{Change, EventId, PullerContext, Record, Store, StoreError, 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::codes;
+
 /// All prefixes of a bucket have one list of what was seen.
 const CURSOR: &str = "objects";
 
@@ -147,7 +149,7 @@ impl Seen {
         // What is neither under way nor there any more cannot be waited for.
         self.held.retain(|_, held| held.listing == listing || began.is_none_or(|began| held.until > began));
         if self.held.len() < before {
-            warn!(objects = before - self.held.len(), "objects were removed from the bucket before they were read");
+            warn!(code = %codes::REMOVED, objects = before - self.held.len(), "objects were removed from the bucket before they were read");
         }
         let oldest = self.held.values().map(|held| held.day).min().unwrap_or(Day::MAX);
         let from = (today - self.lookback).min(oldest);

@@ -8,10 +8,10 @@ use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parque
 use tracing::warn;
 
 use crate::{
-    AwsError, ObjectRef,
+    AwsError, ObjectRef, codes,
     held::{Giving, ItemKey, Owed, PassEnd, Task},
-    objects::{Objects, Opened, Route, body::Body},
-    routing::Filtered,
+    objects::{CallerUse, Objects, Opened, Route, body::Body},
+    routing::{Filtered, Unwanted},
 };
 
 /// Inflated bytes of one batch: enough to fill many TLS records, little enough that many readers fit in memory.
@@ -33,6 +33,11 @@ impl Pass<'_> {
         let Objects { account, regions, kind, giving } = self.shared;
         let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
+        if kind.caller() == CallerUse::Needed
+            && let Err(error) = account.caller().await
+        {
+            return untouched(owed, version, error);
+        }
         let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
@@ -43,7 +48,13 @@ impl Pass<'_> {
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
-        let Opened { framer, router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        let Opened { framer, mut router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        // What an object holds happened before it was made.
+        if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
+            && created < start
+        {
+            router = Box::new(Unwanted(router));
+        }
         // A small object inflates to a few dozen times its size at most; more room is made where it is needed.
         let first = body
             .length()
@@ -239,7 +250,7 @@ impl Cutter<'_> {
             let reason = format!("longer than max_event_bytes ({max_event_bytes})");
             match quarantine.put(address.clone(), reason, Vec::new()).await {
                 Ok(()) => {
-                    warn!(address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
+                    warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
                     // Nothing of it was read, so its tag is that of an event that says nothing.
                     let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
                     outlet.ledger().quarantined(&tags.tag(tag), 1);
@@ -247,6 +258,7 @@ impl Cutter<'_> {
                 }
                 Err(error) => {
                     warn!(
+                        code = %error.code(),
                         address,
                         bytes = len,
                         error = quittance_core::chain(&error),

@@ -13,7 +13,7 @@ use quittance_core::Tags;
 
 use crate::Whereabouts;
 
-pub use crate::held::{Limits, QueueSetup};
+pub use crate::held::Limits;
 pub use crate::routing::{Claim, Route, Router};
 pub(crate) use bodies::{Bodies, Body};
 pub use settings::QueueSettings;

@@ -1,17 +1,24 @@
 //! Follows one cursor: asks for its windows, gives what they show, and remembers what was delivered.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
-    Store, StoreError, Tags, UnitId, World, debts, planted,
+    Store, StoreError, Tags, UnitId, World, codes::STATE_UNREADABLE, debts, planted,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    AwsError, Calls, Route,
+    AwsError, Calls, Route, codes,
     held::Quarantine,
     routing::Filtered,
     windows::{
@@ -55,6 +62,8 @@ pub(super) struct Shared {
     pub(super) quarantine: Quarantine,
     pub(super) max_event_bytes: usize,
     pub(super) remembered_ids: u64,
+    /// Ids that all cursors have in memory.
+    pub(super) in_memory: Arc<AtomicUsize>,
     /// Turns of asking for a page.
     pub(super) turns: Semaphore,
 }
@@ -96,6 +105,8 @@ pub(super) struct Follower {
     saved_at: i64,
     lag: i64,
     lag_said_at: i64,
+    /// When it was opened, if nothing was known of the cursor before: whatever the clock said then.
+    first_opened: Option<Instant>,
 }
 
 impl Follower {
@@ -107,6 +118,7 @@ impl Follower {
         let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
         let checkpoint = checkpoint
             .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,
             None => {
@@ -116,7 +128,8 @@ impl Follower {
                 begin
             }
         };
-        let seen = Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids).await?;
+        let seen =
+            Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids, &shared.in_memory).await?;
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
@@ -131,6 +144,7 @@ impl Follower {
             saved_at: now,
             lag: 0,
             lag_said_at: now,
+            first_opened,
             cursor,
             shared,
         })
@@ -186,7 +200,7 @@ impl Follower {
     /// Asks for a window, page by page.
     async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        let most_pages = shared.kind.cadence().most_pages.unwrap_or(u32::MAX);
+        let most_pages = self.plan.cadence().most_pages.unwrap_or(u32::MAX);
         self.plan.asking(number);
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
@@ -215,8 +229,9 @@ impl Follower {
         self.windows.reset();
         let now = shared.now();
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
+        self.plan.fitted(window, count);
         self.plan.read(number, left, again);
-        self.seen.unload(window.from, window.to);
+        self.seen.unload();
         self.say_lag(now);
         Ok(())
     }
@@ -248,7 +263,7 @@ impl Follower {
             _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;
-        warn!(unit = %shared.unit, cursor, error = error.chain(), ?wait, "a window could not be read, it is asked for again");
+        warn!(unit = %shared.unit, code = %error.code(), cursor, error = error.chain(), ?wait, "a window could not be read, it is asked for again");
         let until = self.shared.now() + millis(wait);
         match error.is_of_window() {
             true => self.plan.failed(number, until),
@@ -262,7 +277,7 @@ impl Follower {
         let (store, scope) = (&*shared.store, shared.unit.as_str());
         while let Err(error) = self.seen.load(store, scope, page.events.iter().map(|found| found.at)).await {
             // Without it nobody knows what is new.
-            warn!(unit = scope, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
+            warn!(unit = scope, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(true),
@@ -333,12 +348,12 @@ impl Follower {
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
         match quarantine.put(address.clone(), reason, event.to_vec()).await {
             Ok(()) => {
-                warn!(%unit, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+                warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
                 true
             }
             Err(error) => {
-                let error = quittance_core::chain(&error);
-                warn!(%unit, address, error, "event is too long to be sent, and cannot be set aside");
+                let (code, error) = (error.code(), quittance_core::chain(&error));
+                warn!(%unit, %code, address, error, "event is too long to be sent, and cannot be set aside");
                 false
             }
         }
@@ -390,7 +405,7 @@ impl Follower {
         if let Some(reach) = self.seen.forget(self.plan.needs_from()) {
             let days = (self.saved_at - reach) as f64 / 86_400_000.0;
             warn!(
-                unit = %shared.unit, cursor = self.cursor, remembered_ids = shared.remembered_ids,
+                unit = %shared.unit, code = %codes::MANY_IDS, cursor = self.cursor, remembered_ids = shared.remembered_ids,
                 "more events than `remembered_ids`: only those of the last {days:.1} days are looked for again"
             );
             self.plan.set_reach(reach);
@@ -404,11 +419,14 @@ impl Follower {
             return Ok(());
         }
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
-            Ok(()) => self.saved = checkpoint,
+            Ok(()) => {
+                self.saved = checkpoint;
+                self.seen.unload();
+            }
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
-                let error = quittance_core::chain(&error);
-                warn!(unit = %shared.unit, error, "what was delivered cannot be written down, it is tried again");
+                let (code, error) = (error.code(), quittance_core::chain(&error));
+                warn!(unit = %shared.unit, %code, error, "what was delivered cannot be written down, it is tried again");
                 self.seen.keep(changes);
             }
         }
@@ -416,9 +434,11 @@ impl Follower {
     }
 
     fn follow_clock_back(&mut self, now: i64) {
-        if self.plan.follow_clock_back(now) {
+        let since = |opened| self.shared.world.clock.now().saturating_duration_since(opened);
+        let began = self.first_opened.map(|opened| now - millis(since(opened)));
+        if self.plan.follow_clock_back(now, began) {
             let Follower { cursor, shared, .. } = self;
-            warn!(unit = %shared.unit, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
+            warn!(unit = %shared.unit, code = %codes::CLOCK_WENT_BACK, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
             (self.saved_at, self.lag_said_at) = (now, now);
         }
     }
@@ -427,7 +447,7 @@ impl Follower {
         if let Some(Window { from, to }) = self.plan.skip_beyond_horizon(now) {
             let hours = (to - from) as f64 / 3_600_000.0;
             let Follower { cursor, shared, .. } = self;
-            warn!(unit = %shared.unit, cursor, "{hours:.1} hours were not asked for before the API forgot them");
+            warn!(unit = %shared.unit, code = %codes::FORGOTTEN, cursor, "{hours:.1} hours were not asked for before the API forgot them");
         }
     }
 
@@ -436,13 +456,15 @@ impl Follower {
         if now < self.lag_said_at + millis(SAY_LAG_EVERY) {
             return;
         }
-        let cadence = self.shared.kind.cadence();
         let lag = self.plan.lag(now);
         let minutes = lag / 60_000;
-        let Follower { cursor, shared, .. } = self;
+        let Follower { cursor, shared, plan, .. } = self;
+        let cadence = plan.cadence();
         if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
             match lag >= self.lag {
-                true => warn!(unit = %shared.unit, cursor, minutes, "behind, and not catching up: {}", cadence.advice),
+                true => {
+                    warn!(unit = %shared.unit, code = %codes::BEHIND, cursor, minutes, "behind, and not catching up: {}", cadence.advice)
+                }
                 false => info!(unit = %shared.unit, cursor, minutes, "behind, and catching up"),
             }
         }

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Class, Ended, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId,
-    World, planted,
+    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId,
+    World, codes::PANICKED, planted,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
-    Account, Calls,
+    Account, Calls, codes,
     held::Quarantine,
+    refusal,
     windows::{
         WindowKind,
         follow::{Follower, Shared},
@@ -90,8 +91,19 @@ impl Setup for WindowSetup {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         // It asks once or twice; jitter is of no use to it.
         let world = World::system();
-        let calls = Calls::of(&self.account, &self.region, &world).await?;
+        let calls = match Calls::of(&self.account, &self.region, &world).await {
+            Ok(calls) => calls,
+            Err(error) => {
+                return Ok(vec![refusal::finding(error, "the account is not known", "sts:GetCallerIdentity")?]);
+            }
+        };
         Ok(self.kind.check(&calls).await?)
+    }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let calls = Calls::of(&self.account, &self.region, &World::system()).await?;
+        let price = self.kind.price(&calls).await?;
+        Ok(self.kind.cadence().a_month(&price, watch).a_month(price.beyond))
     }
 }
 
@@ -107,6 +119,15 @@ struct Life {
     born: i64,
     /// When its cursors were last listed.
     listed: i64,
+}
+
+impl Life {
+    /// What a clock said that was ahead is not believed; this run began at `began`.
+    fn follow_clock_back(&mut self, now: i64, began: i64) {
+        if self.born.max(self.listed) > now {
+            (self.born, self.listed) = (self.born.min(began), self.listed.min(began));
+        }
+    }
 }
 
 #[async_trait]
@@ -137,8 +158,10 @@ impl WindowPuller {
             world,
             max_event_bytes,
             remembered_ids,
+            in_memory: Arc::default(),
         });
-        let mut life = recall(&shared, start_time).await.map_err(of_store)?;
+        let mut life = recall(&shared, start_time).await?;
+        let opened = shared.world.clock.now();
         let mut followed = Followed::default();
         while !stop.is_cancelled() {
             let listed = tokio::select! {
@@ -148,12 +171,18 @@ impl WindowPuller {
             };
             match listed {
                 Ok(cursors) => {
-                    self.adjust(&shared, life, cursors, &mut followed, &stop).await.map_err(of_store)?;
+                    let now = shared.now();
+                    life.follow_clock_back(now, now - millis(shared.world.clock.now() - opened));
+                    self.adjust(&shared, life, cursors, &mut followed, &stop).await?;
                     life.listed = shared.now();
                     remember(&shared, life).await?;
                 }
-                Err(error) if followed.stops.is_empty() => return Err(error.into()),
-                Err(error) => warn!(error = error.chain(), "what is new here could not be listed, it is tried again"),
+                Err(error) if followed.stops.is_empty() => {
+                    return Err(Failure { code: &codes::NOT_LISTED, class: error.class(), error: error.into() });
+                }
+                Err(error) => {
+                    warn!(code = %codes::NOT_LISTED, error = error.chain(), "what is new here could not be listed, it is tried again")
+                }
             }
             let refresh = shared.world.clock.now() + REFRESH;
             loop {
@@ -214,9 +243,9 @@ impl Followed {
         match ended {
             Ok((cursor, result)) => {
                 self.stops.remove(&cursor);
-                result.map_err(of_store)
+                Ok(result?)
             }
-            Err(panic) => Err(Failure { class: Class::Retry, error: panic.into() }),
+            Err(panic) => Err(Failure::passing(&PANICKED, panic)),
         }
     }
 }
@@ -233,16 +262,11 @@ async fn remember(shared: &Shared, life: Life) -> Result<(), Failure> {
     let value = serde_json::to_string(&life).unwrap_or_default();
     let change = Change::Checkpoint { cursor: UNIT.to_owned(), value };
     match shared.store.commit(shared.fence, shared.unit.as_str(), vec![change]).await {
-        Err(error @ StoreError::Fenced { .. }) => Err(of_store(error)),
+        Err(error @ StoreError::Fenced { .. }) => Err(error.into()),
         Err(error) => {
-            warn!(unit = %shared.unit, error = quittance_core::chain(&error), "a listing cannot be written down");
+            warn!(unit = %shared.unit, code = %error.code(), error = quittance_core::chain(&error), "a listing cannot be written down");
             Ok(())
         }
         Ok(()) => Ok(()),
     }
-}
-
-fn of_store(error: StoreError) -> Failure {
-    let class = if matches!(error, StoreError::Fenced { .. }) { Class::NeedsPerson } else { Class::Retry };
-    Failure { class, error: error.into() }
 }

@@ -29,7 +29,7 @@ fn a_certificate_of_the_future_is_an_error() {
     check(
         &Scene::new().but("client.crt", "early.crt").but("client.key", "early.key"),
         "config.yaml:11:7: error: outputs.devo_1.config.cert: the certificate `CN=early, O=Quittance testbed` in \
-         `certs/early.crt` is not valid before 2119-01-01T00:00:00Z (check this machine's clock)",
+         `certs/early.crt` is not valid before 2119-01-01T00:00:00Z (Check the clock",
     );
 }
 

@@ -26,7 +26,7 @@ fn warnings_alone_end_with_0() {
     assert_eq!(
         said.out,
         format!(
-            "config.yaml:9:7: warning: outputs.devo_1.config.prot: unknown key, ignored (did you mean `port`?)\n\
+            "config.yaml:9:7: warning: outputs.devo_1.config.prot: unknown key, ignored (did you mean `port`?) [InitVariablesError5]\n\
              output devo_1: localhost:443\n{UNIT}0 errors, 1 warning\n"
         )
     );
@@ -38,7 +38,7 @@ fn errors_end_with_1() {
     let said = Scene::new().but("port: 443", "port: https").check(&["--offline"]);
     assert_eq!(
         said.out,
-        "config.yaml:9:13: error: outputs.devo_1.config.port: expected a whole number from 0 to 65535, found `https`\n\
+        "config.yaml:9:13: error: outputs.devo_1.config.port: expected a whole number from 0 to 65535, found `https` [InitVariablesError3]\n\
          1 error, 0 warnings\n"
     );
     assert_eq!(said.code, Some(1));
@@ -62,16 +62,40 @@ fn one_object_says_the_same_in_json() {
         json!({
             "file": null, "errors": 0, "warnings": 1,
             "problems": [{
-                "line": 9, "column": 7, "severity": "warning", "path": "outputs.devo_1.config.prot",
+                "file": "config.yaml", "line": 9, "column": 7, "code": "InitVariablesError5", "severity": "warning", "path": "outputs.devo_1.config.prot",
                 "message": "unknown key, ignored", "hint": "did you mean `port`?",
             }],
             "outputs": [{ "name": "devo_1", "destination": "localhost:443" }],
             "units": [{
                 "id": "aws/12351/audit-events-all/audits_s3/eu-west-1/trail", "input": "aws",
                 "service": "audit-events-all", "tag": "cloud.aws.cloudtrail.events.{account}.{region}",
+                "estimate": null,
             }],
         })
     );
+}
+
+/// What a user types into the Collector Server, and what the server has.
+#[test]
+fn a_document_of_the_collector_server_is_completed_by_another_file() {
+    let json = r#"{"inputs": {"aws": {"id": "1", "services": {
+        "voiso": {"voiso_sqs_queue_name": "q", "regions": ["eu-west-1"], "colour": "red"}}}}}"#;
+    let scene = Scene::new();
+    let (globals, _) = scene.yaml.split_once("inputs:").expect("inputs");
+    std::fs::create_dir(scene.file("customers")).expect("a folder");
+    std::fs::write(scene.file("customers/acme.json"), json).expect("the document");
+    std::fs::write(scene.file("server.yaml"), globals).expect("the rest");
+    let path = |name: &str| scene.file(name).display().to_string();
+    let said =
+        quittance(&["check", "--offline", "--config", &path("customers/acme.json"), "--server", &path("server.yaml")]);
+    // Certificates are found beside the file that names them.
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let expected =
+        format!("{}:2:74: warning: inputs.aws.services.voiso.colour: unknown key", path("customers/acme.json"));
+    assert!(said.out.starts_with(&expected), "{}", said.out);
+    assert!(said.out.contains("unit aws/1/voiso/eu-west-1/q: service voiso"), "{}", said.out);
+    let said = quittance(&["check", "--offline", "--config", &path("customers/acme.json")]);
+    assert!(said.out.contains("`--server FILE` names the file that has `globals` and `outputs`"), "{}", said.out);
 }
 
 #[test]
@@ -86,7 +110,7 @@ fn a_file_that_is_not_there_is_told() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.err,
-        "error: cannot read the configuration `/nowhere/config.yaml`: No such file or directory (os error 2)\n"
+        "error: cannot read the configuration `/nowhere/config.yaml`: No such file or directory (os error 2) [InitVariablesError1]\n"
     );
 }
 
@@ -114,10 +138,17 @@ async fn online(queue: Option<&str>) -> (Scene, DropGuard) {
 async fn destinations_and_units_are_asked() {
     let (scene, _servers) = online(Some("trail")).await;
     let said = tokio::task::block_in_place(|| scene.check(&[]));
-    // The queue has no redrive policy, which is worth a warning.
+    // The queue has no redrive policy, keeps messages for 4 days, and nothing says which buckets it announces.
     let expected = "config.yaml:21:7: warning: inputs.aws.services.audit-events-all: unit ";
-    assert!(said.out.starts_with(expected), "{}{}", said.out, said.err);
-    assert!(said.out.ends_with("0 errors, 1 warning\n"), "{}", said.out);
+    for (line, code) in said.out.lines().zip(["[SetupError130]", "[SetupError132]", "[SetupError134]"]) {
+        assert!(line.starts_with(expected) && line.ends_with(code), "{}{}", said.out, said.err);
+    }
+    assert!(said.out.ends_with("0 errors, 3 warnings\n"), "{}", said.out);
+    // One long poll after another, and a check of all permissions every 45 s.
+    let estimate =
+        "  about 590400 calls and 0.50 USD a month with nothing new, and about 0.60 USD for each million objects";
+    assert!(said.out.contains(estimate), "{}", said.out);
+    assert!(said.out.contains("all units: about 590400 calls and 0.50 USD a month"), "{}", said.out);
     assert_eq!(said.code, Some(0));
 }
 
@@ -128,6 +159,7 @@ async fn a_missing_queue_is_told_at_its_service() {
     let expected = "config.yaml:21:7: error: inputs.aws.services.audit-events-all: unit \
                     aws/12351/audit-events-all/audits_s3/eu-west-1/trail: queue `trail` in eu-west-1 cannot be used";
     assert!(said.out.starts_with(expected), "{}{}", said.out, said.err);
+    assert!(said.out.lines().next().is_some_and(|line| line.ends_with("[SetupError106]")), "{}", said.out);
     assert_eq!(said.code, Some(1));
 }
 
@@ -137,7 +169,8 @@ async fn a_refused_certificate_is_told_at_its_output() {
     let scene = scene.but("client.crt", "stranger.crt").but("client.key", "stranger.key");
     let said = tokio::task::block_in_place(|| scene.check(&[]));
     assert!(said.out.starts_with("config.yaml:7:5: error: outputs.devo_1.config: "), "{}{}", said.out, said.err);
-    assert!(said.out.contains("check that `cert` is the certificate of your domain"), "{}", said.out);
+    assert!(said.out.contains("Check that `cert` is the certificate of your domain"), "{}", said.out);
+    assert!(said.out.contains("[ApiError452]\n"), "{}", said.out);
     assert_eq!(said.code, Some(1));
 }
 

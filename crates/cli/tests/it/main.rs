@@ -5,6 +5,8 @@
 mod ambient;
 mod certificates;
 mod check;
+mod debug;
+mod errors;
 mod scene;
 mod services;
 mod state;

@@ -9,6 +9,7 @@ use super::{
     KeyPath, Problem,
     tree::{Node, Origin, Scalar, Value},
 };
+use crate::codes;
 
 /// Looks up a variable of this process.
 pub(crate) fn of_process(name: &str) -> Result<String, String> {
@@ -27,7 +28,7 @@ pub(crate) fn expand(node: &mut Node, path: &KeyPath, lookup: Lookup<'_>, proble
         Value::Scalar(scalar) => {
             if let Err(message) = expand_scalar(scalar, lookup) {
                 scalar.origin = Origin::Missing;
-                problems.push(Problem::error(node.at, path, message).with_hint(HINT));
+                problems.push(Problem::error(node.at, path, message).coded(&codes::VARIABLE).with_hint(HINT));
             }
         }
         Value::List(items) => {

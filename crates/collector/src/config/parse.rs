@@ -8,6 +8,7 @@ use super::{
     KeyPath, Position, Problem,
     tree::{Entry, Node, Origin, Scalar, Value},
 };
+use crate::codes;
 
 /// Sections inside sections; everything that walks the tree recurses.
 const MAX_DEPTH: usize = 64;
@@ -24,11 +25,14 @@ pub(crate) fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
             Some(tree)
         }
         Ok(None) => {
-            problems.push(Problem::error(Position::START, &KeyPath::default(), "the configuration is empty"));
+            problems.push(
+                Problem::error(Position::START, &KeyPath::default(), "the configuration is empty")
+                    .coded(&codes::SYNTAX),
+            );
             None
         }
         Err(Broken { at, message }) => {
-            problems.push(Problem::error(at, &KeyPath::default(), format!("no YAML: {message}")));
+            problems.push(Problem::error(at, &KeyPath::default(), format!("no YAML: {message}")).coded(&codes::SYNTAX));
             None
         }
     }
@@ -53,7 +57,7 @@ impl From<ScanError> for Broken {
 }
 
 fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col() + 1 }
+    Position::new(marker.line(), marker.col() + 1)
 }
 
 /// A list or a map whose end has not come yet.
@@ -209,7 +213,7 @@ fn drop_duplicates(node: &mut Node, path: &KeyPath, problems: &mut Vec<Problem>)
                 None => first.insert(entry.key.clone(), entry.key_at).is_none(),
                 Some(first) => {
                     let message = format!("the key is given twice, first in line {}", first.line);
-                    problems.push(Problem::error(entry.key_at, &path.key(&entry.key), message));
+                    problems.push(Problem::error(entry.key_at, &path.key(&entry.key), message).coded(&codes::SYNTAX));
                     false
                 }
             });

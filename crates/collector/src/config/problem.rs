@@ -1,18 +1,21 @@
 //! What is wrong with a configuration, and where.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::Path};
 
-use quittance_core::Severity;
+use quittance_core::{Code, Severity};
 
-use super::{KeyPath, Position};
+use super::{Documents, KeyPath, Position};
+use crate::codes;
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// Where in the file.
+    /// Where.
     pub at: Position,
     /// How bad it is.
     pub severity: Severity,
+    /// What kind of problem it is.
+    pub code: &'static Code,
     /// The key concerned.
     pub path: KeyPath,
     /// What is wrong, and what is expected. Never a secret.
@@ -24,12 +27,18 @@ pub struct Problem {
 impl Problem {
     /// Something that keeps the configuration from being used.
     pub(crate) fn error(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
-        Problem { at, severity: Severity::Error, path: path.clone(), message: message.into(), hint: String::new() }
+        let (severity, code, hint) = (Severity::Error, &codes::VALUE, String::new());
+        Problem { at, severity, code, path: path.clone(), message: message.into(), hint }
     }
 
     /// Something that is ignored, or will hurt later.
     pub(crate) fn warning(at: Position, path: &KeyPath, message: impl Into<String>) -> Self {
-        Problem { severity: Severity::Warning, ..Problem::error(at, path, message) }
+        Problem { severity: Severity::Warning, code: &codes::DOUBTFUL, ..Problem::error(at, path, message) }
+    }
+
+    /// The same as another kind of problem.
+    pub(crate) fn coded(self, code: &'static Code) -> Self {
+        Problem { code, ..self }
     }
 
     /// The same with something to do about it.
@@ -39,7 +48,7 @@ impl Problem {
 
     /// Whether the configuration cannot be used with it.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity != Severity::Warning
     }
 }
 
@@ -55,25 +64,30 @@ impl fmt::Display for Problem {
         if !self.hint.is_empty() {
             write!(f, " ({})", self.hint)?;
         }
-        Ok(())
+        write!(f, " [{}]", self.code)
     }
 }
 
-/// Everything that is wrong with one file, in the order of its lines.
+/// Everything that is wrong with a configuration, in the order of its lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problems {
-    /// The file.
-    pub file: PathBuf,
+    /// Where it stands.
+    pub documents: Documents,
     /// All of them.
     pub all: Vec<Problem>,
 }
 
 impl Problems {
-    /// Brings `all` into the order of the lines of `file`; a problem said twice is said once.
-    pub(crate) fn new(file: PathBuf, mut all: Vec<Problem>) -> Self {
+    /// Brings `all` into the order of their lines; a problem said twice is said once.
+    pub(crate) fn new(documents: Documents, mut all: Vec<Problem>) -> Self {
         all.sort_by(|a, b| (a.at, b.severity, &a.path).cmp(&(b.at, a.severity, &b.path)));
         all.dedup();
-        Problems { file, all }
+        Problems { documents, all }
+    }
+
+    /// The file that a problem is in.
+    pub fn file(&self, problem: &Problem) -> &Path {
+        self.documents.file(problem.at.document)
     }
 
     /// How many keep the configuration from being used.
@@ -91,7 +105,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.all.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}:{problem}", self.file.display())?;
+            write!(f, "{separator}{}:{problem}", self.file(problem).display())?;
         }
         Ok(())
     }

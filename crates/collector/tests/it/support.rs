@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quittance_collector::config::{Config, Examined};
+use quittance_collector::config::{Config, Examined, Problem};
 
 /// A configuration without a flaw.
 pub(crate) const GOOD: &str = "\
@@ -58,7 +58,7 @@ pub(crate) fn examine(yaml: &str) -> Examined {
 #[track_caller]
 pub(crate) fn check(yaml: &str, expected: &[&str]) {
     let examined = examine(yaml);
-    let found: Vec<String> = examined.problems.all.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = examined.problems.all.iter().map(without_code).collect();
     assert_eq!(found, expected, "in\n{yaml}");
     assert_eq!(examined.config.is_some(), examined.problems.errors() == 0);
 }
@@ -68,4 +68,10 @@ pub(crate) fn check(yaml: &str, expected: &[&str]) {
 pub(crate) fn read(yaml: &str) -> Config {
     let examined = examine(yaml);
     examined.config.unwrap_or_else(|| panic!("{}", examined.problems))
+}
+
+/// A problem as it is told, but for its code.
+pub(crate) fn without_code(problem: &Problem) -> String {
+    let (said, code) = (problem.to_string(), format!(" [{}]", problem.code));
+    said.strip_suffix(&code).unwrap_or_else(|| panic!("`{said}` ends with `{code}`")).to_owned()
 }

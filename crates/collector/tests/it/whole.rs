@@ -14,6 +14,7 @@ use quittance_testbed::{
     certificates::Pki,
     generate::{Origin, cloudtrail, eventbridge, gzip},
     link::SimDial,
+    log::Log,
     sink::{Fault, Keep, Sink},
     store::MemoryStore,
 };
@@ -256,4 +257,33 @@ async fn inputs_of_one_account_on_one_queue_would_take_each_others_messages() {
     let error = scene.build_from(&path, None).await.err().unwrap().to_string();
     let expected = "`us-east-1/trail` is read by inputs.aws.services.audit-events-all already";
     assert!(error.contains(expected), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regions_without_the_one_of_global_services_are_warned_of_and_started_nevertheless() {
+    let (log, _guard) = Log::keep();
+    let scene = Scene::new();
+    let elsewhere = |types: &str| {
+        scene
+            .config("", "events")
+            .replace("us-east-1", "eu-west-1")
+            .replace("types: [audits_s3]", &format!("types: [{types}]"))
+    };
+    let warned = || {
+        let lines = log.lines_with("SetupError135");
+        ["audit-events-all", "service-events-all"].map(|service| {
+            lines.iter().filter(|line| line.contains(&format!("{service}.regions: `us-east-1`"))).count()
+        })
+    };
+    scene.build("", "events", None).await.unwrap();
+    assert_eq!(warned(), [0, 0]);
+    // A trail writes events of all regions into one bucket.
+    scene.build_from(&elsewhere("audits_s3"), None).await.unwrap();
+    assert_eq!(warned(), [0, 1]);
+    scene.build_from(&elsewhere("audits_s3, audits_api"), None).await.unwrap();
+    assert_eq!(warned(), [1, 2]);
+    // In another partition it is another region.
+    let gov = elsewhere("audits_api").replace("eu-west-1", "us-gov-west-1");
+    scene.build_from(&gov, None).await.unwrap();
+    assert_eq!(warned(), [1, 2]);
 }

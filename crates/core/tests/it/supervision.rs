@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Budget, Class, Ended, Failure, Finding, Inlet, Ledger, NoStore, Puller, PullerContext, Random, Setup, Severity,
-    Supervisor, SystemClock, Unit, UnitId, World, output,
+    Budget, Class, Ended, Failure, Finding, Inlet, Ledger, NoStore, Puller, PullerContext, Random, Setup, Supervisor,
+    SystemClock, Unit, UnitId, World, codes, output,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,7 @@ struct Actor {
 impl Setup for Actor {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         self.checks.fetch_add(1, Ordering::Relaxed);
-        let finding =
-            Finding { severity: Severity::Error, problem: "no such queue".to_owned(), fix: "make it".to_owned() };
+        let finding = Finding::error(&codes::SETUP_FAILED, "no such queue");
         Ok(if matches!(self.behaviour, Behaviour::NotSetUp) { vec![finding] } else { Vec::new() })
     }
 }
@@ -47,7 +46,7 @@ impl Puller for Actor {
         self.runs.fetch_add(1, Ordering::Relaxed);
         match self.behaviour {
             Behaviour::Panics => panic!("a bug of this unit"),
-            Behaviour::Fails(class) => Ended::Failed(Failure { class, error: "cannot".into() }),
+            Behaviour::Fails(class) => Ended::Failed(Failure { code: &codes::FAILED, class, error: "cannot".into() }),
             Behaviour::NotSetUp | Behaviour::Works => {
                 context.stop.cancelled().await;
                 self.stopped.fetch_add(1, Ordering::Relaxed);
@@ -82,6 +81,7 @@ fn supervise(units: Vec<Unit>) -> (Inlet, CancellationToken, tokio::task::JoinHa
         ledger: Arc::new(Ledger::default()),
         store: Arc::new(NoStore),
         world: World { clock: Arc::new(SystemClock), random: Random::seeded(1) },
+        watch: Duration::from_secs(45),
         stop: stop.clone(),
     };
     (inlet, stop, tokio::spawn(supervisor.run(units)))

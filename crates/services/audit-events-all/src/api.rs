@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_cloudtrail::{Client, primitives::DateTime, types::Event};
 use quittance_aws::{
-    Account, AwsError, Calls, PlanError, Quota, Router,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    Account, AwsError, Calls, Cost, PlanError, Quota, Router, refusal,
+    windows::{Cadence, Found, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
-use quittance_core::{Class, Finding, Interval, Severity, Tags};
+use quittance_core::{Finding, Interval, Tags};
 use quittance_formats::compact::compact;
 
 use crate::{Config, record::RecordRoutes};
@@ -31,10 +31,10 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    pub(crate) fn new(config: &Config, account: &Account, region: &str) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>, region: &str) -> Result<Self, PlanError> {
         Ok(Lookup {
             client: Client::new(&account.config(region)),
-            records: Arc::new(RecordRoutes::new(config)?),
+            records: Arc::new(RecordRoutes::new(config, account)?),
             period: config.request_period_in_seconds.map_or(5 * MINUTE, |Interval(period)| period),
         })
     }
@@ -67,19 +67,16 @@ impl WindowKind for Lookup {
         Box::new(Looking { client: self.client.clone(), window, calls: calls.clone(), router, token: Token::First })
     }
 
+    /// LookupEvents costs nothing.
+    async fn price(&self, _: &Calls) -> Result<Price, AwsError> {
+        let one = Cost::of(1.0, 0.0);
+        Ok(Price { window: one, check: one, beyond: "a call for each 50 events, free", ..Price::default() })
+    }
+
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
         let region = &calls.at().region;
-        match calls.call(LOOKUP_EVENTS, region, self.client.lookup_events().max_results(1).send()).await {
-            Ok(_) => Ok(Vec::new()),
-            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("audit events in {region} cannot be read: {}", error.chain()),
-                fix: "check that the credentials allow cloudtrail:LookupEvents, and that the region is enabled in the \
-                      account"
-                    .to_owned(),
-            }]),
-            Err(error) => Err(error),
-        }
+        let asked = calls.call(LOOKUP_EVENTS, region, self.client.lookup_events().max_results(1).send()).await;
+        refusal::findings(asked.err(), &format!("audit events in {region} cannot be read"), "cloudtrail")
     }
 }
 

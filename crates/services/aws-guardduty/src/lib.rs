@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_guardduty::Client;
 use quittance_aws::{
-    Account, PlanError, ServiceDescription, ServiceKind, TypeDescription, regions, tag_template,
+    Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions, tag_template,
     windows::{WindowSettings, start_time},
 };
 use quittance_core::{Interval, Unit};
@@ -52,6 +52,7 @@ impl ServiceKind for AwsGuardduty {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "GuardDuty's findings",
+            codes: findings::CODES,
             types: &[TypeDescription { name: "", engine: "windows", table: "cloud.aws.guardduty.findings" }],
         }
     }
@@ -69,5 +70,17 @@ impl ServiceKind for AwsGuardduty {
             settings.unit(account, Self::NAME, "findings", template.to_string())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let actions = &[
+            "guardduty:ListDetectors",
+            "guardduty:ListFindings",
+            "guardduty:GetFindings",
+            // These two tell whether findings come twice, and are missed by nothing else.
+            "guardduty:GetAdministratorAccount",
+            "guardduty:GetMembers",
+        ];
+        Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }

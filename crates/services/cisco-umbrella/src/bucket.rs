@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use quittance_aws::{Account, PlanError, listing::Layout};
-use quittance_core::{Failure, Finding, Setup, Severity};
+use quittance_core::{Code, Failure, Family, Finding, Setup};
 
 /// From this age on, a key is warned of: Cisco refuses keys of its buckets after 90 days.
 const OLD_DAYS: i32 = 75;
@@ -50,6 +50,19 @@ pub(crate) fn day(key: &str, text: Option<&str>) -> Result<Option<Date>, PlanErr
     day.map(Some).ok_or_else(|| PlanError::new(key, problem()))
 }
 
+/// A key of Cisco's bucket ends soon.
+static OLD_KEY: Code = Code::new(
+    Family::Setup,
+    170,
+    "an access key of Cisco's bucket ends soon",
+    "It is older than 75 days, and Cisco refuses keys of the buckets that it manages after 90.",
+    "Make a new key in Umbrella (Admin, Log Management), and set access_key, access_secret and access_key_created.",
+)
+.of("Cisco Umbrella");
+
+/// The codes of what only this service finds.
+pub(crate) static CODES: &[&Code] = &[&OLD_KEY];
+
 /// Warns of an old key, beside everything else that there is to check.
 pub(crate) struct KeyAge {
     pub(crate) other: Arc<dyn Setup>,
@@ -63,14 +76,9 @@ impl Setup for KeyAge {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         let mut findings = self.other.check().await?;
         findings.extend(self.age().filter(|days| *days > OLD_DAYS).map(|days| {
-            Finding {
-                severity: Severity::Warning,
-                problem: format!(
-                    "the access key is {days} days old, and Cisco refuses keys of its buckets after 90 days"
-                ),
-                fix: "make a new key in Umbrella (Admin, Log Management), and set access_key and access_key_created"
-                    .to_owned(),
-            }
+            let problem =
+                format!("the access key is {days} days old, and Cisco refuses keys of its buckets after 90 days");
+            Finding::warning(&OLD_KEY, problem)
         }));
         Ok(findings)
     }

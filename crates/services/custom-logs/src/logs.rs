@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::{Client, types::FilteredLogEvent};
 use quittance_aws::{
-    Account, AwsError, Calls, Quota, Route, TagTemplate, Tagger,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    Account, AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, refusal,
+    windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Finding, Interval, Severity, Tags};
 
 use crate::{
     Config, EventFormat,
+    codes::{GROUP_REFUSED, NO_GROUP, PATTERN},
     groups::{Group, Name, Wanted},
 };
 
@@ -93,7 +94,27 @@ impl WindowKind for Logs {
         })
     }
 
+    /// Calls of CloudWatch Logs cost nothing.
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let (free, groups) = (0.0, self.wanted.find(&self.client, calls).await?.len() as f64);
+        let names = self.wanted.names.len() as f64;
+        Ok(Price {
+            window: Cost::of(groups, free),
+            hour: Cost::of(LISTINGS_AN_HOUR * names, free),
+            check: Cost::of(groups.min(MOST_CHECKED as f64), free),
+            beyond: "a call for each megabyte, free",
+        })
+    }
+
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
+        let what = format!("log groups in {} cannot be read", calls.at().region);
+        self.look(calls).await.or_else(|error| refusal::findings([error], &what, "logs"))
+    }
+}
+
+impl Logs {
+    /// Asks each group for one event, up to some. Fails when none of them can be read.
+    async fn look(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
         let (mut findings, mut groups) = (Vec::new(), Vec::new());
         for name in &self.wanted.names {
             match name {
@@ -109,10 +130,10 @@ impl WindowKind for Logs {
         for group in groups {
             match self.try_group(&group, calls).await {
                 Ok(()) => readable += 1,
-                Err(error) if code(&error) == Some("ResourceNotFoundException") => {
+                Err(error) if error.aws_code() == Some("ResourceNotFoundException") => {
                     findings.push(none_there(&Name::Exact(group), &calls.at().region));
                 }
-                Err(error) if error.class() == Class::NeedsPerson || code(&error) == Some(INVALID) => {
+                Err(error) if error.class() == Class::NeedsPerson || error.aws_code() == Some(INVALID) => {
                     refused.push(error);
                 }
                 Err(error) => return Err(error),
@@ -120,28 +141,20 @@ impl WindowKind for Logs {
         }
         // Where some can be read, the others must not keep them from it.
         match refused.pop() {
-            Some(error) if readable == 0 && code(&error) == Some(INVALID) && self.filter_pattern.is_some() => {
-                findings.push(Finding {
-                    severity: Severity::Error,
-                    problem: format!("CloudWatch does not take `filter_pattern`: {}", error.chain()),
-                    fix: "write it as for `aws logs filter-log-events --filter-pattern`".to_owned(),
-                });
+            Some(error) if readable == 0 && error.aws_code() == Some(INVALID) && self.filter_pattern.is_some() => {
+                let problem = format!("CloudWatch does not take `filter_pattern`: {}", error.chain());
+                findings.push(Finding::error(&PATTERN, problem));
             }
             Some(error) if readable == 0 => return Err(error),
             last => refused.extend(last),
         }
-        findings.extend(refused.iter().map(|error| Finding {
-            severity: Severity::Warning,
-            problem: error.chain(),
-            fix: "allow `logs:FilterLogEvents` on this log group; where it is allowed, the group is of a class that cannot be \
-                  read so: take it out of `log_groups`"
-                .to_owned(),
+        findings.extend(refused.iter().map(|error| {
+            let refused = Finding::error(&GROUP_REFUSED, error.chain());
+            Finding { severity: Severity::Partial, ..refused }
         }));
         Ok(findings)
     }
-}
 
-impl Logs {
     /// Asks for one event of this moment: proves the permission, the group and the pattern.
     async fn try_group(&self, cursor: &str, calls: &Calls) -> Result<(), AwsError> {
         let since = calls.world().clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -191,7 +204,7 @@ impl Pages for Filtering {
             .set_next_token(token)
             .send();
         let answer = self.calls.call(quota(&self.calls.at().region), &self.cursor, request).await;
-        let answer = answer.map_err(|error| match code(&error) {
+        let answer = answer.map_err(|error| match error.aws_code() {
             // It has no error of its own for a token that has expired; without the token the same was right.
             Some(INVALID) if follows => AwsError::RefusedToken { operation: API, source: error.into() },
             _ => error,
@@ -241,21 +254,10 @@ fn quota(region: &str) -> Quota {
     Quota { api: API, per_second }
 }
 
-fn code(error: &AwsError) -> Option<&str> {
-    match error {
-        AwsError::Api { code, .. } => code.as_deref(),
-        _ => None,
-    }
-}
-
 fn none_there(name: &Name, region: &str) -> Finding {
     let problem = match name {
         Name::Exact(name) => format!("there is no log group `{name}` in {region}"),
         Name::Prefix(prefix) => format!("there is no log group that begins with `{prefix}` in {region}"),
     };
-    Finding {
-        severity: Severity::Warning,
-        problem,
-        fix: "check `log_groups` and `regions`; it is read as soon as it is there".to_owned(),
-    }
+    Finding::warning(&NO_GROUP, problem)
 }

@@ -12,10 +12,10 @@ use aws_sdk_cloudwatch::{
     types::{MetricDataQuery, MetricStat, RecentlyActive, Statistic},
 };
 use quittance_aws::{
-    AwsError, Calls, TagTemplate, Tagger,
-    windows::{Cadence, Pages, Sweep, Window, WindowKind},
+    AwsError, Calls, Cost, TagTemplate, Tagger, refusal,
+    windows::{Cadence, LISTINGS_AN_HOUR, Pages, Price, Sweep, Window, WindowKind},
 };
-use quittance_core::{Class, Finding, Interval, Severity, Tags};
+use quittance_core::{Finding, Interval, Tags};
 
 use crate::{
     Config,
@@ -25,6 +25,10 @@ use crate::{
     now,
     selection::Selection,
 };
+
+/// US dollars for a call, and for each metric that GetMetricData is asked for.
+const CALL: f64 = 10.0e-6;
+const METRIC: f64 = 10.0e-6;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -84,28 +88,37 @@ impl WindowKind for Metrics {
         Box::new(DataPages::new(self.source.clone(), calls.clone(), tagger, cursor, window))
     }
 
-    async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
-        match self.prove(calls).await {
-            Ok(()) => Ok(Vec::new()),
-            Err(error) if error.class() == Class::NeedsPerson => Ok(vec![Finding {
-                severity: Severity::Error,
-                problem: format!("metrics in {} cannot be read: {}", calls.at().region, error.chain()),
-                fix: "check that the credentials allow cloudwatch:ListMetrics, cloudwatch:GetMetricData and \
-                      cloudwatch:GetMetricStatistics, and that the region is enabled in the account"
-                    .to_owned(),
-            }]),
-            Err(error) => Err(error),
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let listing = &self.source.listing;
+        let namespaces = listing.namespaces(calls).await?;
+        let mut metrics = 0;
+        for namespace in &namespaces {
+            metrics += listing.metrics(calls, namespace, false).await?.len();
         }
+        // Up to five statistics of a metric are billed as one.
+        let billed = (metrics * listing.selection.statistics.len().div_ceil(5)) as f64;
+        let window = Cost { calls: (billed / 500.0).ceil().max(namespaces.len() as f64), dollars: billed * METRIC };
+        let listings = namespaces.len() as f64 + (metrics / 500) as f64;
+        Ok(Price {
+            window,
+            hour: Cost::of(listings * LISTINGS_AN_HOUR, CALL),
+            check: Cost { calls: 3.0, dollars: 2.0 * CALL + METRIC },
+            beyond: "with each metric that is new; a longer `period` or fewer `namespaces` cost less",
+        })
+    }
+
+    async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
+        let what = format!("metrics in {} cannot be read", calls.at().region);
+        refusal::findings(self.prove(calls).await, &what, "cloudwatch")
     }
 }
 
 impl Metrics {
-    /// Makes each call once, for one metric; it need not exist.
-    async fn prove(&self, calls: &Calls) -> Result<(), AwsError> {
+    /// Makes each call once, for one metric, which need not exist; what failed.
+    async fn prove(&self, calls: &Calls) -> Vec<AwsError> {
         let client = &self.source.listing.client;
         let region = &calls.at().region;
         let list = client.list_metrics().recently_active(RecentlyActive::Pt3H);
-        calls.call(LIST_METRICS, region, list.send()).await?;
         let metric = Metric {
             namespace: "AWS/Usage".to_owned(),
             name: "CallCount".to_owned(),
@@ -116,9 +129,11 @@ impl Metrics {
         let stat = MetricStat::builder().metric(metric.to_sdk()).period(300).stat("Sum").build();
         let query = MetricDataQuery::builder().id("q0").metric_stat(stat).build();
         let data = client.get_metric_data().metric_data_queries(query).start_time(start).end_time(end);
-        calls.call(GET_METRIC_DATA, region, data.send()).await?;
         let statistics = client.get_metric_statistics().namespace(&metric.namespace).metric_name(&metric.name);
         let statistics = statistics.start_time(start).end_time(end).period(300).statistics(Statistic::Sum);
-        calls.call(GET_METRIC_STATISTICS, region, statistics.send()).await.map(|_| ())
+        let list = calls.call(LIST_METRICS, region, list.send()).await;
+        let data = calls.call(GET_METRIC_DATA, region, data.send()).await;
+        let statistics = calls.call(GET_METRIC_STATISTICS, region, statistics.send()).await;
+        [list.err(), data.err(), statistics.err()].into_iter().flatten().collect()
     }
 }

@@ -37,6 +37,8 @@ pub struct QueueSettings {
     pub retention: Duration,
     /// Hand messages out in random order, as standard queues may.
     pub out_of_order: bool,
+    /// The buckets that its access policy lets announce their objects.
+    pub buckets: Vec<String>,
     /// In a FIFO queue: messages of the same body are the same.
     pub content_based_deduplication: bool,
     /// Keep the bodies of deleted messages for [`FakeAws::deleted_bodies`](super::FakeAws::deleted_bodies).
@@ -48,6 +50,7 @@ impl Default for QueueSettings {
         Self {
             visibility_timeout: Duration::from_secs(30),
             redrive: None,
+            buckets: Vec::new(),
             in_flight_cap: 120_000,
             retention: Duration::from_secs(4 * 24 * 60 * 60),
             out_of_order: false,

@@ -498,6 +498,14 @@ fn attributes(queue: &Queue) -> BTreeMap<&'static str, String> {
         attributes.insert("DeduplicationScope", "queue".to_owned());
         attributes.insert("FifoThroughputLimit", "perQueue".to_owned());
     }
+    if !settings.buckets.is_empty() {
+        let buckets: Vec<String> = settings.buckets.iter().map(|bucket| format!("arn:aws:s3:::{bucket}")).collect();
+        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "s3.amazonaws.com" }, "Action": "sqs:SendMessage",
+            "Resource": queue.arn(), "Condition": { "ArnEquals": { "aws:SourceArn": buckets } },
+        }] });
+        attributes.insert("Policy", policy.to_string());
+    }
     if let Some(redrive) = &settings.redrive {
         let policy = serde_json::json!({
             "deadLetterTargetArn": queue::arn(&redrive.queue),

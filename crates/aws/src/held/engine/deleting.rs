@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
-    AwsError, Rejected,
+    AwsError, Rejected, codes,
     held::{
         Work,
         engine::{Called, Engine, MOST_CALLS, Stage},
@@ -107,13 +107,13 @@ impl<W: Work> Engine<W> {
                 rejected
             }
             Err(error) if is_gone(&error) => {
-                warn!(error = error.chain(), "the queue is gone, and its messages with it");
+                warn!(code = %codes::QUEUE_GONE, error = error.chain(), "the queue is gone, and its messages with it");
                 batch.iter().for_each(|(key, _)| self.forget_deleted(*key));
                 return;
             }
             Err(error) => {
                 let wait = self.deletes.again(batch.into_iter().map(|(key, _)| key), now);
-                warn!(error = error.chain(), retry_in = ?wait, "cannot delete");
+                warn!(code = %error.code(), error = error.chain(), retry_in = ?wait, "cannot delete");
                 return;
             }
         };
@@ -126,7 +126,7 @@ impl<W: Work> Engine<W> {
                 _ if held.handle != handle => self.finish(key, now),
                 Some(_) if planted("failed-delete-forgotten") => self.forget_deleted(key),
                 Some(r) => {
-                    warn!(message = held.id, code = r.code, "delete refused: the message may come again");
+                    warn!(code = %codes::NOT_OURS, message = held.id, aws_code = r.code, "delete refused: the message may come again");
                     self.give_up(key);
                 }
                 // Others may have seen it, and an outdated handle deletes nothing.
@@ -150,6 +150,5 @@ impl<W: Work> Engine<W> {
 }
 
 fn is_gone(error: &AwsError) -> bool {
-    matches!(error, AwsError::Api { code: Some(code), .. }
-        if code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist")
+    error.aws_code().is_some_and(|code| code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist")
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
-    AwsError,
+    AwsError, codes,
     held::{ItemKey, OnMissingObject, PassEnd, Work, engine::Engine, fault::Fault, holdings::Next},
 };
 
@@ -52,6 +52,9 @@ impl<W: Work> Engine<W> {
     pub(super) fn passed(&mut self, passed: Passed<W::Item>, now: Instant) {
         let Passed { item, what, mut end } = passed;
         let result = std::mem::replace(&mut end.result, Ok(()));
+        if end.lent > 0 {
+            self.gave(now);
+        }
         let next = match result {
             Err(_) if planted("broken-pass-taken-for-whole") => Next::Enough,
             Ok(()) => self.went_well(item, &what, now),
@@ -66,7 +69,7 @@ impl<W: Work> Engine<W> {
         match self.holdings.history(item) {
             Some(history) if history.fault.is_some() => {
                 // The bytes are sound, so those of the pass before were not, and who knows which of them.
-                warn!(%what, "damage was not found again: the transfer was at fault, all is given again");
+                warn!(code = %codes::TRANSFER, %what, "damage was not found again: the transfer was at fault, all is given again");
                 Next::Afresh(now)
             }
             _ => Next::Settle,
@@ -124,7 +127,7 @@ impl<W: Work> Engine<W> {
                 }
             }
         };
-        warn!(%what, error = error.chain(), next = next.name(), "not read");
+        warn!(code = %error.code(), %what, error = error.chain(), next = next.name(), "not read");
         next
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::{
-    AwsError, Rejected,
+    AwsError, Rejected, codes,
     held::{
         Work,
         engine::{Called, Engine, MOST_CALLS, Stage},
@@ -113,7 +113,7 @@ impl<W: Work> Engine<W> {
         let rejected = match result {
             Ok(rejected) => rejected,
             Err(error) => {
-                warn!(error = error.chain(), messages = batch.len(), "cannot extend visibility");
+                warn!(code = %error.code(), error = error.chain(), messages = batch.len(), "cannot extend visibility");
                 batch.into_iter().for_each(|(key, _)| self.lease(key, soon));
                 return;
             }
@@ -128,7 +128,7 @@ impl<W: Work> Engine<W> {
                 Some(r) if r.retry => self.lease(key, soon),
                 Some(r) => {
                     // Its time ran out, or somebody else has it.
-                    warn!(code = r.code, "message cannot be held longer");
+                    warn!(code = %codes::NOT_OURS, aws_code = r.code, "message cannot be held longer");
                     self.lapse(key);
                 }
             }

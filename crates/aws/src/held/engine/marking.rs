@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use quittance_core::{Record, StoreError};
+use quittance_core::{Record, StoreError, codes::STATE_UNREADABLE};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -59,6 +59,7 @@ impl<W: Work> Engine<W> {
             Ok(marks) => marks,
             Err(error) => {
                 warn!(
+                    code = %STATE_UNREADABLE,
                     error = quittance_core::chain(&error),
                     "progress marks cannot be read: what was delivered in part is given again whole"
                 );
@@ -104,6 +105,7 @@ impl<W: Work> Engine<W> {
         self.marking.writing = false;
         if let Err(error) = result {
             warn!(
+                code = %error.code(),
                 error = quittance_core::chain(&error),
                 "progress mark not written: after a crash some events would be sent twice"
             );

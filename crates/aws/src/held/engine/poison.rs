@@ -5,9 +5,12 @@ use std::time::Duration;
 use quittance_core::planted;
 use tracing::warn;
 
-use crate::held::{
-    Work,
-    engine::{Called, Engine},
+use crate::{
+    codes,
+    held::{
+        Work,
+        engine::{Called, Engine},
+    },
 };
 
 /// A message that can never be processed.
@@ -31,7 +34,7 @@ impl<W: Work> Engine<W> {
         let most = self.hold.facts.max_receive_count;
         let hidden = hidden_poison(receives, most);
         if most.is_some() && !planted("poison-deleted") {
-            warn!(message = id, reason, receives, of = most, hidden_for = ?hidden, "message left to the queue's redrive policy");
+            warn!(code = %codes::LEFT_TO_REDRIVE, message = id, reason, receives, of = most, hidden_for = ?hidden, "message left to the queue's redrive policy");
             self.hiding.give_back(handle, hidden);
             if most.is_some_and(|most| receives >= most) {
                 // It goes to the dead-letter queue now, and would come from there under another id.
@@ -46,10 +49,10 @@ impl<W: Work> Engine<W> {
             if let Err(error) = hold.quarantine.put(address.clone(), reason.clone(), body.into_bytes()).await
                 && !planted("quarantine-believed-unwritten")
             {
-                warn!(message = id, address, reason, error = quittance_core::chain(&error), hidden_for = ?hidden, "message stays: it cannot be set aside");
+                warn!(code = %error.code(), message = id, address, reason, error = quittance_core::chain(&error), hidden_for = ?hidden, "message stays: it cannot be set aside");
                 return Called::SetAside(id, Some((handle, hidden)));
             }
-            warn!(message = id, address, reason, "message set aside: there is no redrive policy to leave it to");
+            warn!(code = %codes::SET_ASIDE, message = id, address, reason, "message set aside: there is no redrive policy to leave it to");
             hold.tally.quarantined.add(1);
             match hold.queue.delete(std::slice::from_ref(&handle)).await {
                 Ok(rejected) if rejected.is_empty() => hold.tally.deleted.add(1),

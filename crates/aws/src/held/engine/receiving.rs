@@ -18,9 +18,6 @@ use crate::{
 /// The largest body of a message: a receive may bring ten.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// Between two wishes for early receipts: each ends a connection.
-const HURRY_EVERY: Duration = Duration::from_secs(1);
-
 /// After a receive was aborted, until its connection is surely closed at SQS: before, it could take what goes back.
 const AFTER_ABORT: Duration = Duration::from_millis(500);
 
@@ -46,7 +43,6 @@ pub(super) struct Receives {
     /// Messages that may be held; less than the setting after SQS said that too many are in flight.
     held_limit: usize,
     grow_at: Instant,
-    hurry_from: Instant,
 }
 
 impl Receives {
@@ -61,7 +57,6 @@ impl Receives {
             quiet_from: now,
             held_limit,
             grow_at: now,
-            hurry_from: now,
         }
     }
 
@@ -125,7 +120,7 @@ impl Receives {
     fn failed(&mut self, error: AwsError, held: usize, now: Instant) -> bool {
         self.under_way -= 1;
         let mut wait = self.backoff.wait();
-        let over = matches!(&error, AwsError::Api { code: Some(code), .. } if code.ends_with("OverLimit"));
+        let over = error.aws_code().is_some_and(|code| code.ends_with("OverLimit"));
         // Several receives may meet the same shortage: it counts once.
         if over && self.grow_at <= now + GROW_EVERY - ONE_SHORTAGE {
             // Whoever holds the rest: less of ours in flight is what we can do.
@@ -136,20 +131,11 @@ impl Receives {
         if helpless {
             wait = wait.max(Duration::from_secs(30));
         }
-        warn!(error = error.chain(), retry_in = ?wait, "cannot receive");
+        warn!(code = %error.code(), error = error.chain(), retry_in = ?wait, "cannot receive");
         self.deserved = 1;
         self.from = now + wait;
         self.refusal = helpless.then_some(error);
         over
-    }
-
-    /// Whether receipts may be wished for early.
-    fn may_hurry(&mut self, now: Instant) -> bool {
-        let may = now >= self.hurry_from;
-        if may {
-            self.hurry_from = now + HURRY_EVERY;
-        }
-        may
     }
 }
 
@@ -190,12 +176,6 @@ impl<W: Work> Engine<W> {
     pub(super) fn not_received(&mut self, error: AwsError, now: Instant) {
         if self.receives.failed(error, self.holdings.len(), now) {
             self.hurry(now);
-        }
-    }
-
-    fn hurry(&mut self, now: Instant) {
-        if self.receives.may_hurry(now) {
-            self.hold.outlet.hurry();
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::{
-    AwsError,
+    AwsError, codes,
     held::{ItemKey, Work, engine::Engine, holdings::Next, lanes::Refusal},
 };
 
@@ -31,10 +31,10 @@ impl<W: Work> Engine<W> {
             Refusal::Lane { news } => {
                 if news {
                     warn!(
+                        code = %codes::BUCKET_REFUSES,
                         bucket = lane,
                         error = error.chain(),
-                        fix =
-                            "allow s3:GetObject on the bucket, and kms:Decrypt on its key if it is encrypted with one",
+                        fix = codes::BUCKET_REFUSES.solution,
                         "bucket refuses us: its messages are held, and it is tried again from time to time"
                     );
                 }
@@ -43,11 +43,11 @@ impl<W: Work> Engine<W> {
             Refusal::Item => {
                 let wait = (Duration::from_secs(30) * 2_u32.pow(failures.min(7))).min(Duration::from_secs(3600));
                 warn!(
+                    code = %codes::OBJECT_REFUSES,
                     %what,
                     error = error.chain(),
                     retry_in = ?wait,
-                    fix = "it may be gone, which s3:ListBucket on the bucket would tell, or have a key of its own, which \
-                           needs kms:Decrypt",
+                    fix = codes::OBJECT_REFUSES.solution,
                     "refused, though others of its bucket are read"
                 );
                 Next::Again(now + wait)

@@ -6,10 +6,13 @@ use quittance_core::Settlement;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::held::{
-    Work,
-    engine::{Engine, poison::Poison},
-    holdings::{Held, MessageKey, Outcome},
+use crate::{
+    codes,
+    held::{
+        Work,
+        engine::{Engine, poison::Poison},
+        holdings::{Held, MessageKey, Outcome},
+    },
 };
 
 impl<W: Work> Engine<W> {
@@ -17,7 +20,7 @@ impl<W: Work> Engine<W> {
         let (outcome, overwritten) = self.holdings.settled(settlement, now);
         if overwritten > 0 {
             self.hold.tally.overwritten.add(overwritten);
-            warn!(events = overwritten, "events were not delivered before their object was overwritten");
+            warn!(code = %codes::OVERWRITTEN, events = overwritten, "events were not delivered before their object was overwritten");
         }
         self.conclude(outcome, now);
     }

@@ -39,15 +39,21 @@ async fn a_refusal_of_all_fails_and_a_refusal_of_one_is_told() {
     scene.aws.create_log_group(&place(), "/app/b");
     scene.aws.fail_next("FilterLogEvents", 1, 400, "AccessDeniedException");
     let found = check(&scene, both.clone()).await.unwrap();
-    assert_eq!((found.len(), found[0].0), (1, Severity::Warning));
+    assert_eq!((found.len(), found[0].0), (1, Severity::Partial));
     assert!(found[0].1.contains("FilterLogEvents on `/app/a` failed (AccessDeniedException)"), "{found:?}");
     scene.aws.fail_next("FilterLogEvents", 1, 400, "InvalidParameterException");
     assert_eq!(check(&scene, both.clone()).await.unwrap().len(), 1);
     scene.aws.fail_while("FilterLogEvents", "AccessDeniedException");
-    assert_eq!(check(&scene, both).await, Err(Class::NeedsPerson));
+    let found = check(&scene, both.clone()).await.unwrap();
+    assert_eq!((found.len(), found[0].0), (1, Severity::Error));
+    assert!(found[0].1.starts_with("log groups in eu-west-1 cannot be read: FilterLogEvents"), "{found:?}");
     scene.aws.recover("FilterLogEvents");
     scene.aws.fail_while("DescribeLogGroups", "AccessDeniedException");
-    assert_eq!(check(&scene, json!({})).await, Err(Class::NeedsPerson));
+    let found = check(&scene, json!({})).await.unwrap();
+    assert!(found[0].1.contains("DescribeLogGroups"), "{found:?}");
+    scene.aws.recover("DescribeLogGroups");
+    scene.aws.fail_while("FilterLogEvents", "ServiceUnavailableException");
+    assert_eq!(check(&scene, both).await, Err(Class::Throttled));
 }
 
 #[tokio::test(start_paused = true)]

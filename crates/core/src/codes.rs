@@ -1,0 +1,79 @@
+//! The codes of what every collector can meet, whatever it reads and wherever it sends.
+
+use crate::{Code, Family::*};
+
+/// A setup found what keeps its unit from working.
+pub static SETUP_FAILED: Code = Code::new(
+    PrePull,
+    201,
+    "the unit does not start",
+    "Its setup found something that keeps it from working, which is told beside this with a code of its own.",
+    "Mend what the setup found. The unit tries again by itself, after a minute at first and five at most.",
+);
+
+/// The state cannot be read.
+pub static STATE_UNREADABLE: Code = Code::new(
+    PrePull,
+    202,
+    "the state cannot be read",
+    "The disk fails, or the file of the state is damaged. Nothing is pulled as if there were no state.",
+    "Look at the disk. If the file is damaged, put back a copy, or move it away to begin anew.",
+);
+
+/// A task of a unit ended in a way that nobody thought of.
+pub static PANICKED: Code = Code::new(
+    Pull,
+    301,
+    "the unit stopped by a bug",
+    "A mistake in the collector. Nothing is lost by it: what was not confirmed is given again, and no other unit is touched.",
+    "Report it with the lines around it. The unit is started again by itself.",
+);
+
+/// Something fails that no code speaks of.
+pub static FAILED: Code = Code::new(
+    Pull,
+    302,
+    "the unit stopped",
+    "The text beside it says why.",
+    "It is started again by itself, with growing waits. Look at the text if it goes on.",
+);
+
+/// The state cannot be written.
+pub static NOT_WRITTEN: Code = Code::new(
+    SaveState,
+    501,
+    "the state cannot be written",
+    "The disk is full, read-only or failing. Events still flow; after a crash some would be sent twice.",
+    "Make room, and check that the state's folder can be written. It is tried again by itself.",
+);
+
+/// Another process has the state now.
+pub static TAKEN_OVER: Code = Code::new(
+    SaveState,
+    502,
+    "another process has taken over the state",
+    "A second collector was started with the same state, and this one may write no more.",
+    "Stop one of them: every collector needs a state of its own.",
+);
+
+/// The quarantine takes nothing more.
+pub static QUARANTINE_FULL: Code = Code::new(
+    SaveState,
+    503,
+    "the quarantine is full",
+    "What can never be delivered has come up to `quarantine_max_bytes`. Such messages now stay in their queues; all others flow.",
+    "Look at what is there and why, mend the cause, and empty it or raise `quarantine_max_bytes`.",
+);
+
+/// All of them.
+pub static CODES: &[&Code] =
+    &[&SETUP_FAILED, &STATE_UNREADABLE, &PANICKED, &FAILED, &NOT_WRITTEN, &TAKEN_OVER, &QUARANTINE_FULL];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_code_is_listed() {
+        let defined = include_str!("codes.rs").lines().filter(|line| line.ends_with(": Code = Code::new("));
+        assert_eq!(defined.count(), super::CODES.len());
+    }
+}
