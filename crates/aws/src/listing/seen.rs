@@ -9,7 +9,7 @@ use jiff::{
     Timestamp,
     civil::{Date, date},
 };
-use quittance_core::{Change, EventId, PullerContext, Record, Store, StoreError, UnitId, World, planted};
+use quittance_core::{Change, EventId, PullerContext, Record, Store, StoreError, UnitId, World};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -122,8 +122,6 @@ impl Seen {
     /// What to write, so that these count as dealt with.
     pub(super) fn remember(&self, ids: &[EventId]) -> Commit {
         let mut days: BTreeMap<Day, Vec<EventId>> = BTreeMap::new();
-        let all: Vec<_> = self.held.keys().copied().collect();
-        let ids = if planted("listing-remembers-all-under-way") { &all } else { ids };
         for id in ids {
             if let Some(held) = self.held.get(id) {
                 days.entry(held.day).or_default().push(*id);

@@ -250,8 +250,7 @@ impl Plan {
     fn cut(&mut self, lane: usize, at: usize, middle: i64) {
         let Window { from, to } = self.lanes[lane][at].window;
         self.lanes[lane][at].window = Window { from, to: middle };
-        let lost = if planted("split-loses-the-middle") { 30_000 } else { 0 };
-        let second = self.planned(Window { from: (middle + lost).min(to), to });
+        let second = self.planned(Window { from: middle, to });
         self.lanes[lane].insert(at + 1, second);
     }
 
@@ -309,8 +308,7 @@ impl Plan {
             self.runs[sweep] = None;
         }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
-            let lateness = if planted("sweep-skips-its-beginning") { 0 } else { millis(of.lateness) };
-            let from = self.checkpoint.swept[sweep] - lateness;
+            let from = self.checkpoint.swept[sweep] - millis(of.lateness);
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
             let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
             self.runs[sweep] = Some(Run { began: now, next, end: self.asked });

@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use quittance_core::planted;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -69,10 +68,7 @@ impl Hiding {
 
 impl<W: Work> Engine<W> {
     pub(super) fn start_extensions(&mut self, now: Instant) {
-        while self.hiding.under_way < MOST_CALLS
-            && self.hiding.leases.due(now).is_some()
-            && !planted("heartbeat-forgotten")
-        {
+        while self.hiding.under_way < MOST_CALLS && self.hiding.leases.due(now).is_some() {
             let visibility = self.hiding.visibility;
             let mut batch = Vec::with_capacity(BATCH);
             let mut entries = Vec::with_capacity(BATCH);
@@ -146,7 +142,7 @@ impl<W: Work> Engine<W> {
     fn lapse(&mut self, key: MessageKey) {
         self.hold.tally.lapsed.add(1);
         // What is closed waits for its delete, which may be under way.
-        if (self.holdings.is_busy(key) || self.holdings.is_closed(key)) && !planted("lapsed-while-read-is-dropped") {
+        if self.holdings.is_busy(key) || self.holdings.is_closed(key) {
             self.holdings.lapse(key);
         } else {
             self.holdings.take_along(key);
