@@ -13,7 +13,7 @@ use tracing::{
 };
 
 /// States by what is said of them: the words of a message, and words of its fields.
-const SAID: [(&str, &str, &str); 35] = [
+const SAID: [(&str, &str, &str); 34] = [
     ("batch returned", "connection lost, its batches are given again", ""),
     ("connection broken while it waited", "connection lost", "reading"),
     ("reset during an end", "connection lost", "ending"),
@@ -41,7 +41,6 @@ const SAID: [(&str, &str, &str); 35] = [
     ("marks cannot be read", "progress marks cannot be read", ""),
     ("checkpoint write failed", "what was delivered cannot be written down", ""),
     ("window asked again after an error", "a window could not be read", ""),
-    ("page token refused", "", "no longer takes its own token"),
     ("page token repeated", "", "answered with the token that it was asked with"),
     ("clock went back", "the clock was ahead and went back", ""),
     ("clock differs from AWS's", "this machine's clock is", ""),
