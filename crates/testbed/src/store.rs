@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use async_trait::async_trait;
-use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, Store, StoreError};
 
 /// Records and quarantine in memory, with faults on demand.
 #[derive(Default)]
@@ -135,6 +136,16 @@ impl Store for MemoryStore {
             state.quarantined.push(item.clone());
         }
         Ok(())
+    }
+
+    async fn discard_before(&self, _: Fence, then: SystemTime) -> Result<Discarded, StoreError> {
+        let mut state = self.working("discarding from the quarantine")?;
+        let mut discarded = Discarded::default();
+        for item in state.quarantined.extract_if(.., |item| item.at < then) {
+            discarded.items += 1;
+            discarded.bytes += item.bytes.len() as u64;
+        }
+        Ok(discarded)
     }
 
     fn fence(&self) -> Fence {
