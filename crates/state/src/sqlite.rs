@@ -171,7 +171,8 @@ impl Store for Sqlite {
 
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError> {
         let (item, bytes) = (item.clone(), self.settings.quarantine_max_bytes);
-        let put = self.write("writing to the quarantine", fence, move |transaction| quarantine::put(transaction, &item, bytes));
+        let put = self
+            .write("writing to the quarantine", fence, move |transaction| quarantine::put(transaction, &item, bytes));
         if put.await? { Ok(()) } else { Err(StoreError::Full { bytes }) }
     }
 

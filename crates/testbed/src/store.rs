@@ -21,6 +21,7 @@ struct State {
     quarantined: Vec<Quarantined>,
     writes: u64,
     full: bool,
+    longest: Option<usize>,
     failing: bool,
 }
 
@@ -43,6 +44,11 @@ impl MemoryStore {
     /// While full, the quarantine takes nothing more.
     pub fn set_full(&self, full: bool) {
         self.state().full = full;
+    }
+
+    /// The quarantine takes nothing that has more bytes.
+    pub fn set_longest(&self, bytes: usize) {
+        self.state().longest = Some(bytes);
     }
 
     /// While failing, nothing can be read or written.
@@ -129,7 +135,7 @@ impl Store for MemoryStore {
 
     async fn quarantine(&self, _: Fence, item: &Quarantined) -> Result<(), StoreError> {
         let mut state = self.working("writing to the quarantine")?;
-        if state.full {
+        if state.full || state.longest.is_some_and(|longest| item.bytes.len() > longest) {
             return Err(StoreError::Full { bytes: 0 });
         }
         if !state.quarantined.iter().any(|kept| kept.unit == item.unit && kept.address == item.address) {
