@@ -22,6 +22,7 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::{
     Account, Calls, codes,
     held::{Again, Quarantine, give_event},
+    refusal,
     windows::{
         WindowKind,
         follow::{Follower, Shared},
@@ -90,7 +91,12 @@ impl Setup for WindowSetup {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         // It asks once or twice; jitter is of no use to it.
         let world = World::system();
-        let calls = Calls::of(&self.account, &self.region, &world).await?;
+        let calls = match Calls::of(&self.account, &self.region, &world).await {
+            Ok(calls) => calls,
+            Err(error) => {
+                return Ok(vec![refusal::finding(error, "the account is not known", "sts:GetCallerIdentity")?]);
+            }
+        };
         Ok(self.kind.check(&calls).await?)
     }
 }

@@ -5,6 +5,7 @@
 mod devo_shape;
 mod environment;
 mod garbage;
+mod permissions;
 mod positions;
 mod resets;
 mod schema;
