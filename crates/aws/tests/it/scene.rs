@@ -16,8 +16,8 @@ use quittance_aws::{
     windows::WindowSettings,
 };
 use quittance_core::{
-    Batch, Budget, Clock, Counts, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Quarantined, Random, Tag,
-    TagId, Tags, UnitId, World, output,
+    Batch, Budget, Clock, Counts, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext,
+    Quarantined, Random, Tag, TagId, Tags, UnitId, World, output,
 };
 use quittance_formats::{Header, Lines, Records};
 use quittance_testbed::{
