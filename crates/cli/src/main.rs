@@ -6,6 +6,7 @@ mod demo;
 mod errors;
 mod logging;
 mod output;
+mod quarantine;
 mod run;
 mod services;
 mod simulate;
@@ -51,6 +52,10 @@ enum Command {
     /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
     #[command(subcommand)]
     State(state::Command),
+    /// Shows what could not be delivered and was set aside, gives it once more, or discards it. The collector must not run
+    /// meanwhile.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
                 Command::State(command) => state::run(command).await,
+                Command::Quarantine(command) => Box::pin(quarantine::run(command)).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
                 Command::Simulate(options) => simulate::simulate(&options),

@@ -5,17 +5,18 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
+    Budget, Clock, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World,
+    output,
 };
 use quittance_devo::{Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
-use quittance_state::{Contents, Sqlite};
+use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Messages, Problem, Problems,
+    CollectorError, Config, Files, KeyPath, Messages, Problem, Problems, age,
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
@@ -54,7 +55,7 @@ pub fn state_folder(config: &Config) -> PathBuf {
 }
 
 /// Opens the state that `config` names.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
+pub fn open_store(config: &Config) -> Result<Arc<Sqlite>, CollectorError> {
     let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
     let settings = quittance_state::Settings { quarantine_max_bytes };
     Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
@@ -65,13 +66,26 @@ pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorErr
     quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
+/// What the quarantine of the state that `config` names holds. As [`look_into_state`].
+pub fn look_into_quarantine(config: &Config) -> Result<Asides, CollectorError> {
+    quittance_state::look_aside(&state_folder(config)).map_err(CollectorError::State)
+}
+
 /// A collector, ready to run.
 pub struct Collector {
-    supervisor: Supervisor,
-    units: Vec<Unit>,
-    organizations: Vec<Organization>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) organizations: Vec<Organization>,
+    quarantine_max_age: Option<Duration>,
+    pub(crate) sending: Sending,
+}
+
+/// The senders, and what runs as long as they do.
+pub(crate) struct Sending {
     senders: Vec<(Box<dyn Sender>, Inlet)>,
     beside: Beside,
+    stop: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 /// What the pools beside the standard ones need.
@@ -84,8 +98,26 @@ struct Beside {
 }
 
 impl Collector {
-    /// Puts `config` together. Files are read; no connection is made.
+    /// Puts `config` together. Files are read; no connection is made. Units that are to begin anew forget how far they came.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
+        Collector::put_together(config, parts, stop, true).await
+    }
+
+    /// The same to give again what was set aside: nothing is forgotten.
+    pub async fn build_to_replay(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+    ) -> Result<Collector, CollectorError> {
+        Collector::put_together(config, parts, stop, false).await
+    }
+
+    async fn put_together(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+        resets: bool,
+    ) -> Result<Collector, CollectorError> {
         for warning in &config.warnings {
             warn!("{}:{warning}", config.path.display());
         }
@@ -133,7 +165,9 @@ impl Collector {
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
-        resets::apply(&config, &units, &*store).await?;
+        if resets {
+            resets::apply(&config, &units, &*store).await?;
+        }
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
@@ -143,7 +177,10 @@ impl Collector {
             world,
             stop,
         };
-        Ok(Collector { supervisor, units, organizations, senders, beside })
+        let quarantine_max_age = config.globals.persistence.config.quarantine_max_age.map(|age| age.0);
+        let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
+        let sending = Sending { senders, beside, stop, clock };
+        Ok(Collector { supervisor, units, organizations, quarantine_max_age, sending })
     }
 
     /// The accounts of all units.
@@ -159,29 +196,42 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { supervisor, units, organizations, senders, beside } = self;
-        let Beside { messages, tag, pools, lookups } = beside;
-        let stop = supervisor.stop.clone();
-        let clock = supervisor.world.clock.clone();
-        let mut sending = JoinSet::new();
-        for (sender, inlet) in senders {
-            sending.spawn(sender.run(inlet, stop.clone()));
-        }
+        let Collector { supervisor, units, organizations, quarantine_max_age, sending } = self;
         info!(units = units.len(), "collector started");
+        let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
         let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
         let units_done = async move {
             tokio::join!(supervisor.run(units), found_later);
         };
-        tokio::pin!(units_done);
+        let work = async move {
+            tokio::select! {
+                () = units_done => {}
+                () = age::watch(store, clock, quarantine_max_age) => {}
+            }
+        };
+        sending.around(work).await
+    }
+}
+
+impl Sending {
+    /// Runs the senders until `work`, which holds all outlets, is done and everything that can be settled is.
+    pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
+        let Sending { senders, beside, stop, clock } = self;
+        let Beside { messages, tag, pools, lookups } = beside;
+        let mut sending = JoinSet::new();
+        for (sender, inlet) in senders {
+            sending.spawn(sender.run(inlet, stop.clone()));
+        }
+        tokio::pin!(work);
         let mut died = None;
         tokio::select! {
-            () = &mut units_done => {}
+            () = &mut work => {}
             () = internal::send(messages, tag, pools.into()) => {}
             Some(Err(panic)) = sending.join_next() => {
                 error!(%panic, "a sender died: stopping");
                 died = Some(CollectorError::SenderDied);
                 stop.cancel();
-                units_done.await;
+                work.await;
             }
         }
         drop(lookups);

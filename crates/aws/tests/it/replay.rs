@@ -83,7 +83,11 @@ async fn archived_and_missing_objects_are_set_aside_and_given_when_they_are_ther
     aside.sort_by(|a, b| a.address.cmp(&b.address));
     let addresses: Vec<_> = aside.iter().map(|item| item.address.as_str()).collect();
     assert_eq!(addresses, ["s3://logs/archived", "s3://silent/missing"]);
-    assert!(aside[0].reason.contains("InvalidObjectState") && aside[1].reason.contains("NoSuchKey"), "{}", aside[1].reason);
+    assert!(
+        aside[0].reason.contains("InvalidObjectState") && aside[1].reason.contains("NoSuchKey"),
+        "{}",
+        aside[1].reason
+    );
     let puller = scene.objects_puller(Arc::new(Text), limits());
     for item in &aside {
         said(scene.replay(&puller, item.clone()).await);

@@ -306,7 +306,17 @@ impl Scene {
     pub(crate) fn listing_every(&self, period: Duration) -> Running {
         let layout = Arc::new(Days);
         let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
-        let settings = ListingSettings { limits: limits(), period, ..settings };
+        self.listing_of(ListingSettings { limits: limits(), period, ..settings })
+    }
+
+    /// The same with other bounds.
+    pub(crate) fn listing_within(&self, limits: Limits) -> Running {
+        let layout = Arc::new(Days);
+        let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
+        self.listing_of(ListingSettings { limits, ..settings })
+    }
+
+    fn listing_of(&self, settings: ListingSettings) -> Running {
         let puller = Listing::new(&self.account, settings);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }

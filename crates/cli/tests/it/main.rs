@@ -6,6 +6,8 @@ mod ambient;
 mod certificates;
 mod check;
 mod errors;
+mod peer_bugs;
+mod quarantine;
 mod scene;
 mod services;
 mod state;

@@ -7,6 +7,7 @@ mod environment;
 mod garbage;
 mod permissions;
 mod positions;
+mod receipts;
 mod resets;
 mod schema;
 mod sign_in;

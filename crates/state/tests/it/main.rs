@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod crash;
 mod damage;
 mod looking;
 mod quarantine;
