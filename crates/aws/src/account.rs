@@ -131,6 +131,11 @@ impl Account {
         Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), number }
     }
 
+    /// Whether objects are not in AWS's own S3.
+    pub(crate) fn has_other_store(&self) -> bool {
+        self.path_style
+    }
+
     /// The input's id.
     pub fn id(&self) -> &str {
         &self.id

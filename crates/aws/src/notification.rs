@@ -10,8 +10,19 @@ pub struct ObjectRef {
     pub bucket: String,
     /// Key, decoded.
     pub key: String,
+    /// The key as the notification has it, where decoding changed it: some stores that are not AWS's send it plain.
+    pub raw_key: Option<String>,
     /// The bucket's region, where the notification says it.
     pub region: Option<String>,
+    /// When it was created, in milliseconds since the epoch, where the notification says it.
+    pub created: Option<i64>,
+}
+
+impl ObjectRef {
+    /// An object of which a notification says nothing else.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        ObjectRef { bucket: bucket.into(), key: key.into(), raw_key: None, region: None, created: None }
+    }
 }
 
 impl std::fmt::Display for ObjectRef {
@@ -58,6 +69,7 @@ struct Shapes<'a> {
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     region: Option<String>,
+    time: Option<String>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
     #[serde(rename = "s3Bucket")]
@@ -81,7 +93,7 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         return Notification::Control("s3:TestEvent");
     }
     if let (Some(bucket), Some(keys)) = (shapes.s3_bucket, shapes.s3_object_key) {
-        let created = keys.into_iter().map(|key| ObjectRef { bucket: bucket.clone(), key, region: None });
+        let created = keys.into_iter().map(|key| ObjectRef::new(bucket.clone(), key));
         return Notification::Objects { created: created.collect(), others: 0 };
     }
     match shapes.sns_type.as_deref() {
@@ -98,7 +110,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         _ => {}
     }
     if shapes.source.as_deref() == Some("aws.s3") {
-        return event_bridge(shapes.detail_type.as_deref(), shapes.region, shapes.detail);
+        let created = shapes.time.as_deref().and_then(instant);
+        return event_bridge(shapes.detail_type.as_deref(), shapes.region, created, shapes.detail);
     }
     Notification::Unknown("a JSON object that names no S3 object")
 }
@@ -109,6 +122,8 @@ struct S3Record {
     event_name: String,
     #[serde(rename = "awsRegion")]
     region: Option<String>,
+    #[serde(rename = "eventTime")]
+    time: Option<String>,
     s3: Option<S3Part>,
 }
 
@@ -138,16 +153,23 @@ fn s3_event(records: &str) -> Notification {
         // A restored object is readable only now; any other event asks for nothing.
         let readable = name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
         match record.s3 {
-            Some(s3) if readable => created.push(ObjectRef {
-                bucket: s3.bucket.name,
-                key: form_decode(&s3.object.key),
-                region: record.region,
-            }),
+            Some(s3) if readable => {
+                let key = form_decode(&s3.object.key);
+                let raw_key = Some(s3.object.key).filter(|raw| *raw != key);
+                let at = record.time.as_deref().and_then(instant);
+                let object = ObjectRef::new(s3.bucket.name, key);
+                created.push(ObjectRef { raw_key, region: record.region, created: at, ..object });
+            }
             Some(_) => others += 1,
             None => return Notification::Unknown("`Records` that are not S3's"),
         }
     }
     Notification::Objects { created, others }
+}
+
+/// A time as AWS writes it, in milliseconds since the epoch.
+pub(crate) fn instant(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
 #[derive(Deserialize)]
@@ -156,14 +178,19 @@ struct Detail {
     object: Keyed,
 }
 
-fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Option<&RawValue>) -> Notification {
+fn event_bridge(
+    detail_type: Option<&str>,
+    region: Option<String>,
+    created: Option<i64>,
+    detail: Option<&RawValue>,
+) -> Notification {
     match detail_type {
         Some("Object Created" | "Object Restore Completed") => {
             let Some(detail) = detail.and_then(|d| serde_json::from_str::<Detail>(d.get()).ok()) else {
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };
             // Unlike S3's own events, the key here is plain: a plus is a plus.
-            let object = ObjectRef { bucket: detail.bucket.name, key: detail.object.key, region };
+            let object = ObjectRef { region, created, ..ObjectRef::new(detail.bucket.name, detail.object.key) };
             Notification::Objects { created: vec![object], others: 0 }
         }
         _ => Notification::Objects { created: Vec::new(), others: 1 },

@@ -6,7 +6,7 @@ use quittance_core::{Code, Unit};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::Account;
+use crate::{Account, Source};
 
 /// A kind of service: its configuration as a type, and how that becomes units.
 pub trait ServiceKind: Send + Sync + 'static {
@@ -31,6 +31,10 @@ pub trait ServiceKind: Send + Sync + 'static {
         _ = name;
         self.plan(config, account)
     }
+
+    /// What a configuration reads at AWS: `quittance iam` makes permissions and templates of it. It must name every call that
+    /// the units make.
+    fn sources(&self, config: &Self::Config) -> Result<Vec<Source>, PlanError>;
 }
 
 /// A service as people are told of it.

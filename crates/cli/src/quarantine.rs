@@ -3,7 +3,6 @@
 use std::{
     fmt::Write,
     io::{self, BufRead, IsTerminal},
-    path::PathBuf,
     process::ExitCode,
     sync::{
         Arc,
@@ -23,6 +22,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    documents,
     output::{print, print_bytes},
     run::parts_of,
     state::is_within,
@@ -42,9 +42,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct ListOptions {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Only of the units whose address begins so, in whole levels, as in `aws/12351/cwl_1`.
     #[arg(long, value_name = "PREFIX")]
     unit: Option<String>,
@@ -58,9 +57,8 @@ pub(crate) struct ShowOptions {
     /// The item's number, as `list` shows it.
     #[arg(value_name = "ID")]
     id: i64,
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Its bytes alone, as they are. A terminal would obey what stands in them.
     #[arg(long)]
     raw: bool,
@@ -90,9 +88,8 @@ struct Which {
 pub(crate) struct ReplayOptions {
     #[command(flatten)]
     which: Which,
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Only says what would be given.
     #[arg(long)]
     dry_run: bool,
@@ -102,9 +99,8 @@ pub(crate) struct ReplayOptions {
 pub(crate) struct DiscardOptions {
     #[command(flatten)]
     which: Which,
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Discards without asking. Who runs it without a terminal is not asked, and must say so.
     #[arg(long)]
     yes: bool,
@@ -112,15 +108,15 @@ pub(crate) struct DiscardOptions {
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::List(options) => list(&options),
-        Command::Show(options) => show(&options),
+        Command::List(options) => list(options),
+        Command::Show(options) => show(options),
         Command::Replay(options) => replay_items(options).await,
         Command::Discard(options) => discard(options).await,
     }
 }
 
-fn list(options: &ListOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+fn list(options: ListOptions) -> Result<ExitCode> {
+    let config = Config::load(options.documents)?;
     let all = look_into_quarantine(&config)?.list()?;
     let most = config.globals.persistence.config.quarantine_max_bytes;
     let used: u64 = all.iter().map(|aside| aside.bytes + WEIGHT).sum();
@@ -162,8 +158,8 @@ fn is_full(used: u64, most: u64) -> bool {
     used + WEIGHT > most
 }
 
-fn show(options: &ShowOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+fn show(options: ShowOptions) -> Result<ExitCode> {
+    let config = Config::load(options.documents)?;
     let Some(item) = look_into_quarantine(&config)?.item(options.id)? else {
         bail!("there is no item {} in the quarantine", options.id);
     };
@@ -191,7 +187,7 @@ fn show(options: &ShowOptions) -> Result<ExitCode> {
 }
 
 async fn discard(options: DiscardOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+    let config = Config::load(options.documents)?;
     let chosen = options.which.of(look_into_quarantine(&config)?.list()?)?;
     if chosen.is_empty() {
         return nothing();
@@ -218,7 +214,7 @@ fn is_confirmed() -> io::Result<bool> {
 }
 
 async fn replay_items(options: ReplayOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+    let config = Config::load(options.documents)?;
     if options.dry_run {
         let chosen = options.which.of(look_into_quarantine(&config)?.list()?)?;
         if chosen.is_empty() {

@@ -11,8 +11,8 @@ use quittance_core::{Backoff, Supervisor, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
-    Config, Files, KeyPath, Problem, Section,
-    catalogue::{Service, catalogue},
+    Config, KeyPath, Problem, Section,
+    catalogue::service_of,
     codes,
     config::{Accounts, Input},
     connectors::Connectors,
@@ -57,7 +57,7 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
             Ok(http) => http,
@@ -182,14 +182,10 @@ fn units(
     account: &Arc<Account>,
     problems: &mut Vec<Problem>,
 ) -> Vec<PlannedUnit> {
-    let services: Vec<Box<dyn Service>> = catalogue();
     let mut planned = Vec::new();
     for (name, section) in sections {
-        let by_name = services.iter().find(|service| service.name() == name);
-        let is_free = |of: &str| section.node.lists("types", of);
-        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
         // The schema lets no other section pass.
-        let Some(service) = by_name.or_else(by_type) else { continue };
+        let Some(service) = service_of(name, section) else { continue };
         match service.plan(name, section, account) {
             Ok(units) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
                 unit,

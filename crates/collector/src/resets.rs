@@ -5,7 +5,7 @@ use tracing::info;
 
 use crate::{
     CollectorError, Config,
-    config::{Common, Problem, Problems},
+    config::{Common, Problem},
     planning::PlannedUnit,
 };
 
@@ -15,7 +15,7 @@ pub(crate) async fn apply(config: &Config, planned: &[PlannedUnit], store: &dyn 
     for PlannedUnit { unit, input, service, .. } in planned {
         let section = config.inputs.get(input).and_then(|input| input.services.get(service));
         let Some(section) = section else { continue };
-        let misread = |problem: Problem| CollectorError::Config(Problems::new(config.path.clone(), vec![problem]));
+        let misread = |problem: Problem| CollectorError::Config(config.problems(vec![problem]));
         let Some(word) = section.read::<Common>().map_err(misread)?.reset_persistence_auth else { continue };
         let unit = unit.id.as_str();
         reset(unit, &word, store).await.map_err(|source| CollectorError::Reset { unit: unit.to_owned(), source })?;

@@ -1,6 +1,6 @@
 //! Units: the smallest things that start, fail, back off and report on their own.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,23 @@ impl Finding {
 pub trait Setup: Send + Sync {
     /// Everything that is wrong; empty when all is well. Fails when that could not be found out.
     async fn check(&self) -> Result<Vec<Finding>, Failure>;
+
+    /// What the unit's calls come to, if it is checked every `watch` while it pulls. Fails when that could not be found out.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        _ = watch;
+        Ok(Estimate::default())
+    }
+}
+
+/// What a unit's calls come to in a month of 30 days, while its source has nothing new.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Estimate {
+    /// How many.
+    pub calls: f64,
+    /// What they cost, in US dollars.
+    pub dollars: f64,
+    /// What comes on top of it with what there is to read; may be empty.
+    pub beyond: &'static str,
 }
 
 /// What a puller is given for one run.

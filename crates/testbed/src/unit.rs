@@ -25,6 +25,8 @@ pub struct Bench {
     output: Output,
     ledger: Arc<Ledger>,
     delivered: Arc<Mutex<Vec<(String, String)>>>,
+    /// Memory that the largest batch took.
+    largest: Arc<Mutex<usize>>,
 }
 
 /// A unit that runs.
@@ -37,10 +39,10 @@ impl Bench {
     /// A receiver that confirms, and a clock that agrees with `aws`.
     pub fn new(aws: &FakeAws, seed: u64) -> Self {
         let (output, inlet) = output("test");
-        let delivered = Arc::default();
-        tokio::spawn(deliver(inlet, Arc::clone(&delivered)));
+        let (delivered, largest) = (Arc::default(), Arc::default());
+        tokio::spawn(deliver(inlet, Arc::clone(&delivered), Arc::clone(&largest)));
         let world = World { clock: Arc::new(AwsClock(aws.clone())), random: Random::seeded(seed) };
-        Self { store: Arc::default(), world, output, ledger: Arc::default(), delivered }
+        Self { store: Arc::default(), world, output, ledger: Arc::default(), delivered, largest }
     }
 
     /// The clock that agrees with the fake AWS.
@@ -72,6 +74,11 @@ impl Bench {
     /// The texts alone.
     pub fn texts(&self) -> Vec<String> {
         self.delivered().into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Memory that the largest batch took so far, in bytes.
+    pub fn largest_batch(&self) -> usize {
+        *lock(&self.largest)
     }
 
     /// What the ledger says of all units.
@@ -155,9 +162,13 @@ pub async fn run_until(unit: &Unit, aws: &FakeAws, is_enough: impl Fn(usize) -> 
     Arrived { events: bench.delivered(), counts }
 }
 
-async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>) {
+async fn deliver(mut inlet: Inlet, delivered: Arc<Mutex<Vec<(String, String)>>>, largest: Arc<Mutex<usize>>) {
     inlet.set_ready(true);
     while let Some(batch) = inlet.next().await {
+        {
+            let mut largest = lock(&largest);
+            *largest = batch.events.footprint().max(*largest);
+        }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let tags = batch.events.tags();
         let events = batch.events.iter().map(|event| (tags[usize::from(event.tag)].to_string(), text(event.bytes)));

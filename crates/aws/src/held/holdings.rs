@@ -71,6 +71,8 @@ pub(crate) struct Holdings<I> {
     closed: HashSet<MessageKey>,
     /// Debts still out of items that began afresh.
     outdated: HashMap<ItemKey, u64>,
+    /// Debts lent and not settled; below zero while those of a pass under way come back.
+    out: i64,
     bytes: usize,
     next_key: u64,
     stopping: bool,
@@ -157,6 +159,7 @@ impl<I> Holdings<I> {
             waiting: Schedule::default(),
             closed: HashSet::new(),
             outdated: HashMap::new(),
+            out: 0,
             bytes: 0,
             next_key: 0,
             stopping: false,
@@ -301,6 +304,7 @@ impl<I> Holdings<I> {
 
     /// A pass over an item ended.
     pub(crate) fn passed(&mut self, item: ItemKey, end: PassEnd, next: Next, now: Instant) -> Option<Outcome> {
+        self.out += end.lent as i64;
         let state = self.items.get_mut(&item)?;
         state.stage = Stage::Open;
         state.not_before = now;
@@ -355,6 +359,7 @@ impl<I> Holdings<I> {
     /// no more, since their object changed.
     pub(crate) fn settled(&mut self, settlement: Settlement, now: Instant) -> (Option<Outcome>, u64) {
         let item = settlement.debt.item;
+        self.out -= 1;
         if let Some(left) = self.outdated.get_mut(&item) {
             *left -= 1;
             if *left == 0 {

@@ -87,6 +87,8 @@ pub(crate) struct Giving {
     pub(crate) tags: Tags,
     /// An event longer than this cannot be sent.
     pub(crate) max_event_bytes: usize,
+    /// What is known to have happened earlier is not wanted.
+    pub(crate) start_time: Option<i64>,
     pub(crate) outlet: Outlet,
     pub(crate) debts: Debts,
     pub(crate) world: World,

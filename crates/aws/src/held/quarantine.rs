@@ -45,6 +45,7 @@ pub(crate) enum Again {
 pub(crate) struct OwedObject {
     bucket: String,
     key: String,
+    raw_key: Option<String>,
     region: Option<String>,
     /// The version that the ordinals count in, if it was seen.
     pub(crate) version: Option<String>,
@@ -111,13 +112,15 @@ impl Quarantine {
 
 impl OwedObject {
     pub(crate) fn new(object: &ObjectRef, version: Option<String>, owed: &Owed) -> Self {
-        let ObjectRef { bucket, key, region } = object.clone();
+        let ObjectRef { bucket, key, raw_key, region, .. } = object.clone();
         let owed = owed.iter().map(|(range, to)| (range.start, range.end, to.bits())).collect();
-        OwedObject { bucket, key, region, version, owed }
+        OwedObject { bucket, key, raw_key, region, version, owed }
     }
 
     pub(crate) fn object(&self) -> ObjectRef {
-        ObjectRef { bucket: self.bucket.clone(), key: self.key.clone(), region: self.region.clone() }
+        let (raw_key, region) = (self.raw_key.clone(), self.region.clone());
+        // When it was created is of no matter to who wants it once more.
+        ObjectRef { raw_key, region, ..ObjectRef::new(&self.bucket, &self.key) }
     }
 
     /// What is owed of it.

@@ -18,6 +18,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Body<'a> {
     account: &'a Account,
     object: &'a ObjectRef,
+    /// The object's key, as it was found.
+    key: &'a str,
     region: String,
     world: &'a World,
     stream: ByteStream,
@@ -41,19 +43,30 @@ impl<'a> Body<'a> {
         let known = || regions.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().get(&object.bucket).cloned();
         let mut region = found.unwrap_or_else(|| object.region.as_deref().unwrap_or(region).to_owned());
-        let answer = match get(account, &region, object, None).await {
-            Err(GetError { elsewhere: Some(right), .. }) if right != region => {
-                known().insert(object.bucket.clone(), right.clone());
-                region = right;
-                get(account, &region, object, None).await
-            }
-            answer => answer,
+        let mut key = &*object.key;
+        let mut answer = get(account, &region, object, key, None).await;
+        if let Err(GetError { elsewhere: Some(right), .. }) = &answer
+            && *right != region
+        {
+            known().insert(object.bucket.clone(), right.clone());
+            region.clone_from(right);
+            answer = get(account, &region, object, key, None).await;
         }
-        .map_err(|e| e.error)?;
+        if let (Err(GetError { error: AwsError::Api { status: Some(404), .. }, .. }), Some(raw)) =
+            (&answer, &object.raw_key)
+            && account.has_other_store()
+        {
+            // Found so, it is the object; else the error stands that the right key met.
+            if let Ok(found) = get(account, &region, object, raw, None).await {
+                (key, answer) = (raw, Ok(found));
+            }
+        }
+        let answer = answer.map_err(|e| e.error)?;
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), world.random.fork());
         Ok(Body {
             account,
             object,
+            key,
             region,
             world,
             etag: answer.e_tag,
@@ -103,7 +116,7 @@ impl<'a> Body<'a> {
                 return Err(AwsError::Transfer { object: self.object.to_string(), at: self.got, source: cause });
             };
             self.world.clock.sleep(self.backoff.wait()).await;
-            match get(self.account, &self.region, self.object, Some((self.got, etag))).await {
+            match get(self.account, &self.region, self.object, self.key, Some((self.got, etag))).await {
                 Ok(answer) => {
                     // A store that ignores ranges answers with the whole; what we have is passed over.
                     if answer.content_range.is_none() && self.got > 0 {
@@ -156,9 +169,10 @@ async fn get(
     account: &Account,
     region: &str,
     object: &ObjectRef,
+    key: &str,
     rest: Option<(u64, String)>,
 ) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
-    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(&object.key);
+    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(key);
     if let Some((from, etag)) = rest {
         request = request.range(format!("bytes={from}-")).if_match(etag);
     }

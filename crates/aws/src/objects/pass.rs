@@ -11,7 +11,7 @@ use crate::{
     AwsError, ObjectRef, codes,
     held::{Again, Giving, ItemKey, Owed, OwedObject, PassEnd, Task},
     objects::{Objects, Opened, Route, body::Body},
-    routing::Filtered,
+    routing::{Filtered, Unwanted},
 };
 
 /// Inflated bytes of one batch: enough to fill many TLS records, little enough that many readers fit in memory.
@@ -43,7 +43,13 @@ impl Pass<'_> {
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
-        let Opened { framer, router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        let Opened { framer, mut router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        // What an object holds happened before it was made.
+        if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
+            && created < start
+        {
+            router = Box::new(Unwanted(router));
+        }
         // A small object inflates to a few dozen times its size at most; more room is made where it is needed.
         let first = body
             .length()

@@ -4,13 +4,14 @@ use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use bytes::Bytes;
 use quittance_core::{Debt, EventsBuilder, OutputSet, TagId};
-use quittance_formats::compact::compact;
+use quittance_formats::{compact::compact, fields};
 use serde::de::IgnoredAny;
 use tracing::warn;
 
 use crate::{
     AwsError, codes,
     held::{Again, Giving, Owed, PassEnd, Task},
+    notification::instant,
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
 };
@@ -135,12 +136,14 @@ impl Bodies {
         let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
         router.enter(body);
+        let is_early = self.giving.start_time.is_some_and(|start| time_of(body).is_some_and(|at| at < start));
         for (ordinal, Range { start, end }) in (0..).zip(places) {
             let to = owed.to(ordinal, &mut hint);
             if to.is_empty() {
                 continue;
             }
             let route = router.route(&body[start..end]);
+            let route = if is_early { route.dropped() } else { route };
             let tag = match route {
                 Route::Send(tag) if end - start > self.giving.max_event_bytes => {
                     cut.oversized.push(Oversized { ordinal, place: start..end, to, tag });
@@ -170,6 +173,12 @@ impl Bodies {
         filtered.enter(&self.giving.tags, self.giving.outlet.ledger());
         cut
     }
+}
+
+/// When it happened, as EventBridge and Voiso write it around an event.
+fn time_of(body: &[u8]) -> Option<i64> {
+    let [time, timestamp] = fields::read(body, [&["time"], &["timestamp"]]);
+    instant(&fields::text(time.or(timestamp)?)?)
 }
 
 /// FNV-1a, 64 bits: tells events apart in a quarantine of a few thousand, and stays the same over restarts.

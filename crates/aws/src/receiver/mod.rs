@@ -10,20 +10,27 @@ mod ways;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts};
+use quittance_core::{
+    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts,
+};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, SqsQueue, Tally, Whereabouts,
+    Account, Cost, SqsQueue, Tally, Whereabouts,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::ObjectKind,
+    pricing,
     queue::BodyKind,
 };
 
 use ways::Ways;
+
+/// How long a receive waits for a message.
+const LONG_POLL: Duration = Duration::from_secs(20);
 
 /// What becomes of messages of one service.
 #[derive(Clone)]
@@ -98,6 +105,11 @@ impl Receiver {
         self.station.tally()
     }
 
+    /// Whether messages announce objects.
+    fn announces(&self) -> bool {
+        self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)))
+    }
+
     fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,8 +146,21 @@ impl Puller for Receiver {
 #[async_trait]
 impl Setup for Receiver {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        let announces = self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)));
-        Ok(held::check(&self.station.account, &self.region, &self.queue, announces).await?)
+        Ok(held::check(&self.station.account, &self.region, &self.queue, self.announces()).await?)
+    }
+
+    /// A queue with nothing in it is asked by one long poll after another.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let polls = Cost::of(1.0, pricing::SQS).every(LONG_POLL);
+        let check = Cost::of(6.0, pricing::SQS);
+        let bucket = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET));
+        Ok(match self.announces() {
+            true => polls.and(check.and(bucket).every(watch)).a_month(
+                "about 0.60 USD for each million objects (GetObject, and 3 calls of SQS for 10 messages), and KMS if they are \
+                 encrypted with a key of one's own",
+            ),
+            false => polls.and(check.every(watch)).a_month("about 0.12 USD for each million messages"),
+        })
     }
 }
 
@@ -163,6 +188,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,
             world: world.clone(),

@@ -31,6 +31,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            start_time: None,
             outlet: outlet.clone(),
             debts,
             world: world.clone(),

@@ -6,7 +6,7 @@ use tracing::debug;
 
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
-    held::{Giving, Intake, OnMissingObject, PassEnd, Source, Task, Work},
+    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
     notification,
     objects::{Objects, Regions, Selection},
     payload,
@@ -48,7 +48,8 @@ impl Ways {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
         let regions = Regions::default();
         for Way { kind, limits } in ways {
-            let giving = Giving { max_event_bytes: limits.max_event_bytes, ..giving.clone() };
+            let Limits { max_event_bytes, start_time, .. } = limits;
+            let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, regions) = (account.clone(), regions.clone());
@@ -158,7 +159,7 @@ impl Work for Ways {
     fn weight(&self, item: &Item) -> usize {
         match item {
             // The entries around it weigh more than the name.
-            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + object.key.len() + 512,
+            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + 2 * object.key.len() + 512,
             Item::Body(_, body) => body.weight(),
         }
     }

@@ -1,12 +1,19 @@
 //! Follows one cursor: asks for its windows, gives what they show, and remembers what was delivered.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
     Store, StoreError, TagId, Tags, UnitId, World, codes::STATE_UNREADABLE, debts,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -55,6 +62,8 @@ pub(super) struct Shared {
     pub(super) quarantine: Quarantine,
     pub(super) max_event_bytes: usize,
     pub(super) remembered_ids: u64,
+    /// Ids that all cursors have in memory.
+    pub(super) in_memory: Arc<AtomicUsize>,
     /// Turns of asking for a page.
     pub(super) turns: Semaphore,
 }
@@ -96,6 +105,8 @@ pub(super) struct Follower {
     saved_at: i64,
     lag: i64,
     lag_said_at: i64,
+    /// When it was opened, if nothing was known of the cursor before: whatever the clock said then.
+    first_opened: Option<Instant>,
 }
 
 impl Follower {
@@ -107,6 +118,7 @@ impl Follower {
         let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
         let checkpoint = checkpoint
             .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,
             None => {
@@ -116,7 +128,8 @@ impl Follower {
                 begin
             }
         };
-        let seen = Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids).await?;
+        let seen =
+            Seen::open(&*shared.store, shared.unit.as_str(), &cursor, shared.remembered_ids, &shared.in_memory).await?;
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
@@ -131,6 +144,7 @@ impl Follower {
             saved_at: now,
             lag: 0,
             lag_said_at: now,
+            first_opened,
             cursor,
             shared,
         })
@@ -181,7 +195,7 @@ impl Follower {
     /// Asks for a window, page by page.
     async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        let most_pages = shared.kind.cadence().most_pages.unwrap_or(u32::MAX);
+        let most_pages = self.plan.cadence().most_pages.unwrap_or(u32::MAX);
         self.plan.asking(number);
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
@@ -209,8 +223,9 @@ impl Follower {
         self.windows.reset();
         let now = shared.now();
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
+        self.plan.fitted(window, count);
         self.plan.read(number, left, again);
-        self.seen.unload(window.from, window.to);
+        self.seen.unload();
         self.say_lag(now);
         Ok(())
     }
@@ -383,7 +398,10 @@ impl Follower {
             return Ok(());
         }
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
-            Ok(()) => self.saved = checkpoint,
+            Ok(()) => {
+                self.saved = checkpoint;
+                self.seen.unload();
+            }
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
                 let (code, error) = (error.code(), quittance_core::chain(&error));
@@ -395,7 +413,9 @@ impl Follower {
     }
 
     fn follow_clock_back(&mut self, now: i64) {
-        if self.plan.follow_clock_back(now) {
+        let since = |opened| self.shared.world.clock.now().saturating_duration_since(opened);
+        let began = self.first_opened.map(|opened| now - millis(since(opened)));
+        if self.plan.follow_clock_back(now, began) {
             let Follower { cursor, shared, .. } = self;
             warn!(unit = %shared.unit, code = %codes::CLOCK_WENT_BACK, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
             (self.saved_at, self.lag_said_at) = (now, now);
@@ -415,10 +435,10 @@ impl Follower {
         if now < self.lag_said_at + millis(SAY_LAG_EVERY) {
             return;
         }
-        let cadence = self.shared.kind.cadence();
         let lag = self.plan.lag(now);
         let minutes = lag / 60_000;
-        let Follower { cursor, shared, .. } = self;
+        let Follower { cursor, shared, plan, .. } = self;
+        let cadence = plan.cadence();
         if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
             match lag >= self.lag {
                 true => {

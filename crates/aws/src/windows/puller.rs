@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Ended, Failure, Finding, Puller, PullerContext, Quarantined, Record, Setup, StoreError, Tags, Unit, UnitId,
-    World, codes::PANICKED,
+    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Record, Setup, StoreError, Tags,
+    Unit, UnitId, World, codes::PANICKED,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -99,6 +99,12 @@ impl Setup for WindowSetup {
         };
         Ok(self.kind.check(&calls).await?)
     }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let calls = Calls::of(&self.account, &self.region, &World::system()).await?;
+        let price = self.kind.price(&calls).await?;
+        Ok(self.kind.cadence().a_month(&price, watch).a_month(price.beyond))
+    }
 }
 
 struct WindowPuller {
@@ -113,6 +119,15 @@ struct Life {
     born: i64,
     /// When its cursors were last listed.
     listed: i64,
+}
+
+impl Life {
+    /// What a clock said that was ahead is not believed; this run began at `began`.
+    fn follow_clock_back(&mut self, now: i64, began: i64) {
+        if self.born.max(self.listed) > now {
+            (self.born, self.listed) = (self.born.min(began), self.listed.min(began));
+        }
+    }
 }
 
 #[async_trait]
@@ -150,8 +165,10 @@ impl WindowPuller {
             world,
             max_event_bytes,
             remembered_ids,
+            in_memory: Arc::default(),
         });
         let mut life = recall(&shared, start_time).await?;
+        let opened = shared.world.clock.now();
         let mut followed = Followed::default();
         while !stop.is_cancelled() {
             let listed = tokio::select! {
@@ -160,6 +177,8 @@ impl WindowPuller {
             };
             match listed {
                 Ok(cursors) => {
+                    let now = shared.now();
+                    life.follow_clock_back(now, now - millis(shared.world.clock.now() - opened));
                     self.adjust(&shared, life, cursors, &mut followed, &stop).await?;
                     life.listed = shared.now();
                     remember(&shared, life).await?;

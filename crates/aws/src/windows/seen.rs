@@ -1,17 +1,23 @@
 //! Which events of a cursor were delivered, so that a window that shows them again gives none twice.
 //!
 //! An id is *pending* from the moment its event is given, and *seen* only when it is delivered. Seen ids stand in buckets by
-//! the hour in which their event happened: those of the windows under way in memory, all others only in the store.
+//! the hour in which their event happened: those of the windows under way in memory, all others only in the store. When the
+//! cursors of a unit have too many in memory together, each leaves to the store whatever is written there, and reads it again
+//! for the next page that needs it.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use quittance_core::{Change, EventId, OutputSet, Store, StoreError};
 
-/// Ids in memory beyond which hours that no window is in are left to the store.
-const MOST_LOADED: usize = 100_000;
+/// Ids of a unit in memory beyond which they are left to the store: about 20 MB.
+pub(super) const MOST_LOADED: usize = 500_000;
 
 /// Ids of a change: the store writes them as one value.
 const MOST_TOGETHER: usize = 50_000;
@@ -45,9 +51,34 @@ struct Bucket {
     unsaved: Vec<EventId>,
 }
 
+/// How many ids of a cursor are in memory, as a part of those of its unit.
+struct Part {
+    unit: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl Part {
+    fn add(&mut self, ids: usize) {
+        self.own += ids;
+        self.unit.fetch_add(ids, Relaxed);
+    }
+
+    fn take(&mut self, ids: usize) {
+        self.own -= ids;
+        self.unit.fetch_sub(ids, Relaxed);
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.unit.fetch_sub(self.own, Relaxed);
+    }
+}
+
 /// The events of one cursor.
 pub(super) struct Seen {
     cursor: String,
+    in_memory: Part,
     loaded: BTreeMap<i64, Bucket>,
     /// How many ids the store has of each hour, together with those that it shall have.
     counts: BTreeMap<i64, u64>,
@@ -59,10 +90,18 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) async fn open(store: &dyn Store, scope: &str, cursor: &str, most: u64) -> Result<Seen, StoreError> {
+    /// `in_memory` counts the ids that all cursors of the unit have in memory.
+    pub(super) async fn open(
+        store: &dyn Store,
+        scope: &str,
+        cursor: &str,
+        most: u64,
+        in_memory: &Arc<AtomicUsize>,
+    ) -> Result<Seen, StoreError> {
         let counts = store.remembered_hours(scope, cursor).await?.into_iter().collect();
         Ok(Seen {
             cursor: cursor.to_owned(),
+            in_memory: Part { unit: in_memory.clone(), own: 0 },
             loaded: BTreeMap::new(),
             counts,
             pending: HashMap::new(),
@@ -88,8 +127,10 @@ impl Seen {
                 false => Vec::new(),
             };
             let bucket = self.loaded.entry(hour).or_default();
+            let before = bucket.ids.len();
             bucket.ids.extend(ids);
             bucket.whole = true;
+            self.in_memory.add(bucket.ids.len() - before);
         }
         Ok(())
     }
@@ -120,6 +161,7 @@ impl Seen {
         let bucket = self.loaded.entry(hour).or_default();
         if bucket.ids.insert(id) {
             bucket.unsaved.push(id);
+            self.in_memory.add(1);
             *self.counts.entry(hour).or_default() += 1;
         }
     }
@@ -145,18 +187,24 @@ impl Seen {
         }
         if self.counts.range(..first).next().is_some() {
             self.counts = self.counts.split_off(&first);
-            self.loaded = self.loaded.split_off(&first);
+            let kept = self.loaded.split_off(&first);
+            let gone = mem::replace(&mut self.loaded, kept);
+            self.in_memory.take(gone.values().map(|bucket| bucket.ids.len()).sum());
             self.forget = Some(first);
         }
         over
     }
 
-    /// Leaves hours to the store that no window in `from..to` is in.
-    pub(super) fn unload(&mut self, from: i64, to: i64) {
-        let loaded: usize = self.loaded.values().map(|bucket| bucket.ids.len()).sum();
-        if loaded > MOST_LOADED {
-            let near = hour(from)..=hour(to);
-            self.loaded.retain(|hour, bucket| near.contains(hour) || !bucket.unsaved.is_empty());
+    /// Leaves to the store what it has, if the unit has too many ids in memory.
+    pub(super) fn unload(&mut self) {
+        if self.in_memory.unit.load(Relaxed) > MOST_LOADED {
+            let mut gone = 0;
+            self.loaded.retain(|_, bucket| {
+                let keep = !bucket.unsaved.is_empty();
+                gone += if keep { 0 } else { bucket.ids.len() };
+                keep
+            });
+            self.in_memory.take(gone);
         }
     }
 
@@ -185,5 +233,43 @@ impl Seen {
                 Change::Checkpoint { .. } | Change::Reset { .. } => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quittance_testbed::store::MemoryStore;
+
+    #[tokio::test]
+    async fn the_cursors_of_a_unit_keep_a_bounded_number_of_ids_in_memory_together() {
+        let (store, in_memory) = (MemoryStore::default(), Arc::default());
+        let mut cursors = Vec::new();
+        for n in 0..200 {
+            cursors.push(Seen::open(&store, "unit", &n.to_string(), u64::MAX, &in_memory).await.unwrap());
+        }
+        let (mut most, per_round) = (0, 5_000);
+        for round in 0..3 {
+            for (n, seen) in (0_u128..).zip(&mut cursors) {
+                seen.load(&store, "unit", [0].into_iter()).await.unwrap();
+                for event in 0..per_round {
+                    let id = (n << 64) + round * per_round + event;
+                    assert_eq!(seen.of(id, 0), Known::New);
+                    seen.given(id);
+                    seen.settled(id, 0);
+                }
+                store.commit(store.fence(), "unit", seen.take_unsaved()).await.unwrap();
+                seen.unload();
+                most = most.max(in_memory.load(Relaxed));
+            }
+        }
+        assert!(most <= MOST_LOADED + 3 * per_round as usize, "{most}");
+        for (n, seen) in (0_u128..).zip(&mut cursors) {
+            seen.load(&store, "unit", [0].into_iter()).await.unwrap();
+            assert!((0..3 * per_round).all(|event| seen.of((n << 64) + event, 0) == Known::Seen));
+            seen.unload();
+        }
+        drop(cursors);
+        assert_eq!(in_memory.load(Relaxed), 0);
     }
 }

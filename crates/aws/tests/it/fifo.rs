@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use quittance_testbed::aws::{Access, MessageId};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::scene::{DEAD_FIFO, FIFO, Fate, SILENT, Scene, announcement, events};
 
@@ -185,5 +185,40 @@ async fn a_stop_and_a_kill_leave_the_order_as_it_is() {
     scene.assert_deleted_in_order(&sent, &["red", "green"]);
     let distinct: HashSet<_> = scene.receiver.texts().into_iter().collect();
     assert_eq!((distinct.len(), scene.aws.counts(DEAD_FIFO).visible), (80, 0));
+    scene.end(running).await;
+}
+
+/// SQS gives ten messages of a group, and no more before they are deleted.
+#[tokio::test(start_paused = true)]
+async fn a_group_does_not_wait_for_the_confirmation_interval_with_each_ten_messages() {
+    let scene = Scene::new(Some(3)).await;
+    let sent = scene.fill_groups(&["red"], 400);
+    scene.receiver.set(Fate::Confirm);
+    let start = Instant::now();
+    let running = scene.ordered_bodies();
+    scene.until_fifo_empty().await;
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+    assert!(scene.receiver.hurried() <= 4 * 15, "{}", scene.receiver.hurried());
+    scene.assert_in_order(&["red"]);
+    scene.assert_deleted_in_order(&sent, &["red"]);
+    scene.end(running).await;
+}
+
+/// Each wish for early receipts ends a connection.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_a_slow_destination_keeps_waiting_is_in_a_hurry_once_a_second() {
+    let scene = Scene::new(Some(3)).await;
+    scene.fill_groups(&["red"], 10);
+    scene.receiver.set(Fate::Keep);
+    let running = scene.ordered_bodies();
+    scene.until("all were given", |scene| scene.receiver.given() == 10).await;
+    sleep(Duration::from_secs(60)).await;
+    assert!(scene.receiver.hurried() <= 65, "{}", scene.receiver.hurried());
+    scene.receiver.set(Fate::Deliver);
+    scene.until_fifo_empty().await;
+    let before = scene.receiver.hurried();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(scene.receiver.hurried(), before, "nothing waits");
     scene.end(running).await;
 }

@@ -28,7 +28,7 @@ use quittance_testbed::{
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +51,8 @@ pub(crate) enum Fate {
     Return,
     /// It waits until the fate changes.
     Keep,
+    /// Its receipt comes with those of its connection, which ends after 5 seconds, or when an engine is in a hurry.
+    Confirm,
 }
 
 /// A destination.
@@ -70,19 +72,42 @@ struct State {
     /// Every event that came, and how many were delivered by then.
     came: Vec<(String, usize)>,
     given: usize,
+    /// When the connection ends that carries batches.
+    ends: Option<Instant>,
+    /// Connections that ended since an engine was in a hurry, even if they carried nothing.
+    hurried: usize,
 }
 
 impl Receiver {
     fn start(mut inlet: Inlet) -> Receiver {
         let (ready, mut changes) = watch::channel(true);
         let (fate, script) = (Fate::Deliver, VecDeque::new());
-        let state = State { fate, script, kept: Vec::new(), delivered: Vec::new(), came: Vec::new(), given: 0 };
+        let state = State {
+            fate,
+            script,
+            kept: Vec::new(),
+            delivered: Vec::new(),
+            came: Vec::new(),
+            given: 0,
+            ends: None,
+            hurried: 0,
+        };
         let receiver = Receiver { state: Arc::new(Mutex::new(state)), ready };
         let state = receiver.state.clone();
         inlet.set_ready(true);
+        let hurry = inlet.hurry();
         tokio::spawn(async move {
             loop {
+                let ends = state.lock().unwrap().ends;
+                let end = async { sleep_until(ends.unwrap()).await };
                 tokio::select! {
+                    biased;
+                    () = hurry.asked() => {
+                        let mut state = state.lock().unwrap();
+                        state.hurried += 1;
+                        state.confirm();
+                    }
+                    () = end, if ends.is_some() => state.lock().unwrap().confirm(),
                     batch = inlet.next() => {
                         let Some(batch) = batch else { return };
                         let mut state = state.lock().unwrap();
@@ -141,6 +166,11 @@ impl Receiver {
         self.state.lock().unwrap().came.clone()
     }
 
+    /// Connections that ended since an engine was in a hurry.
+    pub(crate) fn hurried(&self) -> usize {
+        self.state.lock().unwrap().hurried
+    }
+
     /// Events that came, delivered or not.
     pub(crate) fn given(&self) -> usize {
         self.state.lock().unwrap().given
@@ -157,6 +187,17 @@ impl State {
             }
             Fate::Return => drop(batch),
             Fate::Keep => self.kept.push(batch),
+            Fate::Confirm => {
+                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(5));
+                self.kept.push(batch);
+            }
+        }
+    }
+
+    /// The connection ends, if there is one.
+    fn confirm(&mut self) {
+        if self.ends.take().is_some() {
+            std::mem::take(&mut self.kept).into_iter().for_each(|batch| self.meet(batch, Fate::Deliver));
         }
     }
 }

@@ -152,6 +152,24 @@ async fn a_reset_forgets_one_cursor_of_all_units() {
     }
 }
 
+/// What happened since it was last read is not asked for again, if nothing says from when on.
+#[tokio::test]
+async fn a_reset_names_the_units_that_have_no_start_time() {
+    let section = |more: &str| {
+        let section = format!("custom-logs: {{types: [logs], log_groups: [a], regions: [eu-west-1]{more}}}");
+        Scene::new().but("    services:\n", &format!("    services:\n      {section}\n"))
+    };
+    for (more, told) in [("", true), (", start_time: 2026-01-01", false)] {
+        let scene = section(more);
+        fill(&scene).await;
+        for yes in [&["reset", "--unit", LOGS][..], &["reset", "--unit", LOGS, "--yes"]] {
+            let said = state(&scene, yes);
+            let expected = format!("{LOGS}: no `start_time` is set");
+            assert_eq!(said.out.contains(&expected), told, "{}", said.out);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reset_of_nothing_is_an_error() {
     let scene = Scene::new();

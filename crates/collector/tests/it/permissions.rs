@@ -210,7 +210,7 @@ async fn a_permission_that_is_lost_is_said_within_a_minute_and_touches_no_other_
         assert!(said.iter().all(|line| line.contains("code=SetupError104")), "{said:?}");
         scene.aws.recover(api);
         // Whoever stopped for it comes again by itself.
-        sleep(Duration::from_secs(310)).await;
+        sleep(Duration::from_secs(400)).await;
     }
     assert!(!log.lines_with("no longer found").is_empty());
     let event = r#"{"source":"aws.ec2","detail-type":"x","account":"111122223333","region":"us-east-1","detail":{}}"#;

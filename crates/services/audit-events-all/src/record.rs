@@ -50,6 +50,8 @@ impl Router for RecordRouter {
         // What nearly every record says early is read first; only what lacks one of these is read to its end.
         let [source, region, user_account, name] =
             fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
+        // An anonymous caller has a word in its place.
+        let user_account = user_account.filter(|raw| is_account(bare(raw)));
         let [recipient, category] = match (source, user_account) {
             (Some(_), Some(_)) => [None, None],
             _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
@@ -68,6 +70,10 @@ impl Router for RecordRouter {
         );
         if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
     }
+}
+
+fn is_account(text: &[u8]) -> bool {
+    text.len() == 12 && text.iter().all(u8::is_ascii_digit)
 }
 
 /// `ec2` of `"ec2.amazonaws.com"`.

@@ -9,8 +9,8 @@ use aws_sdk_guardduty::{
     types::{Condition, FindingCriteria, OrderBy, SortCriteria},
 };
 use quittance_aws::{
-    AwsError, Calls, Quota, Route, TagTemplate, Tagger, bare, refusal,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, bare, refusal,
+    windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Code, Family, Finding, Tags};
 use quittance_formats::{Frame, Framer, Records, compact::compact, fields};
@@ -94,6 +94,17 @@ impl WindowKind for Findings {
             tagger: Tagger::new(self.template.clone(), calls.at().clone(), tags.clone()),
             token: Token::First,
             listed: Vec::new(),
+        })
+    }
+
+    /// GuardDuty's calls cost nothing.
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let (free, detectors) = (0.0, self.cursors(calls).await?.len() as f64);
+        Ok(Price {
+            window: Cost::of(detectors, free),
+            hour: Cost::of(LISTINGS_AN_HOUR, free),
+            check: Cost::of(3.0, free),
+            beyond: "2 calls for each 50 findings, free",
         })
     }
 

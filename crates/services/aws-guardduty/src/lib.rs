@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_guardduty::Client;
 use quittance_aws::{
-    Account, PlanError, ServiceDescription, ServiceKind, TypeDescription, regions, tag_template,
+    Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions, tag_template,
     windows::{WindowSettings, start_time},
 };
 use quittance_core::{Interval, Unit};
@@ -70,5 +70,10 @@ impl ServiceKind for AwsGuardduty {
             settings.unit(account, Self::NAME, "findings", template.to_string())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let actions = &["guardduty:ListDetectors", "guardduty:ListFindings", "guardduty:GetFindings"];
+        Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }

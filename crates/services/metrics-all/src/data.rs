@@ -35,6 +35,9 @@ pub(crate) const GET_METRIC_STATISTICS: Quota = Quota { api: "GetMetricStatistic
 const MOST_QUERIES: usize = 500;
 const MOST_DATAPOINTS: i64 = 100_800;
 
+/// Bytes of a page beyond which the next begins: 100,800 datapoints become about 25 MB of events.
+const MOST_BYTES: usize = 1 << 20;
+
 /// How often GetMetricData is asked for what it leaves out.
 const TRIES: u32 = 3;
 
@@ -81,6 +84,26 @@ impl Work {
     }
 }
 
+/// What an answer holds.
+enum Answer {
+    /// One series after the other; of the first, so many datapoints are composed.
+    Data(VecDeque<MetricDataResult>, usize),
+    Statistics {
+        metric: Arc<Metric>,
+        extended: bool,
+        shown: VecDeque<Shown>,
+    },
+}
+
+impl Answer {
+    fn is_composed(&self) -> bool {
+        match self {
+            Answer::Data(results, _) => results.is_empty(),
+            Answer::Statistics { shown, .. } => shown.is_empty(),
+        }
+    }
+}
+
 pub(crate) struct DataPages {
     source: Arc<Source>,
     calls: Calls,
@@ -90,6 +113,8 @@ pub(crate) struct DataPages {
     /// Set with the first page.
     span: Option<Span>,
     work: VecDeque<Work>,
+    /// The last answer, as far as it is not composed yet.
+    answer: Answer,
     /// What nobody answered.
     missing: Option<String>,
 }
@@ -97,7 +122,8 @@ pub(crate) struct DataPages {
 impl DataPages {
     pub(crate) fn new(source: Arc<Source>, calls: Calls, tagger: Tagger, namespace: &str, window: Window) -> Self {
         let namespace = namespace.to_owned();
-        DataPages { source, calls, tagger, namespace, window, span: None, work: VecDeque::new(), missing: None }
+        let answer = Answer::Data(VecDeque::new(), 0);
+        DataPages { source, calls, tagger, namespace, window, span: None, work: VecDeque::new(), answer, missing: None }
     }
 }
 
@@ -108,22 +134,28 @@ impl Pages for DataPages {
             Some(span) => span,
             None => self.plan().await?,
         };
-        let source = self.source.clone();
-        match self.work.front_mut() {
-            None => self.end(),
-            Some(Work::Data(asking)) => {
-                let results = asking.ask(&source, &self.calls, &self.namespace, span).await?;
-                let page = self.page_of_data(results, span);
-                self.end_of_data();
-                Ok(Some(page))
-            }
-            Some(Work::Statistics { metric, extended }) => {
-                let (metric, extended) = (metric.clone(), *extended);
-                let shown = statistics(&source, &self.calls, &metric, extended, span).await?;
-                self.work.pop_front();
-                Ok(Some(self.page_of_statistics(&metric, extended, shown, span)))
-            }
+        if self.answer.is_composed() {
+            let source = self.source.clone();
+            self.answer = match self.work.front_mut() {
+                None => return self.end(),
+                Some(Work::Data(asking)) => {
+                    let results = asking.ask(&source, &self.calls, &self.namespace, span).await?;
+                    Answer::Data(results.into(), 0)
+                }
+                Some(Work::Statistics { metric, extended }) => {
+                    let (metric, extended) = (metric.clone(), *extended);
+                    let shown = statistics(&source, &self.calls, &metric, extended, span).await?;
+                    self.work.pop_front();
+                    Answer::Statistics { metric, extended, shown: shown.into() }
+                }
+            };
         }
+        let of_data = matches!(self.answer, Answer::Data(..));
+        let page = self.compose(span);
+        if of_data && self.answer.is_composed() {
+            self.end_of_data();
+        }
+        Ok(Some(page))
     }
 }
 
@@ -161,12 +193,37 @@ impl DataPages {
         }
     }
 
-    fn page_of_data(&mut self, results: Vec<MetricDataResult>, span: Span) -> Page {
+    /// The next page of the answer.
+    fn compose(&mut self, span: Span) -> Page {
         let mut page = Composed::default();
-        for result in results {
+        match std::mem::replace(&mut self.answer, Answer::Data(VecDeque::new(), 0)) {
+            Answer::Data(mut results, mut done) => {
+                self.compose_data(&mut page, &mut results, &mut done, span);
+                self.answer = Answer::Data(results, done);
+            }
+            Answer::Statistics { metric, extended, mut shown } => {
+                self.compose_statistics(&mut page, &metric, extended, &mut shown, span);
+                self.answer = Answer::Statistics { metric, extended, shown };
+            }
+        }
+        page.finish()
+    }
+
+    fn compose_data(
+        &mut self,
+        page: &mut Composed,
+        results: &mut VecDeque<MetricDataResult>,
+        done: &mut usize,
+        span: Span,
+    ) {
+        while let Some(result) = results.front().filter(|_| !page.is_full()) {
+            let from = std::mem::take(done);
             let at = result.id.as_deref().and_then(|id| id.strip_prefix('q')).and_then(|id| id.parse::<usize>().ok());
-            let Some(Work::Data(asking)) = self.work.front_mut() else { break };
-            let Some((at, query)) = at.and_then(|at| Some((at, asking.queries.get(at)?.clone()))) else { continue };
+            let Some(Work::Data(asking)) = self.work.front_mut() else { return results.clear() };
+            let Some((at, query)) = at.and_then(|at| Some((at, asking.queries.get(at)?.clone()))) else {
+                results.pop_front();
+                continue;
+            };
             match result.status_code {
                 Some(StatusCode::Complete) => asking.complete[at] = true,
                 // Nothing here can change that. What it hides is found later, if it is allowed again within two days.
@@ -178,14 +235,23 @@ impl DataPages {
             }
             let statistic = &self.source.listing.selection.statistics[query.statistic];
             let tag = tag(&mut self.tagger, &query.metric);
-            for (time, value) in result.timestamps.unwrap_or_default().iter().zip(result.values.unwrap_or_default()) {
+            let points = result.timestamps().iter().zip(result.values()).enumerate().skip(from);
+            let mut left = None;
+            for (place, (time, &value)) in points {
+                if page.is_full() {
+                    left = Some(place);
+                    break;
+                }
                 let Ok(at) = time.to_millis() else { continue };
                 let point =
                     Datapoint { metric: &query.metric, statistic, period: span.seconds(), at, value, unit: None };
                 page.add(&point, &self.calls, tag);
             }
+            match left {
+                Some(place) => *done = place,
+                None => _ = results.pop_front(),
+            }
         }
-        page.finish()
     }
 
     /// Asks again, in other company, for what the last page left out.
@@ -219,10 +285,18 @@ impl DataPages {
         Err(AwsError::Incomplete { operation: GET_METRIC_DATA.api, target })
     }
 
-    fn page_of_statistics(&mut self, metric: &Metric, extended: bool, shown: Vec<Shown>, span: Span) -> Page {
-        let mut page = Composed::default();
+    fn compose_statistics(
+        &mut self,
+        page: &mut Composed,
+        metric: &Metric,
+        extended: bool,
+        shown: &mut VecDeque<Shown>,
+        span: Span,
+    ) {
         let tag = tag(&mut self.tagger, metric);
-        for point in shown {
+        while !page.is_full()
+            && let Some(point) = shown.pop_front()
+        {
             let Some(at) = point.timestamp.and_then(|at| at.to_millis().ok()) else { continue };
             let unit = point.unit.as_ref().map(|unit| unit.as_str()).filter(|_| self.source.units);
             for statistic in self.source.wanted(extended) {
@@ -239,7 +313,6 @@ impl DataPages {
                 page.add(&point, &self.calls, tag);
             }
         }
-        page.finish()
     }
 }
 
@@ -337,6 +410,10 @@ impl Composed {
     fn add(&mut self, point: &Datapoint<'_>, calls: &Calls, tag: TagId) {
         let found = point.write(calls.at(), Route::Send(tag), &mut self.bytes);
         self.events.push(found);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= MOST_BYTES
     }
 
     fn finish(self) -> Page {

@@ -10,7 +10,8 @@ mod span;
 use std::{sync::Arc, time::Duration};
 
 use quittance_aws::{
-    Account, Calls, PlanError, ServiceDescription, ServiceKind, TypeDescription, regions, tag_template,
+    Account, Calls, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions,
+    tag_template,
     windows::{WindowSettings, start_time},
 };
 use quittance_core::{Interval, Unit};
@@ -97,6 +98,11 @@ impl ServiceKind for MetricsAll {
             settings.unit(account, Self::NAME, "metrics", template.to_string())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let actions = &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"];
+        Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -59,7 +59,7 @@ impl FakeAws {
         let modified = self.now();
         let (notify, region) = self.with_bucket(bucket, |bucket| {
             let crc32 = bucket.checksums.then(|| bucket::crc32(&bytes));
-            let object = Object { bytes, etag: etag.clone(), modified, archived: false, crc32 };
+            let object = Object { bytes, etag: etag.clone(), modified, archived: false, encoding: None, crc32 };
             bucket.objects.insert(key.to_owned(), object);
             (bucket.notify.clone(), bucket.region.clone())
         });
@@ -93,6 +93,15 @@ impl FakeAws {
         self.with_bucket(bucket, |bucket| {
             if let Some(object) = bucket.objects.get_mut(key) {
                 object.archived = archived;
+            }
+        });
+    }
+
+    /// Has an object answered with this `Content-Encoding`, whatever its content is.
+    pub fn set_content_encoding(&self, bucket: &str, key: &str, encoding: &str) {
+        self.with_bucket(bucket, |bucket| {
+            if let Some(object) = bucket.objects.get_mut(key) {
+                object.encoding = Some(encoding.to_owned());
             }
         });
     }
@@ -235,6 +244,9 @@ impl FakeAws {
             let checksum = base64(crc32.to_be_bytes());
             set_header(headers, HeaderName::from_static("x-amz-checksum-crc32"), &checksum);
             set_header(headers, HeaderName::from_static("x-amz-checksum-type"), "FULL_OBJECT");
+        }
+        if let Some(encoding) = &object.encoding {
+            set_header(response.headers_mut(), CONTENT_ENCODING, encoding);
         }
         if object.archived {
             set_header(response.headers_mut(), HeaderName::from_static("x-amz-storage-class"), "GLACIER");

@@ -51,6 +51,9 @@ impl<W: Work> Engine<W> {
     pub(super) fn passed(&mut self, passed: Passed<W::Item>, now: Instant) {
         let Passed { item, what, mut end } = passed;
         let result = std::mem::replace(&mut end.result, Ok(()));
+        if end.lent > 0 {
+            self.gave(now);
+        }
         let next = match result {
             Ok(()) => self.went_well(item, &what, now),
             Err(error) => self.broke(item, &what, &error, end.reached, now),

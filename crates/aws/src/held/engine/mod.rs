@@ -7,6 +7,7 @@ mod calls;
 mod deleting;
 mod giving;
 mod hiding;
+mod hurrying;
 mod intake;
 mod marking;
 mod poison;
@@ -36,6 +37,7 @@ use calls::Called;
 use deleting::Deletes;
 use giving::Passed;
 use hiding::Hiding;
+use hurrying::Hurries;
 use marking::Marking;
 use receiving::Receives;
 
@@ -97,6 +99,7 @@ struct Engine<W: Work> {
     receives: Receives,
     deletes: Deletes,
     hiding: Hiding,
+    hurries: Hurries,
     marking: Marking,
     /// Messages on their way into the quarantine.
     set_asides: usize,
@@ -115,6 +118,7 @@ impl<W: Work> Engine<W> {
             receives: Receives::new(hold.limits.held_messages, random.fork(), now),
             deletes: Deletes::new(random.fork(), now),
             hiding: Hiding::new(hold.limits.visibility_timeout.max(hold.facts.visibility_timeout)),
+            hurries: Hurries::new(),
             marking: Marking::new(hold.outlet.names().into_iter().map(str::to_owned).collect()),
             set_asides: 0,
             hold,
@@ -165,6 +169,7 @@ impl<W: Work> Engine<W> {
                 self.try_lanes(now);
                 self.start_passes(now);
                 self.start_receives(now);
+                self.hurry_in_order(now);
             }
             Stage::Draining { until, .. } if now >= until => self.leave(now),
             Stage::Draining { receives, .. } if now >= receives => self.receives.abort(now),
@@ -200,6 +205,7 @@ impl<W: Work> Engine<W> {
             self.holdings.next_read().filter(|at| *at > now),
             self.lanes.next_try().filter(|at| running && *at > now),
             self.marking.next(),
+            self.next_hurry(now).filter(|_| running),
             Some(self.receives.quiet_from()).filter(|at| *at > now),
         ];
         candidates.into_iter().flatten().fold(now + Duration::from_secs(60), Instant::min)

@@ -18,9 +18,6 @@ use crate::{
 /// The largest body of a message: a receive may bring ten.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// Between two wishes for early receipts: each ends a connection.
-const HURRY_EVERY: Duration = Duration::from_secs(1);
-
 /// After a receive was aborted, until its connection is surely closed at SQS: before, it could take what goes back.
 const AFTER_ABORT: Duration = Duration::from_millis(500);
 
@@ -46,7 +43,6 @@ pub(super) struct Receives {
     /// Messages that may be held; less than the setting after SQS said that too many are in flight.
     held_limit: usize,
     grow_at: Instant,
-    hurry_from: Instant,
 }
 
 impl Receives {
@@ -61,7 +57,6 @@ impl Receives {
             quiet_from: now,
             held_limit,
             grow_at: now,
-            hurry_from: now,
         }
     }
 
@@ -142,15 +137,6 @@ impl Receives {
         self.refusal = helpless.then_some(error);
         over
     }
-
-    /// Whether receipts may be wished for early.
-    fn may_hurry(&mut self, now: Instant) -> bool {
-        let may = now >= self.hurry_from;
-        if may {
-            self.hurry_from = now + HURRY_EVERY;
-        }
-        may
-    }
 }
 
 impl<W: Work> Engine<W> {
@@ -190,12 +176,6 @@ impl<W: Work> Engine<W> {
     pub(super) fn not_received(&mut self, error: AwsError, now: Instant) {
         if self.receives.failed(error, self.holdings.len(), now) {
             self.hurry(now);
-        }
-    }
-
-    fn hurry(&mut self, now: Instant) {
-        if self.receives.may_hurry(now) {
-            self.hold.outlet.hurry();
         }
     }
 

@@ -54,6 +54,11 @@ impl<I> Holdings<I> {
         group.messages.first_key_value().is_none_or(|(_, first)| *first == key)
     }
 
+    /// Whether groups wait for receipts.
+    pub(crate) fn awaits_in_order(&self) -> bool {
+        self.out > 0 && !self.groups.is_empty()
+    }
+
     /// What the first message of a group needs, now that it is the first.
     pub(crate) fn outcome_of_first(&mut self, group: &str) -> Option<Outcome> {
         let (_, first) = self.groups.get(group)?.messages.first_key_value()?;

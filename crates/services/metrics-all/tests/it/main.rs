@@ -382,3 +382,26 @@ async fn what_is_wrong_is_said() {
     let units = scene.plan(json!({"regions": ["eu-west-1", "us-east-1"], "period": "1h"})).unwrap();
     assert_eq!(units[1].id.to_string(), "aws/10001/metrics-all/metrics/us-east-1");
 }
+
+/// One answer of GetMetricData may become 25 MB of events.
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_is_given_in_pages_of_about_a_megabyte() {
+    let scene = Scene::new().await;
+    let start = scene.aws.now();
+    for n in 0..100 {
+        let metric = Metric::new("my/space", "m", &[("n", &n.to_string())]);
+        for minute in (0..3600).step_by(5) {
+            scene.put(&metric, Sample::new(start - SignedDuration::from_mins(minute + 30), 1.0));
+        }
+    }
+    let from = (start - SignedDuration::from_hours(48)).to_string();
+    let running = scene.run(json!({"statistics": ["Sum"], "start_time": from}));
+    minutes(120).await;
+    let largest = scene.bench.largest_batch();
+    assert!((1 << 20..2 << 20).contains(&largest), "{largest}");
+    let mut texts = scene.bench.texts();
+    let all = texts.len();
+    texts.dedup();
+    assert_eq!((all, texts.len()), (100 * (48 * 12 - 6), 100 * (48 * 12 - 6)));
+    stop(running).await;
+}
