@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::{
     AwsError, codes,
-    held::{Giving, Owed, PassEnd, Task},
+    held::{Again, Giving, Owed, PassEnd, Task},
     notification::instant,
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
@@ -22,6 +22,10 @@ pub(crate) struct Body(Bytes);
 impl Body {
     pub(crate) fn new(body: String) -> Self {
         Body(on_one_line(body).into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Memory that it keeps, in bytes.
@@ -115,24 +119,14 @@ impl Bodies {
         // Named by its content: the same event that comes again is kept once.
         let address = format!("event {:016x}", fingerprint(event));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match quarantine.put(address.clone(), reason, event.to_vec()).await {
-            Ok(()) => {
-                warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                outlet.ledger().quarantined(&tags.tag(tag), 1);
-                tally.oversized.add(1);
-                true
-            }
-            Err(error) => {
-                warn!(
-                    code = %error.code(),
-                    address,
-                    bytes = event.len(),
-                    error = quittance_core::chain(&error),
-                    "event is too long to be sent, and cannot be set aside"
-                );
-                false
-            }
+        let tag = tags.tag(tag);
+        let is_aside = quarantine.put(&address, &reason, event.to_vec(), &Again::Event(tag.to_string())).await;
+        if is_aside {
+            warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+            outlet.ledger().quarantined(&tag, 1);
+            tally.oversized.add(1);
         }
+        is_aside
     }
 
     /// Finds the events in a body, and tags those that are owed.

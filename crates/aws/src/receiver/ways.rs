@@ -6,7 +6,7 @@ use tracing::debug;
 
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
-    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Task, Work},
+    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
     notification,
     objects::{Objects, Regions, Selection},
     payload,
@@ -83,7 +83,7 @@ impl Ways {
         }
     }
 
-    fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
+    pub(super) fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
         let (mut items, mut skipped) = (Vec::with_capacity(created.len()), 0);
         for object in created {
             let Some(reader) = self.reader(&object) else {
@@ -161,6 +161,13 @@ impl Work for Ways {
             // The entries around it weigh more than the name.
             Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + 2 * object.key.len() + 512,
             Item::Body(_, body) => body.weight(),
+        }
+    }
+
+    fn source<'a>(&self, item: &'a Item) -> Source<'a> {
+        match item {
+            Item::Object(_, object) | Item::Unclaimed(object) => Source::Object(object),
+            Item::Body(_, body) => Source::Bytes(body.bytes()),
         }
     }
 

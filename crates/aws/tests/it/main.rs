@@ -11,6 +11,7 @@ mod marks;
 mod notifications;
 mod poison;
 mod redelivery;
+mod replay;
 mod scene;
 mod shared;
 mod shutdown;

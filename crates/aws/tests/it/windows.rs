@@ -437,8 +437,15 @@ async fn what_is_not_wanted_is_filtered_once_and_what_is_too_long_is_set_aside()
     scene.store.set_full(false);
     hours(5).await;
     assert_eq!((scene.counts().filtered, scene.counts().quarantined), (1, 1));
-    assert_eq!(scene.store.quarantined().len(), 1);
     assert_eq!(scene.receiver.texts(), ["sent"]);
+    let item = scene.store.quarantined().pop().unwrap();
+    let unit = |settings: WindowSettings| settings.unit(&scene.account, "service", "type", String::new());
+    let mut settings = self::settings(&api);
+    settings.max_event_bytes = 40;
+    assert!(scene.replay(&*unit(settings.clone()).puller, item.clone()).await.is_err(), "it is still too long");
+    settings.max_event_bytes = 1000;
+    scene.replay(&*unit(settings).puller, item).await.unwrap();
+    assert_eq!(scene.receiver.texts(), ["long".repeat(20), "sent".to_owned()]);
     scene.end(running).await;
 }
 
