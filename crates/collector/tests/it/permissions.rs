@@ -198,7 +198,7 @@ async fn a_permission_that_is_lost_is_said_within_a_minute_and_touches_no_other_
         store: Arc::new(MemoryStore::default()),
         messages: None,
     };
-    let collector = Collector::build(Config::load(&scene.path()).unwrap(), parts, stop.clone()).await.unwrap();
+    let collector = Collector::build(Config::load(scene.path()).unwrap(), parts, stop.clone()).await.unwrap();
     let collector = tokio::spawn(collector.run());
     sleep(Duration::from_secs(600)).await;
     for (api, action, units) in NEEDED {
