@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use quittance_collector::{
     Aside, Collector, Config, Replayed, Sqlite, WEIGHT, look_into_quarantine, open_store, replay, state_folder,
 };
-use quittance_core::{Interval, Quarantined};
+use quittance_core::{Clock, Interval, Quarantined, SystemClock};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -110,7 +110,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::List(options) => list(options),
         Command::Show(options) => show(options),
-        Command::Replay(options) => replay_items(options).await,
+        Command::Replay(options) => Box::pin(replay_items(options)).await,
         Command::Discard(options) => discard(options).await,
     }
 }
@@ -266,7 +266,7 @@ impl Which {
         if let Some(unknown) = self.ids.iter().find(|id| !all.iter().any(|aside| aside.id == **id)) {
             bail!("there is no item {unknown} in the quarantine");
         }
-        let before = self.older_than.map(|age| SystemTime::now().checked_sub(age.0).unwrap_or(SystemTime::UNIX_EPOCH));
+        let before = self.older_than.map(|age| SystemClock.wall().checked_sub(age.0).unwrap_or(SystemTime::UNIX_EPOCH));
         let is_meant = |aside: &Aside| {
             (self.ids.is_empty() || self.ids.contains(&aside.id))
                 && self.unit.as_deref().is_none_or(|prefix| is_within(&aside.unit, prefix))

@@ -29,8 +29,6 @@ pub(crate) async fn watch(store: Arc<dyn Store>, clock: Arc<dyn Clock>, most: Op
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use quittance_core::{Quarantined, SystemClock, UnitId};
     use quittance_testbed::{log::Log, store::MemoryStore};
 
@@ -47,7 +45,7 @@ mod tests {
                 address: format!("message {days}"),
                 reason: String::new(),
                 bytes: vec![1; 10],
-                at: SystemTime::now() - days * DAY,
+                at: SystemClock.wall() - days * DAY,
                 again: String::new(),
             };
             store.quarantine(store.fence(), &item).await.unwrap();

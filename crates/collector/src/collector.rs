@@ -107,7 +107,7 @@ struct Beside {
 impl Collector {
     /// Puts `config` together. Files are read; no connection is made. Units that are to begin anew forget how far they came.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
-        Collector::put_together(config, parts, stop, true).await
+        Box::pin(Collector::put_together(config, parts, stop, true)).await
     }
 
     /// The same to give again what was set aside: nothing is forgotten.
@@ -116,7 +116,7 @@ impl Collector {
         parts: Parts,
         stop: CancellationToken,
     ) -> Result<Collector, CollectorError> {
-        Collector::put_together(config, parts, stop, false).await
+        Box::pin(Collector::put_together(config, parts, stop, false)).await
     }
 
     async fn put_together(
@@ -229,7 +229,7 @@ impl Collector {
                 () = age::watch(store, clock, quarantine_max_age) => {}
             }
         };
-        sending.around(work).await
+        Box::pin(sending.around(work)).await
     }
 }
 

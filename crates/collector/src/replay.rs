@@ -46,7 +46,7 @@ pub async fn replay(
             () = stop.cancelled() => {}
         }
     };
-    sending.around(work).await
+    Box::pin(sending.around(work)).await
 }
 
 async fn give_all(

@@ -91,7 +91,7 @@ impl Place {
             messages: None,
             handshakes: quittance_devo::Handshakes::default(),
         };
-        let collector = Collector::build(Config::load(&self.config())?, parts, stop.clone()).await?;
+        let collector = Collector::build(Config::load(self.config())?, parts, stop.clone()).await?;
         let ledger = collector.ledger();
         Ok(Running { task: tokio::spawn(collector.run()), stop, ledger })
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use quittance_core::{Quarantined, Store, UnitId};
+use quittance_core::{Clock, Quarantined, Store, SystemClock, UnitId};
 use quittance_state::{Settings, Sqlite};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, Shape, server},
@@ -50,7 +50,7 @@ async fn fill(scene: &Scene) {
             address: format!("message {number}\n\x1b[0m"),
             reason: "no JSON".to_owned(),
             bytes: bytes.to_vec(),
-            at: if number == 1 { SystemTime::UNIX_EPOCH } else { SystemTime::now() },
+            at: if number == 1 { SystemTime::UNIX_EPOCH } else { SystemClock.wall() },
             again: String::new(),
         };
         store.quarantine(store.fence(), &item).await.unwrap();
