@@ -133,7 +133,7 @@ impl Collector {
         if !problems.is_empty() {
             return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
         }
-        resets::apply(&config, &units, &*store).await?;
+        resets::apply(&units, &*store).await?;
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
             outputs: outputs.into(),
