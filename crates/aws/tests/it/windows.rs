@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use quittance_aws::{
     AwsError, Calls, Quota,
-    windows::{Cadence, Found, Page, Pages, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id},
+    windows::{
+        Cadence, Found, Page, Pages, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id, start_time,
+    },
 };
 use quittance_core::{Class, Finding, Tag, Tags};
 use tokio::time::{Instant, sleep};
@@ -558,4 +560,13 @@ async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
     let began = Instant::now();
     scene.stop_windows(running).await;
     assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_moment_that_is_still_to_come_is_refused() {
+    let scene = Scene::new(None).await;
+    let error = start_time(Some("2999-01-01"), &scene.account).unwrap_err();
+    assert!(error.problem.contains("`2999-01-01` is in the future"), "{error}");
+    assert!(start_time(Some("2001-01-01"), &scene.account).unwrap().is_some());
+    assert_eq!(start_time(None, &scene.account).unwrap(), None);
 }

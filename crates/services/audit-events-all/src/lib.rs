@@ -109,7 +109,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
     )?;
     let kind = Arc::new(Trail::new(config)?);
     let tag = config.tag_template()?.to_string();
-    let limits = config.objects.limits(&config.queue);
+    let limits = config.objects.limits(&config.queue)?;
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
         let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };
@@ -120,7 +120,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
 
 fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
     let tag = config.tag_template()?.to_string();
-    let start_time = start_time(config.start_time.as_deref())?;
+    let start_time = start_time(config.start_time.as_deref(), account)?;
     let unit = |region: &String| {
         let kind = Arc::new(Lookup::new(config, account, region)?);
         let mut settings = WindowSettings { start_time, ..WindowSettings::new(region, kind) };

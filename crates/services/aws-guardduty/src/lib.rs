@@ -60,7 +60,7 @@ impl ServiceKind for AwsGuardduty {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.guardduty.findings.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "findings")?;
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = start_time(config.start_time.as_deref(), account)?;
         let period = config.request_period_in_seconds.map_or(Duration::from_secs(300), |Interval(period)| period);
         let unit = |region: String| {
             let client = Client::new(&account.config(&region));

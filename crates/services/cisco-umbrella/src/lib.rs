@@ -126,7 +126,7 @@ impl Config {
         let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
         let queue = queue_name("cisco_umbrella_sqs_queue_name", queue, why)?;
         let (kind, tag) = (self.logs()?, self.tag_template()?.to_string());
-        let limits = self.objects.limits(&self.queue);
+        let limits = self.objects.limits(&self.queue)?;
         let unit = |region: String| {
             let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
             settings.unit(account, CiscoUmbrella::NAME, "queue", tag.clone())
@@ -142,7 +142,7 @@ impl Config {
         };
         let usual = ListingSettings::new(name, region.clone(), Arc::new(Folders { root }), self.logs()?);
         let settings = ListingSettings {
-            limits: Limits { receivers: usual.limits.receivers, ..self.objects.limits(&self.queue) },
+            limits: Limits { receivers: usual.limits.receivers, ..self.objects.limits(&self.queue)? },
             period: self.request_period_in_seconds.map_or(usual.period, |period| period.0.max(SHORTEST_PERIOD)),
             lookback_days: self.lookback_days.unwrap_or(usual.lookback_days),
             start: bucket::day("start_time", self.start_time.as_deref())?,

@@ -97,7 +97,7 @@ impl ServiceKind for CustomLogs {
         let wanted = Wanted::new(&config.log_groups, config.include_linked_accounts)?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = start_time(config.start_time.as_deref(), account)?;
         let unit = |region: String| {
             let kind = Arc::new(Logs::new(&config, wanted.clone(), template.clone(), account, &region));
             let mut settings = WindowSettings { start_time, ..WindowSettings::new(&region, kind) };

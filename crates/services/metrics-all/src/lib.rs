@@ -87,7 +87,7 @@ impl ServiceKind for MetricsAll {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.cloudwatch.metrics.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "metrics")?;
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = start_time(config.start_time.as_deref(), account)?;
         let selection = Arc::new(Selection::new(&config)?);
         let unit = |region: String| {
             let client = aws_sdk_cloudwatch::Client::new(&account.config(&region));

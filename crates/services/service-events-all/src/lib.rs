@@ -64,7 +64,7 @@ impl ServiceKind for ServiceEventsAll {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,

@@ -63,7 +63,7 @@ impl ServiceKind for SqsCloudwatchConsumer {
         let queue = queue_name("cloudwatch_sqs_queue_name", name, why)?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
         let kind = Arc::new(Findings { template, from_event: config.use_region_and_account_id_from_event });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };

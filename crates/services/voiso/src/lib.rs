@@ -55,7 +55,7 @@ impl ServiceKind for Voiso {
         let queue = queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies()), config.only.regions()?);
+        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
         let kind = Arc::new(SecurityEvents { template });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
