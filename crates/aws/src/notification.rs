@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::tagging::is_region;
+
 /// An object that was created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectRef {
     /// Bucket name.
     pub bucket: String,
@@ -12,11 +14,15 @@ pub struct ObjectRef {
     pub key: String,
     /// The bucket's region, where the notification says it.
     pub region: Option<String>,
+    /// The version of it, where the bucket keeps versions and the notification says which.
+    pub version: Option<String>,
+    /// Its entity tag without quotes, where the notification says it.
+    pub etag: Option<String>,
 }
 
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key.escape_debug())
+        write!(f, "s3://{}/{}", self.bucket.escape_debug(), self.key.escape_debug())
     }
 }
 
@@ -81,7 +87,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         return Notification::Control("s3:TestEvent");
     }
     if let (Some(bucket), Some(keys)) = (shapes.s3_bucket, shapes.s3_object_key) {
-        let created = keys.into_iter().map(|key| ObjectRef { bucket: bucket.clone(), key, region: None });
+        let object = |key| ObjectRef { bucket: bucket.clone(), key, ..ObjectRef::default() };
+        let created = keys.into_iter().map(object);
         return Notification::Objects { created: created.collect(), others: 0 };
     }
     match shapes.sns_type.as_deref() {
@@ -105,8 +112,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
 
 #[derive(Deserialize)]
 struct S3Record {
-    #[serde(rename = "eventName", default)]
-    event_name: String,
+    #[serde(rename = "eventName")]
+    event_name: Option<String>,
     #[serde(rename = "awsRegion")]
     region: Option<String>,
     s3: Option<S3Part>,
@@ -126,6 +133,24 @@ struct Named {
 #[derive(Deserialize)]
 struct Keyed {
     key: String,
+    #[serde(rename = "versionId", alias = "version-id")]
+    version: Option<String>,
+    #[serde(rename = "eTag", alias = "etag")]
+    etag: Option<String>,
+}
+
+impl ObjectRef {
+    fn new(bucket: Named, key: String, version: Option<String>, etag: Option<String>, region: Option<String>) -> Self {
+        ObjectRef {
+            bucket: bucket.name,
+            key,
+            // Whoever may send a message may write anything into it.
+            region: region.filter(|region| is_region(region.as_bytes())),
+            // What was there before a bucket kept versions has the version "null", and so has what others write there.
+            version: version.filter(|version| !version.is_empty() && version != "null"),
+            etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
+        }
+    }
 }
 
 fn s3_event(records: &str) -> Notification {
@@ -134,15 +159,14 @@ fn s3_event(records: &str) -> Notification {
     };
     let (mut created, mut others) = (Vec::new(), 0);
     for record in records {
-        let name = record.event_name.strip_prefix("s3:").unwrap_or(&record.event_name);
-        // A restored object is readable only now; any other event asks for nothing.
-        let readable = name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
+        let name = record.event_name.as_deref().map(|name| name.strip_prefix("s3:").unwrap_or(name));
+        // A restored object is readable only now; any other event asks for nothing. Who names no event means the object.
+        let readable = |name: &str| name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
         match record.s3 {
-            Some(s3) if readable => created.push(ObjectRef {
-                bucket: s3.bucket.name,
-                key: form_decode(&s3.object.key),
-                region: record.region,
-            }),
+            Some(s3) if name.is_none_or(readable) => {
+                let Keyed { key, version, etag } = s3.object;
+                created.push(ObjectRef::new(s3.bucket, form_decode(&key), version, etag, record.region));
+            }
             Some(_) => others += 1,
             None => return Notification::Unknown("`Records` that are not S3's"),
         }
@@ -163,7 +187,8 @@ fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Optio
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };
             // Unlike S3's own events, the key here is plain: a plus is a plus.
-            let object = ObjectRef { bucket: detail.bucket.name, key: detail.object.key, region };
+            let Keyed { key, version, etag } = detail.object;
+            let object = ObjectRef::new(detail.bucket, key, version, etag, region);
             Notification::Objects { created: vec![object], others: 0 }
         }
         _ => Notification::Objects { created: Vec::new(), others: 1 },

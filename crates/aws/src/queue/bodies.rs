@@ -13,6 +13,7 @@ use crate::{
     held::{Giving, Owed, PassEnd, Task},
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
+    windows::event_id,
 };
 
 /// A body, ready to be given.
@@ -112,7 +113,7 @@ impl Bodies {
     async fn set_aside(&self, event: &[u8], tag: TagId) -> bool {
         let Giving { max_event_bytes, quarantine, outlet, tags, tally, .. } = &self.giving;
         // Named by its content: the same event that comes again is kept once.
-        let address = format!("event {:016x}", fingerprint(event));
+        let address = format!("event {:032x}", event_id(&[event]));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
         match quarantine.put(address.clone(), reason, event.to_vec()).await {
             Ok(()) => {
@@ -176,11 +177,6 @@ impl Bodies {
         filtered.enter(&self.giving.tags, self.giving.outlet.ledger());
         cut
     }
-}
-
-/// FNV-1a, 64 bits: tells events apart in a quarantine of a few thousand, and stays the same over restarts.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is

@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), region: None }
+        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), ..ObjectRef::default() }
     }
 
     /// The rows, and their tag.
