@@ -42,6 +42,11 @@ pub struct Emulator {
 impl Emulator {
     /// Starts it on a free port and waits until it answers.
     pub async fn start(kind: Kind, python: &Path) -> Result<Emulator> {
+        Emulator::start_with(kind, python, &[]).await
+    }
+
+    /// The same with some environment.
+    pub async fn start_with(kind: Kind, python: &Path, environment: &[(&str, &str)]) -> Result<Emulator> {
         let folder = tempfile::Builder::new().prefix("quittance-emulator-").tempdir()?;
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -67,6 +72,7 @@ impl Emulator {
             command.env_remove(variable);
         }
         let child = command
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -51,16 +51,26 @@ pub fn ministack() -> Result<PathBuf, Missing> {
     python("QUITTANCE_MINISTACK_PYTHON", "ministack")
 }
 
+/// A Python that has cfn-lint.
+pub fn cfn_lint() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_CFN_LINT_PYTHON", "cfn-lint")
+}
+
+/// A Python that has jsonschema and PyYAML.
+pub fn jsonschema() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_JSONSCHEMA_PYTHON", "jsonschema")
+}
+
 /// The one that the environment names, or the one that `cargo xtask test` left.
-fn python(variable: &str, emulator: &str) -> Result<PathBuf, Missing> {
+fn python(variable: &str, tool: &str) -> Result<PathBuf, Missing> {
     if let Some(named) = env::var_os(variable) {
         return Ok(workspace().join(named));
     }
-    let usual = workspace().join("target/provision").join(emulator).join("bin/python");
+    let usual = workspace().join("target/provision").join(tool).join("bin/python");
     match usual.is_file() {
         true => Ok(usual),
         false => Err(Missing(format!(
-            "the AWS emulator {emulator}: `cargo xtask test` installs it; or set {variable} to a Python that has it"
+            "{tool} for Python: `cargo xtask test` installs it; or set {variable} to a Python that has it"
         ))),
     }
 }

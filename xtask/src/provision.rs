@@ -1,5 +1,5 @@
-//! What checks and tests need besides Rust, each at a pinned version: two independent AWS emulators in Python
-//! environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny.
+//! What checks and tests need besides Rust, each at a pinned version: two independent AWS emulators, cfn-lint for templates and
+//! a validator of JSON schemas in Python environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny.
 //!
 //! A tool is kept in `target/provision/<tool>`, with a stamp that says what was installed; as long as the stamp is
 //! right nothing is done. All of it can be deleted at any time.
@@ -30,6 +30,11 @@ pub(crate) fn provide(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
         (
             "QUITTANCE_MINISTACK_PYTHON",
             python(&folder.join("ministack"), include_str!("../requirements/ministack.txt"))?,
+        ),
+        ("QUITTANCE_CFN_LINT_PYTHON", python(&folder.join("cfn-lint"), include_str!("../requirements/cfn-lint.txt"))?),
+        (
+            "QUITTANCE_JSONSCHEMA_PYTHON",
+            python(&folder.join("jsonschema"), include_str!("../requirements/jsonschema.txt"))?,
         ),
         ("QUITTANCE_RSYSLOGD", rsyslogd()?),
     ])

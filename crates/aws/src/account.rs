@@ -75,7 +75,18 @@ pub struct Account {
     path_style: bool,
     clients: Mutex<Clients>,
     receivers: Receivers,
-    number: OnceCell<String>,
+    caller: OnceCell<Caller>,
+}
+
+/// Who an account's calls are made by, as AWS knows it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account's number.
+    pub account: String,
+    /// The ARN of the user, or of the role and its session.
+    pub arn: String,
+    /// AWS's own id of the user, or of the role, with `:` and the name of the session.
+    pub id: String,
 }
 
 #[derive(Default)]
@@ -127,8 +138,13 @@ impl Account {
         let base = plain.to_builder().http_client(http).credentials_provider(signer.provider.clone()).build();
         let path_style = way.endpoints.of("s3", "").is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let path_style = path_style || plain.endpoint_url().is_some();
-        let (clients, number) = (Mutex::default(), OnceCell::new());
-        Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), number }
+        let (clients, caller) = (Mutex::default(), OnceCell::new());
+        Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), caller }
+    }
+
+    /// Whether objects are not in AWS's own S3.
+    pub(crate) fn has_other_store(&self) -> bool {
+        self.path_style
     }
 
     /// The input's id.
@@ -138,13 +154,27 @@ impl Account {
 
     /// The account's number, as AWS knows it. Asked once.
     pub async fn number(&self) -> Result<String, AwsError> {
+        self.caller().await.map(|caller| caller.account.clone())
+    }
+
+    /// Who its calls are made by, if that was asked and answered.
+    pub fn known_caller(&self) -> Option<&Caller> {
+        self.caller.get()
+    }
+
+    /// Who its calls are made by. Asked once.
+    pub async fn caller(&self) -> Result<&Caller, AwsError> {
         let ask = async || {
             let client = aws_sdk_sts::Client::new(&self.config(&self.way.region));
             let answer = client.get_caller_identity().send().await;
             let identity = answer.map_err(|e| AwsError::api("GetCallerIdentity", &self.id, e))?;
-            Ok(identity.account.unwrap_or_default())
+            Ok(Caller {
+                account: identity.account.unwrap_or_default(),
+                arn: identity.arn.unwrap_or_default(),
+                id: identity.user_id.unwrap_or_default(),
+            })
         };
-        self.number.get_or_try_init(ask).await.cloned()
+        self.caller.get_or_try_init(ask).await
     }
 
     /// The receivers of its queues.

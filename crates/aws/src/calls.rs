@@ -30,6 +30,12 @@ impl Calls {
         &self.at
     }
 
+    /// All others that were ever asked by this API in this region by this process.
+    pub fn others(&self, quota: Quota) -> Vec<String> {
+        let all = self.limiters.accounts(&self.at.region, quota);
+        all.into_iter().filter(|account| *account != self.at.account).collect()
+    }
+
     /// Clock and randomness.
     pub fn world(&self) -> &World {
         &self.world

@@ -193,6 +193,16 @@ pub static OWN_CALLS: Code = Code::new(
     "Set `drop_own_calls: true`, or leave the log bucket out of the trail's data events.",
 );
 
+/// A listing finds nothing at all.
+pub static NOTHING_BELOW_PREFIX: Code = Code::new(
+    Setup,
+    137,
+    "there is nothing below the prefix",
+    "The bucket can be listed, and no key in it begins with the prefix: it is misspelled, or nothing was written yet.",
+    "Check `bucket` and `prefix` against what the service that writes the logs shows. What comes there is read by itself.",
+)
+.of(S3_SQS);
+
 // What fails by itself, whatever was under way.
 
 /// Too many calls.
@@ -470,6 +480,7 @@ pub static CODES: &[&Code] = &[
     &NOT_PROVED,
     &NO_GLOBAL_EVENTS,
     &OWN_CALLS,
+    &NOTHING_BELOW_PREFIX,
     &NOT_LISTED,
     &REFUSED_NOW,
     &BUCKET_REFUSES,

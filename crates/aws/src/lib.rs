@@ -17,11 +17,13 @@ mod limiter;
 mod notification;
 mod organization;
 mod partition;
+mod pricing;
 mod receiver;
 pub mod refusal;
 mod routing;
 mod service;
 mod settings;
+mod source;
 mod sqs;
 mod tagging;
 
@@ -30,7 +32,7 @@ pub mod objects;
 pub mod queue;
 pub mod windows;
 
-pub use account::{Account, AccountSettings, Way};
+pub use account::{Account, AccountSettings, Caller, Way};
 pub use calls::Calls;
 pub use credentials::{Credentials, Role, SignIn, is_account};
 pub use endpoints::Endpoints;
@@ -41,11 +43,14 @@ pub use limiter::{CallLimit, Limiter, Limiters, Quota};
 pub use notification::{Notification, ObjectRef, Payload, notification, payload};
 pub use organization::accounts_of_organization;
 pub use partition::{main_region, partition, partition_of_arn};
+pub use pricing::Cost;
 pub use receiver::Receiver;
 pub use routing::{Claim, Route, Router};
 pub use service::{PlanError, ServiceDescription, ServiceKind, TypeDescription};
 pub use settings::{
-    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, queue_name, regions, tag_template,
+    KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, no_global_events, queue_name, regions,
+    tag_template,
 };
+pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};

@@ -62,6 +62,15 @@ impl Limiters {
         limiter.bound(limits.iter().map(CallLimit::spacing).fold(ours, Duration::max));
         limiter
     }
+
+    /// The accounts that were ever asked by this API in this region.
+    pub fn accounts(&self, region: &str, quota: Quota) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = all.keys().filter(|(_, other, api)| other == region && *api == quota.api);
+        let mut accounts: Vec<String> = asked.map(|(account, ..)| account.clone()).collect();
+        accounts.sort_unstable();
+        accounts
+    }
 }
 
 /// Spaces the calls of one API evenly, so that no second sees more than its share.
@@ -130,6 +139,16 @@ mod tests {
         // Another region has a quota of its own.
         limiters.of("1", "other", TWO, &[]).turn(&SystemClock).await;
         assert_eq!(began.elapsed().as_secs(), 19);
+    }
+
+    #[test]
+    fn who_was_asked_is_known() {
+        let limiters = Limiters::default();
+        for (account, region) in [("2", "r"), ("1", "r"), ("1", "r"), ("3", "other")] {
+            limiters.of(account, region, TWO, &[]);
+        }
+        assert_eq!(limiters.accounts("r", TWO), ["1", "2"]);
+        assert_eq!(limiters.accounts("r", Quota { api: "GetFindings", ..TWO }), [""; 0]);
     }
 
     #[tokio::test(start_paused = true)]

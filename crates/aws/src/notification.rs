@@ -12,12 +12,23 @@ pub struct ObjectRef {
     pub bucket: String,
     /// Key, decoded.
     pub key: String,
+    /// The key as the notification has it, where decoding changed it: some stores that are not AWS's send it plain.
+    pub raw_key: Option<String>,
     /// The bucket's region, where the notification says it.
     pub region: Option<String>,
+    /// When it was created, in milliseconds since the epoch, where the notification says it.
+    pub created: Option<i64>,
     /// The version of it, where the bucket keeps versions and the notification says which.
     pub version: Option<String>,
     /// Its entity tag without quotes, where the notification says it.
     pub etag: Option<String>,
+}
+
+impl ObjectRef {
+    /// An object of which a notification says nothing else.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        ObjectRef { bucket: bucket.into(), key: key.into(), ..ObjectRef::default() }
+    }
 }
 
 impl std::fmt::Display for ObjectRef {
@@ -64,6 +75,7 @@ struct Shapes<'a> {
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     region: Option<String>,
+    time: Option<String>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
     #[serde(rename = "s3Bucket")]
@@ -87,8 +99,7 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         return Notification::Control("s3:TestEvent");
     }
     if let (Some(bucket), Some(keys)) = (shapes.s3_bucket, shapes.s3_object_key) {
-        let object = |key| ObjectRef { bucket: bucket.clone(), key, ..ObjectRef::default() };
-        let created = keys.into_iter().map(object);
+        let created = keys.into_iter().map(|key| ObjectRef::new(bucket.clone(), key));
         return Notification::Objects { created: created.collect(), others: 0 };
     }
     match shapes.sns_type.as_deref() {
@@ -105,7 +116,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
         _ => {}
     }
     if shapes.source.as_deref() == Some("aws.s3") {
-        return event_bridge(shapes.detail_type.as_deref(), shapes.region, shapes.detail);
+        let created = shapes.time.as_deref().and_then(instant);
+        return event_bridge(shapes.detail_type.as_deref(), shapes.region, created, shapes.detail);
     }
     Notification::Unknown("a JSON object that names no S3 object")
 }
@@ -116,6 +128,8 @@ struct S3Record {
     event_name: Option<String>,
     #[serde(rename = "awsRegion")]
     region: Option<String>,
+    #[serde(rename = "eventTime")]
+    time: Option<String>,
     s3: Option<S3Part>,
 }
 
@@ -140,7 +154,8 @@ struct Keyed {
 }
 
 impl ObjectRef {
-    fn new(bucket: Named, key: String, version: Option<String>, etag: Option<String>, region: Option<String>) -> Self {
+    fn said(bucket: Named, key: String, said: Keyed, region: Option<String>) -> Self {
+        let Keyed { version, etag, .. } = said;
         ObjectRef {
             bucket: bucket.name,
             key,
@@ -149,6 +164,7 @@ impl ObjectRef {
             // What was there before a bucket kept versions has the version "null", and so has what others write there.
             version: version.filter(|version| !version.is_empty() && version != "null"),
             etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
+            ..ObjectRef::default()
         }
     }
 }
@@ -164,8 +180,11 @@ fn s3_event(records: &str) -> Notification {
         let readable = |name: &str| name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
         match record.s3 {
             Some(s3) if name.is_none_or(readable) => {
-                let Keyed { key, version, etag } = s3.object;
-                created.push(ObjectRef::new(s3.bucket, form_decode(&key), version, etag, record.region));
+                let key = form_decode(&s3.object.key);
+                let raw_key = Some(s3.object.key.clone()).filter(|raw| *raw != key);
+                let at = record.time.as_deref().and_then(instant);
+                let object = ObjectRef::said(s3.bucket, key, s3.object, record.region);
+                created.push(ObjectRef { raw_key, created: at, ..object });
             }
             Some(_) => others += 1,
             None => return Notification::Unknown("`Records` that are not S3's"),
@@ -174,21 +193,31 @@ fn s3_event(records: &str) -> Notification {
     Notification::Objects { created, others }
 }
 
+/// A time as AWS writes it, in milliseconds since the epoch.
+pub(crate) fn instant(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
 #[derive(Deserialize)]
 struct Detail {
     bucket: Named,
     object: Keyed,
 }
 
-fn event_bridge(detail_type: Option<&str>, region: Option<String>, detail: Option<&RawValue>) -> Notification {
+fn event_bridge(
+    detail_type: Option<&str>,
+    region: Option<String>,
+    created: Option<i64>,
+    detail: Option<&RawValue>,
+) -> Notification {
     match detail_type {
         Some("Object Created" | "Object Restore Completed") => {
             let Some(detail) = detail.and_then(|d| serde_json::from_str::<Detail>(d.get()).ok()) else {
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };
             // Unlike S3's own events, the key here is plain: a plus is a plus.
-            let Keyed { key, version, etag } = detail.object;
-            let object = ObjectRef::new(detail.bucket, key, version, etag, region);
+            let key = detail.object.key.clone();
+            let object = ObjectRef { created, ..ObjectRef::said(detail.bucket, key, detail.object, region) };
             Notification::Objects { created: vec![object], others: 0 }
         }
         _ => Notification::Objects { created: Vec::new(), others: 1 },

@@ -12,6 +12,15 @@ pub trait Router: Send {
     fn route(&mut self, event: &[u8]) -> Route;
 }
 
+/// Events that are counted and go nowhere.
+pub(crate) struct Unwanted(pub(crate) Box<dyn Router>);
+
+impl Router for Unwanted {
+    fn route(&mut self, event: &[u8]) -> Route {
+        self.0.route(event).dropped()
+    }
+}
+
 /// Where an event goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
@@ -19,6 +28,14 @@ pub enum Route {
     Send(TagId),
     /// Nowhere, by the user's wish; counted under this tag.
     Drop(TagId),
+}
+
+impl Route {
+    /// Nowhere, under the same tag.
+    pub(crate) fn dropped(self) -> Route {
+        let (Route::Send(tag) | Route::Drop(tag)) = self;
+        Route::Drop(tag)
+    }
 }
 
 /// Whose something is that came through a queue which several services read.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use quittance_core::{Code, Unit};
+use quittance_core::{Code, Finding, Unit};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::Account;
+use crate::{Account, Source};
 
 /// A kind of service: its configuration as a type, and how that becomes units.
 pub trait ServiceKind: Send + Sync + 'static {
@@ -31,6 +31,16 @@ pub trait ServiceKind: Send + Sync + 'static {
         _ = name;
         self.plan(config, account)
     }
+
+    /// What a configuration's `regions` will hurt later; nothing is asked of AWS.
+    fn advice(&self, config: &Self::Config) -> Vec<Finding> {
+        _ = config;
+        Vec::new()
+    }
+
+    /// What a configuration reads at AWS: `quittance iam` makes permissions and templates of it. It must name every call that
+    /// the units make.
+    fn sources(&self, config: &Self::Config) -> Result<Vec<Source>, PlanError>;
 }
 
 /// A service as people are told of it.

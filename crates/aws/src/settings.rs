@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use quittance_core::Interval;
+use quittance_core::{Finding, Interval};
 use quittance_formats::fields;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Limits, ObjectRef, OnMissingObject, PlanError, TagTemplate, tagging::is_region};
+use crate::{
+    Fed, Limits, ObjectRef, OnMissingObject, PlanError, QueueSource, Reads, Source, TagTemplate, Writer, codes,
+    is_account, main_region, partition, tagging::is_region, windows::start_time,
+};
 
 /// SQS's limit.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
@@ -20,13 +23,20 @@ pub struct QueueOnlyKeys {
     /// Regions of the queues; one unit for each queue in each.
     #[schemars(extend("examples" = [["eu-west-1"]]))]
     pub regions: Vec<String>,
-    /// Devo's time between two pulls. Here a queue is read as soon as something is in it; this changes nothing.
+    /// The longest time between two pulls. It is kept in any case: a queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// Devo's first moment to collect. Everything that a queue has is read; this changes nothing.
+    /// The first moment to collect. What is older by its own time, or in an object that was made earlier, is filtered. If
+    /// unset, all that a queue has is sent.
+    #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
 }
 
 impl QueueOnlyKeys {
+    /// `limits` with the user's own.
+    pub fn limits(&self, limits: Limits) -> Result<Limits, PlanError> {
+        Ok(Limits { start_time: start_time(self.start_time.as_deref())?, ..limits })
+    }
+
     /// `regions`, each once.
     pub fn regions(&self) -> Result<Vec<String>, PlanError> {
         regions(&self.regions)
@@ -42,9 +52,41 @@ pub struct QueueKeys {
     /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
     /// minutes if unset. 12 hours at most.
     pub visibility_timeout: Option<Interval>,
+    /// ARNs of the KMS keys that the queue, or the buckets of the objects that it announces, are encrypted with. They are for the
+    /// permissions that `quittance iam` writes, and change nothing else.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-0000-0000-000000000000"]]))]
+    pub kms_keys: Vec<String>,
 }
 
 impl QueueKeys {
+    /// What is read of a queue that someone feeds, in these regions.
+    pub fn source(&self, regions: &[String], queue: &str, fed: Fed) -> Result<Source, PlanError> {
+        let usual = Limits::of_objects().visibility_timeout;
+        let reads = Reads::Queue(QueueSource {
+            queue: queue.to_owned(),
+            fed,
+            visibility_timeout: self.visibility_timeout.map_or(usual, |timeout| timeout.0),
+            kms_keys: self.kms_keys()?,
+        });
+        Ok(Source { regions: regions.to_vec(), reads })
+    }
+
+    /// `kms_keys`, each once.
+    pub fn kms_keys(&self) -> Result<Vec<String>, PlanError> {
+        let keys = optional(&self.kms_keys);
+        match keys.iter().find(|key| !is_kms_key(key)) {
+            Some(odd) => Err(PlanError::new(
+                "kms_keys",
+                format!(
+                    "`{}` is no key: expected its ARN, as in `arn:aws:kms:eu-west-1:111122223333:key/...`",
+                    odd.escape_debug()
+                ),
+            )),
+            None => Ok(keys),
+        }
+    }
+
     /// `limits` with the user's own.
     pub fn limits(&self, limits: Limits) -> Result<Limits, PlanError> {
         if let Some(timeout) = self.visibility_timeout.filter(|timeout| timeout.0 > LONGEST_VISIBILITY) {
@@ -65,9 +107,28 @@ pub struct ObjectKeys {
     /// What becomes of an object that is announced, and is still not there after 15 minutes.
     #[serde(default)]
     pub on_missing_object: OnMissingObject,
+    /// The buckets whose objects the queue announces, with `{account}` and `{region}` filled in. They are for the permissions
+    /// and templates that `quittance iam` writes, and change nothing else: every object that is announced is read.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["my-trail", "trail-{account}-{region}"]]))]
+    pub buckets: Vec<String>,
 }
 
 impl ObjectKeys {
+    /// Who feeds a queue that announces objects.
+    pub fn fed(&self, writer: Writer) -> Result<Fed, PlanError> {
+        let buckets = optional(&self.buckets);
+        match buckets.iter().find(|bucket| !is_bucket(bucket)) {
+            Some(odd) => {
+                let odd = odd.escape_debug();
+                let problem =
+                    format!("`{odd}` is no bucket: expected its name, as in `my-trail` or `trail-{{account}}`");
+                Err(PlanError::new("buckets", problem))
+            }
+            None => Ok(Fed::Objects { writer, buckets }),
+        }
+    }
+
     /// `s3_file_type_filter`.
     pub fn filter(&self) -> Result<KeyFilter, PlanError> {
         KeyFilter::new(self.s3_file_type_filter.as_deref())
@@ -88,15 +149,48 @@ pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {
     }
 }
 
+/// Warns of `regions` among which the one is not that events of global services are in.
+pub fn no_global_events(regions: &[String]) -> Option<Finding> {
+    let home = main_region(partition(regions.first()?.trim()));
+    let problem =
+        format!("`{home}` is not among them: events of IAM, STS, CloudFront and other global services are there");
+    (!regions.iter().any(|region| region.trim() == home)).then(|| {
+        let found = Finding::warning(&codes::NO_GLOBAL_EVENTS, problem);
+        found.with_fix(format!("add {home}, or read that region by another input"))
+    })
+}
+
 /// The entries of a list that must not be empty, each once.
 pub fn listed(key: &str, entries: &[String]) -> Result<Vec<String>, PlanError> {
+    let found = optional(entries);
+    if found.is_empty() { Err(PlanError::new(key, "expected at least one entry")) } else { Ok(found) }
+}
+
+/// The entries of a list, each once.
+fn optional(entries: &[String]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for entry in entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()) {
         if !found.iter().any(|other| other == entry) {
             found.push(entry.to_owned());
         }
     }
-    if found.is_empty() { Err(PlanError::new(key, "expected at least one entry")) } else { Ok(found) }
+    found
+}
+
+/// Whether it is the ARN of a key: permissions on an alias are none on its key.
+fn is_kms_key(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    matches!(parts[..], ["arn", partition, "kms", region, account, key]
+        if partition.starts_with("aws") && plain(partition) && is_region(region.as_bytes()) && is_account(account)
+            && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && plain(id)))
+}
+
+/// Whether it can be a bucket's name, once what stands in braces is filled in.
+fn is_bucket(name: &str) -> bool {
+    let filled = name.replace("{account}", "111122223333").replace("{region}", "eu-west-1");
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    (3..=63).contains(&filled.len()) && filled.bytes().all(fits)
 }
 
 /// A queue's name, or its URL. `why` says what needs it.

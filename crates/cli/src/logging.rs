@@ -12,7 +12,7 @@ use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
-use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, layer::Context, prelude::*};
+use tracing_subscriber::{EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::Context, prelude::*, reload};
 
 /// How log lines look.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -24,11 +24,24 @@ pub(crate) enum Format {
     Json,
 }
 
+/// What is logged, where a configuration may still say it.
+pub(crate) struct Verbosity(Option<reload::Handle<EnvFilter, Registry>>);
+
+impl Verbosity {
+    /// Logs this program's debug lines too, unless `QUITTANCE_LOG` says what is logged.
+    pub(crate) fn debug(&self) {
+        // Only a subscriber that is gone refuses, and it would log nothing in any case.
+        let _ = self.0.as_ref().map(|filter| filter.reload(EnvFilter::new("info,quittance=debug")));
+    }
+}
+
 /// Starts logging; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`. Warnings and statistics are
 /// also offered to `internal`.
-pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) {
+pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) -> Verbosity {
     let default = if quiet { "error" } else { "info" };
-    let filter = EnvFilter::try_from_env("QUITTANCE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let set = EnvFilter::try_from_env("QUITTANCE_LOG").ok();
+    let is_set = set.is_some();
+    let (filter, handle) = reload::Layer::new(set.unwrap_or_else(|| EnvFilter::new(default)));
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     let lines = match format {
         Format::Human => lines.with_target(false).boxed(),
@@ -38,6 +51,7 @@ pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) {
         .with(lines.with_filter(filter))
         .with(Internal(internal).with_filter(LevelFilter::INFO))
         .init();
+    Verbosity((!is_set).then_some(handle))
 }
 
 /// Offers the collector's own warnings and statistics as JSON objects.

@@ -3,15 +3,18 @@
 mod bench;
 mod check;
 mod demo;
+mod documents;
 mod errors;
+mod iam;
 mod logging;
 mod output;
+mod quarantine;
 mod run;
 mod services;
 mod simulate;
 mod state;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
@@ -34,11 +37,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Runs a collector until it is told to stop (SIGTERM, or Ctrl-C).
-    Run {
-        /// The configuration, as written for Devo's collector.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Run(documents::Options),
     /// Says everything that is wrong with a configuration, its certificates, its destinations and its units.
     #[command(visible_alias = "validate")]
     Check(check::Options),
@@ -48,9 +47,16 @@ enum Command {
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
+    /// Writes what AWS must allow for a configuration, or a template that sets everything up there. Nothing is asked of AWS.
+    #[command(subcommand)]
+    Iam(iam::Command),
     /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
     #[command(subcommand)]
     State(state::Command),
+    /// Shows what could not be delivered and was set aside, gives it once more, or discards it. The collector must not run
+    /// meanwhile.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
@@ -67,19 +73,21 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let quiet = !matches!(arguments.command, Command::Run { .. });
+    let quiet = !matches!(arguments.command, Command::Run(_));
     let (sink, messages) = messages();
-    logging::start(arguments.log_format, quiet, sink);
+    let verbosity = logging::start(arguments.log_format, quiet, sink);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
-                Command::Run { config } => Box::pin(run::run(&config, messages)).await,
+                Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
+                Command::Iam(command) => iam::run(command),
                 Command::State(command) => state::run(command).await,
+                Command::Quarantine(command) => Box::pin(quarantine::run(command)).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
                 Command::Simulate(options) => simulate::simulate(&options),

@@ -1,18 +1,24 @@
 //! `quittance run`.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use quittance_collector::{Collector, Config, Messages, Parts, open_store};
-use quittance_core::World;
+use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
+use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{debug, info};
 
-/// Runs the collector of `config` until SIGTERM or SIGINT; a second one ends it at once.
-pub(crate) async fn run(config: &Path, messages: Messages) -> Result<ExitCode> {
-    let config = Config::load(config)?;
+use crate::logging::Verbosity;
+
+/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once.
+pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Verbosity) -> Result<ExitCode> {
+    let config = Config::load(documents)?;
+    if config.globals.debug {
+        verbosity.debug();
+    }
+    debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
@@ -55,13 +61,17 @@ pub(crate) async fn run(config: &Path, messages: Messages) -> Result<ExitCode> {
 
 /// The real clock, the real network.
 pub(crate) fn parts(config: &Config) -> Result<Parts> {
-    let store = open_store(config)?;
-    Ok(Parts {
+    Ok(parts_of(open_store(config)?))
+}
+
+/// The same with a state that is open already.
+pub(crate) fn parts_of(store: Arc<dyn Store>) -> Parts {
+    Parts {
         world: World::system(),
         http: None,
         dial: Arc::new(TcpDial::default()),
         handshakes: Handshakes::default(),
         store,
         messages: None,
-    })
+    }
 }

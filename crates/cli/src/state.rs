@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -10,10 +10,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use quittance_collector::{Config, Contents, Holding, Remembered, look_into_state, open_store, state_folder};
-use quittance_core::{Change, Record};
+use quittance_core::{Change, Record, Store};
 use serde_json::{Value, json};
 
-use crate::output::print;
+use crate::{documents, output::print};
 
 /// What tells the outputs from the units.
 const VERDICT: Record = Record::Verdict;
@@ -29,9 +29,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct ShowOptions {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -39,9 +38,8 @@ pub(crate) struct ShowOptions {
 
 #[derive(Args)]
 pub(crate) struct ResetOptions {
-    /// The configuration, as written for Devo's collector.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    documents: documents::Options,
     /// Only the units whose address begins so, in whole levels, as in `aws/12351/cwl_1`.
     #[arg(long, value_name = "PREFIX")]
     unit: Option<String>,
@@ -55,13 +53,13 @@ pub(crate) struct ResetOptions {
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Show(options) => show(&options),
+        Command::Show(options) => show(options),
         Command::Reset(options) => reset(options).await,
     }
 }
 
-fn show(options: &ShowOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+fn show(options: ShowOptions) -> Result<ExitCode> {
+    let config = Config::load(options.documents)?;
     let folder = state_folder(&config);
     let contents = look_into_state(&config)?;
     print(&match (options.json, contents) {
@@ -74,7 +72,7 @@ fn show(options: &ShowOptions) -> Result<ExitCode> {
 }
 
 async fn reset(options: ResetOptions) -> Result<ExitCode> {
-    let config = Config::load(&options.config)?;
+    let config = Config::load(options.documents)?;
     let mut found = look_into_state(&config)?.unwrap_or_default();
     found.retain(|unit, _| options.unit.as_deref().is_none_or(|prefix| is_within(unit, prefix)));
     for holding in found.values_mut() {
@@ -89,8 +87,9 @@ async fn reset(options: ResetOptions) -> Result<ExitCode> {
         print("no unit and cursor matches that has a checkpoint or remembers events: nothing to forget\n")?;
         return Ok(ExitCode::from(1));
     }
+    let gone = what_is_not_asked_again(&config, found.keys());
     if !options.yes {
-        print(&format!("this would be forgotten:\n{}nothing is forgotten yet: add --yes\n", in_lines(&found)))?;
+        print(&format!("this would be forgotten:\n{}{gone}nothing is forgotten yet: add --yes\n", in_lines(&found)))?;
         return Ok(ExitCode::from(1));
     }
     let store = open_store(&config)?;
@@ -98,12 +97,35 @@ async fn reset(options: ResetOptions) -> Result<ExitCode> {
         let change = Change::Reset { cursor: options.cursor.clone() };
         store.commit(store.fence(), unit, vec![change]).await?;
     }
-    print(&format!("forgotten:\n{}", in_lines(&found)))?;
+    print(&format!("forgotten:\n{}{gone}", in_lines(&found)))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// A line for each unit that begins at its next start: its source is not asked for what happened before. (A bucket is
+/// listed from its `lookback_days` on.)
+fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u String>) -> String {
+    let is_of = |unit: &str, id: &str, service: &str| {
+        let rest = unit.strip_prefix("aws/").and_then(|rest| rest.strip_prefix(id));
+        rest.is_some_and(|rest| rest.starts_with('/') && rest.split('/').any(|part| part == service))
+    };
+    let has_start_time = |unit: &str| {
+        let sections = config.inputs.values().flat_map(|input| {
+            input.services.iter().map(move |(name, section)| (input.id.as_str(), name.as_str(), section))
+        });
+        let mut own = sections.filter(|(id, name, _)| is_of(unit, id, name));
+        own.any(|(.., section)| section.text("start_time").is_some() || section.text("bucket").is_some())
+    };
+    let line = |unit: &String| {
+        format!(
+            "{unit}: no `start_time` is set, so it begins at its next start, and what happened since the last confirmed event \
+             is not asked for again; set one to collect it\n"
+        )
+    };
+    units.filter(|unit| !has_start_time(unit)).map(line).collect()
+}
+
 /// Whether an address is `prefix` or below it.
-fn is_within(unit: &str, prefix: &str) -> bool {
+pub(crate) fn is_within(unit: &str, prefix: &str) -> bool {
     let rest = unit.strip_prefix(prefix.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

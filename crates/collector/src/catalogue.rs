@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use quittance_audit_events_all::AuditEventsAll;
-use quittance_aws::{Account, ServiceDescription, ServiceKind};
+use quittance_aws::{Account, ServiceDescription, ServiceKind, Source};
 use quittance_aws_guardduty::AwsGuardduty;
 use quittance_cisco_umbrella::CiscoUmbrella;
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use quittance_custom_logs::CustomLogs;
 use quittance_metrics_all::MetricsAll;
 use quittance_non_cloudwatch_logs::NonCloudwatchLogs;
@@ -32,6 +32,15 @@ pub fn catalogue() -> Vec<Box<dyn Service>> {
     ]
 }
 
+/// The service that a section of this name is for: by the name itself, or by its type.
+pub(crate) fn service_of(name: &str, section: &Section) -> Option<Box<dyn Service>> {
+    let services = catalogue();
+    let by_name = services.iter().position(|service| service.name() == name);
+    let is_free = |of: &str| section.node.lists("types", of);
+    let by_type = || services.iter().position(|service| service.free_type().is_some_and(is_free));
+    by_name.or_else(by_type).and_then(|index| services.into_iter().nth(index))
+}
+
 /// A service without its type.
 pub trait Service: Send + Sync {
     /// Its name in a configuration.
@@ -48,6 +57,12 @@ pub trait Service: Send + Sync {
 
     /// The units that its section of that name asks for.
     fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem>;
+
+    /// What its section reads at AWS.
+    fn sources(&self, section: &Section) -> Result<Vec<Source>, Problem>;
+
+    /// What the regions of its section will hurt later, if that can be planned.
+    fn advice(&self, section: &Section) -> Vec<Finding>;
 }
 
 impl<K: ServiceKind> Service for K {
@@ -68,6 +83,17 @@ impl<K: ServiceKind> Service for K {
     }
 
     fn plan(&self, name: &str, section: &Section, account: &Arc<Account>) -> Result<Vec<Unit>, Problem> {
-        self.plan_as(name, section.read()?, account).map_err(|error| section.locate(error))
+        let config = section.read()?;
+        // What only permissions are made of is wrong or right before they are asked for.
+        let checked = ServiceKind::sources(self, &config).and_then(|_| self.plan_as(name, config, account));
+        checked.map_err(|error| section.locate(error))
+    }
+
+    fn sources(&self, section: &Section) -> Result<Vec<Source>, Problem> {
+        ServiceKind::sources(self, &section.read()?).map_err(|error| section.locate(error))
+    }
+
+    fn advice(&self, section: &Section) -> Vec<Finding> {
+        section.read().map(|config| ServiceKind::advice(self, &config)).unwrap_or_default()
     }
 }

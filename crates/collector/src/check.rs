@@ -1,18 +1,18 @@
 //! Everything that can be known of a configuration before it runs: its shape, its certificates, its destinations and
 //! the setup of its units.
 
-use std::{collections::BTreeSet, error::Error, path::Path, sync::Arc};
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
 use quittance_aws::codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED};
-use quittance_core::{Code, Dial, Finding, NoStore, Severity, World};
+use quittance_core::{Code, Dial, Estimate, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Parts, Problem, Problems, codes,
+    CollectorError, Config, KeyPath, Parts, Problem, Problems, codes,
     collector::pool,
-    config::{DevoPlatform, Examined, Output},
+    config::{DevoPlatform, Documents, Examined, Output},
     planning::{Plan, PlannedUnit, plan},
 };
 
@@ -62,11 +62,13 @@ pub struct CheckedUnit {
     pub service: String,
     /// The tag of its events, with `{...}` where an event says a part of it.
     pub tag: String,
+    /// What its calls come to in a month; nothing if it was not asked, or cannot be said.
+    pub estimate: Option<Estimate>,
 }
 
-/// Checks the configuration in `path`. Only a file that cannot be read is an error.
-pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> {
-    let Examined { config, problems } = Config::examine(path)?;
+/// Checks the configuration in `documents`. Only a file that cannot be read is an error.
+pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Report, CollectorError> {
+    let Examined { config, problems } = Config::examine(documents)?;
     let Some(config) = config else {
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
@@ -89,19 +91,17 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
             }
         }
     }
-    let (outputs, setups) = tokio::join!(check_outputs(&config, &parts, online), async {
+    let (outputs, (setups, estimates)) = tokio::join!(check_outputs(&config, &parts, online), async {
         match online {
             true => check_setups(&config, &planned).await,
-            false => Vec::new(),
+            false => (Vec::new(), vec![None; planned.len()]),
         }
     });
     problems.extend(outputs);
     problems.extend(setups);
-    let units = planned.into_iter().map(|PlannedUnit { unit, input, service, .. }| CheckedUnit {
-        id: unit.id.to_string(),
-        input,
-        service,
-        tag: unit.tag,
+    let units = planned.into_iter().zip(estimates).map(|(planned, estimate)| {
+        let PlannedUnit { unit, input, service, .. } = planned;
+        CheckedUnit { id: unit.id.to_string(), input, service, tag: unit.tag, estimate }
     });
     let outputs = config.outputs.iter().map(|(name, output)| CheckedOutput {
         name: name.clone(),
@@ -110,11 +110,7 @@ pub async fn check(path: &Path, reach: Reach) -> Result<Report, CollectorError> 
             Output::Console(_) => "standard output".to_owned(),
         },
     });
-    Ok(Report {
-        outputs: outputs.collect(),
-        units: units.collect(),
-        problems: Problems::new(config.path.clone(), problems),
-    })
+    Ok(Report { outputs: outputs.collect(), units: units.collect(), problems: config.problems(problems) })
 }
 
 async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
@@ -127,7 +123,7 @@ async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Prob
 
 async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts: &Parts, online: bool) -> Vec<Problem> {
     let section = KeyPath::of(&["outputs", name, "config"]);
-    let files = Files::beside(&config.path);
+    let files = config.files();
     let mut problems = Vec::new();
     let mut find = |key: &str, file: &str| {
         let found = files.find(file);
@@ -173,22 +169,27 @@ async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts:
     problems
 }
 
-async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> Vec<Problem> {
+/// What each unit's setup found, and what its calls come to if it found nothing wrong.
+async fn check_setups(config: &Config, planned: &[PlannedUnit]) -> (Vec<Problem>, Vec<Option<Estimate>>) {
+    let watch = config.globals.watch();
     let checks = planned.iter().map(|planned| async move {
         let about = format!("unit {}: ", planned.unit.id);
-        let findings = match planned.unit.setup.check().await {
-            Ok(findings) => findings,
+        let (findings, estimate) = match planned.unit.setup.check().await {
+            Ok(findings) if findings.iter().any(|finding| finding.severity == Severity::Error) => (findings, None),
+            Ok(findings) => (findings, planned.unit.setup.estimate(watch).await.ok()),
             Err(failure) => {
-                vec![Finding::error(failure.code, format!("could not be checked: {}", failure.chain()))]
+                (vec![Finding::error(failure.code, format!("could not be checked: {}", failure.chain()))], None)
             }
         };
-        findings.into_iter().map(|found| of_setup(config, planned, &about, found)).collect::<Vec<_>>()
+        let problems = findings.into_iter().map(|found| of_setup(config, planned, &about, found));
+        (problems.collect::<Vec<_>>(), estimate)
     });
-    let mut found: Vec<Problem> = stream::iter(checks).buffered(SETUPS).concat().await;
+    let (found, estimates): (Vec<_>, Vec<_>) = stream::iter(checks).buffered(SETUPS).unzip().await;
+    let mut found = found.concat();
     // Every unit of an account meets the same refusal, each by a call of its own.
     let mut refused = BTreeSet::new();
     found.retain(|problem| !is_of_sign_in(problem.code) || refused.insert((problem.path.clone(), problem.code.number)));
-    found
+    (found, estimates)
 }
 
 /// What concerns who signs in is told where that is said, and not as the unit's own.

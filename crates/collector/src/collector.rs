@@ -5,26 +5,32 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Dial, Inlet, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit, World, output,
+    Budget, Clock, Dial, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag,
+    Unit, World, output,
 };
-use quittance_devo::{Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
-use quittance_state::{Contents, Sqlite};
+use quittance_devo::{
+    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
+};
+use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Messages, Problem, Problems,
+    CollectorError, Config, Files, KeyPath, Messages, Problem, age,
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
-    planning::{Organization, Plan, plan},
+    planning::{Organization, Plan, PlannedUnit, plan},
     resets,
 };
 
 /// Bytes of events on their way, if the user says nothing.
 const OUTLET_BYTES: usize = 32 << 20;
+
+/// Connections are not ended more often than this for `queue_max_elapsed_time_in_sec`.
+const LEAST_INTERVAL: Interval = Interval(Duration::from_secs(1));
 
 /// Outputs that a debt can tell apart.
 const MAX_OUTPUTS: usize = 64;
@@ -50,11 +56,11 @@ pub struct Parts {
 
 /// The folder of the state that `config` names.
 pub fn state_folder(config: &Config) -> PathBuf {
-    Files::beside(&config.path).state(&config.globals.persistence.config.directory_name)
+    config.files().state(&config.globals.persistence.config.directory_name)
 }
 
 /// Opens the state that `config` names.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
+pub fn open_store(config: &Config) -> Result<Arc<Sqlite>, CollectorError> {
     let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
     let settings = quittance_state::Settings { quarantine_max_bytes };
     Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
@@ -65,13 +71,28 @@ pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorErr
     quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
+/// What the quarantine of the state that `config` names holds. As [`look_into_state`].
+pub fn look_into_quarantine(config: &Config) -> Result<Asides, CollectorError> {
+    quittance_state::look_aside(&state_folder(config)).map_err(CollectorError::State)
+}
+
 /// A collector, ready to run.
 pub struct Collector {
-    supervisor: Supervisor,
-    units: Vec<Unit>,
-    organizations: Vec<Organization>,
+    id: String,
+    name: String,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) organizations: Vec<Organization>,
+    quarantine_max_age: Option<Duration>,
+    pub(crate) sending: Sending,
+}
+
+/// The senders, and what runs as long as they do.
+pub(crate) struct Sending {
     senders: Vec<(Box<dyn Sender>, Inlet)>,
     beside: Beside,
+    stop: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 /// What the pools beside the standard ones need.
@@ -84,12 +105,34 @@ struct Beside {
 }
 
 impl Collector {
-    /// Puts `config` together. Files are read; no connection is made.
+    /// Puts `config` together. Files are read; no connection is made. Units that are to begin anew forget how far they came.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
+        Collector::put_together(config, parts, stop, true).await
+    }
+
+    /// The same to give again what was set aside: nothing is forgotten.
+    pub async fn build_to_replay(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+    ) -> Result<Collector, CollectorError> {
+        Collector::put_together(config, parts, stop, false).await
+    }
+
+    async fn put_together(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+        resets: bool,
+    ) -> Result<Collector, CollectorError> {
         for warning in &config.warnings {
-            warn!("{}:{warning}", config.path.display());
+            warn!("{}:{warning}", config.documents.file(warning.at.document).display());
         }
-        let files = Files::beside(&config.path);
+        let without_effect = config.without_effect();
+        if !without_effect.is_empty() {
+            info!(keys = without_effect.join(", "), "keys of Devo's collector that change nothing here");
+        }
+        let files = config.files();
         let mut outputs = Vec::new();
         let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
         let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
@@ -130,20 +173,34 @@ impl Collector {
             }
         }
         let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
-        if !problems.is_empty() {
-            return Err(CollectorError::Config(Problems::new(config.path.clone(), problems)));
+        let problems = config.problems(problems);
+        if problems.errors() > 0 {
+            return Err(CollectorError::Config(problems));
         }
-        resets::apply(&units, &*store).await?;
+        for warning in &problems.all {
+            warn!("{}:{warning}", problems.file(warning).display());
+        }
+        if resets {
+            resets::apply(&units, &*store).await?;
+        }
+        for PlannedUnit { unit, service, .. } in &units {
+            debug!(unit = %unit.id, service, tag = unit.tag, "planned");
+        }
         let units = units.into_iter().map(|planned| planned.unit).collect();
         let supervisor = Supervisor {
+            watch: config.globals.watch(),
             outputs: outputs.into(),
-            budget: Budget::new(outlet_bytes(&config.globals)),
+            budget: outlet_budget(&config.globals),
             ledger: Arc::default(),
             store,
             world,
             stop,
         };
-        Ok(Collector { supervisor, units, organizations, senders, beside })
+        let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
+        let sending = Sending { senders, beside, stop, clock };
+        let Globals { id, name, persistence, .. } = config.globals;
+        let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
+        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending })
     }
 
     /// The accounts of all units.
@@ -159,29 +216,42 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { supervisor, units, organizations, senders, beside } = self;
-        let Beside { messages, tag, pools, lookups } = beside;
-        let stop = supervisor.stop.clone();
-        let clock = supervisor.world.clock.clone();
-        let mut sending = JoinSet::new();
-        for (sender, inlet) in senders {
-            sending.spawn(sender.run(inlet, stop.clone()));
-        }
-        info!(units = units.len(), "collector started");
+        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending } = self;
+        info!(id, name, units = units.len(), "collector started");
+        let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
         let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
         let units_done = async move {
             tokio::join!(supervisor.run(units), found_later);
         };
-        tokio::pin!(units_done);
+        let work = async move {
+            tokio::select! {
+                () = units_done => {}
+                () = age::watch(store, clock, quarantine_max_age) => {}
+            }
+        };
+        sending.around(work).await
+    }
+}
+
+impl Sending {
+    /// Runs the senders until `work`, which holds all outlets, is done and everything that can be settled is.
+    pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
+        let Sending { senders, beside, stop, clock } = self;
+        let Beside { messages, tag, pools, lookups } = beside;
+        let mut sending = JoinSet::new();
+        for (sender, inlet) in senders {
+            sending.spawn(sender.run(inlet, stop.clone()));
+        }
+        tokio::pin!(work);
         let mut died = None;
         tokio::select! {
-            () = &mut units_done => {}
+            () = &mut work => {}
             () = internal::send(messages, tag, pools.into()) => {}
             Some(Err(panic)) = sending.join_next() => {
                 error!(%panic, "a sender died: stopping");
                 died = Some(CollectorError::SenderDied);
                 stop.cancel();
-                units_done.await;
+                work.await;
             }
         }
         drop(lookups);
@@ -238,7 +308,7 @@ pub(crate) fn pool(
             wire: Wire { newline: settings.newline, compression: settings.compression },
         },
         tls,
-        confirm: settings.confirm.clone(),
+        confirm: confirm(settings, globals),
         dial,
         handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
@@ -246,7 +316,55 @@ pub(crate) fn pool(
     })
 }
 
-fn outlet_bytes(globals: &Globals) -> usize {
+fn outlet_budget(globals: &Globals) -> Arc<Budget> {
     let devo = globals.queue_max_size_in_mb.map_or(usize::MAX, |mib| mib.saturating_mul(1 << 20));
-    globals.outlet_max_bytes.unwrap_or(OUTLET_BYTES.min(devo))
+    let bytes = globals.outlet_max_bytes.unwrap_or(OUTLET_BYTES.min(devo));
+    match globals.queue_max_size_in_messages {
+        Some(events) => Budget::of_events(bytes, events),
+        None => Budget::new(bytes),
+    }
+}
+
+/// When deliveries are confirmed; the user's bound of the time that events may be on their way makes it sooner.
+fn confirm(settings: &DevoPlatform, globals: &Globals) -> Confirm {
+    let mut confirm = settings.confirm.clone();
+    if let Some(longest) = globals.queue_max_elapsed_time_in_sec {
+        confirm.interval = confirm.interval.min(longest.max(LEAST_INTERVAL));
+    }
+    confirm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(keys: serde_json::Value) -> Globals {
+        let mut all = serde_json::json!({"id": "1", "name": "a"});
+        all.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_in_bytes_and_events() {
+        let weight = |keys, bytes, events| outlet_budget(&globals(keys)).weight(bytes, events);
+        assert_eq!(weight(serde_json::json!({}), 5, 1000), 5);
+        // A thousandth of all the room there is.
+        assert_eq!(weight(serde_json::json!({"queue_max_size_in_messages": 1000}), 5, 1), (32 << 20) / 1000);
+        let both = serde_json::json!({"queue_max_size_in_messages": 1000, "queue_max_size_in_mb": 1});
+        assert_eq!(weight(both, 5, 10), 10 * ((1 << 20) / 1000));
+        assert_eq!(weight(serde_json::json!({"queue_max_size_in_messages": 1000}), 1 << 20, 1), 1 << 20);
+    }
+
+    #[test]
+    fn what_waits_is_confirmed_in_time() {
+        let output = serde_json::json!({"address": "a", "chain": "a", "cert": "a", "key": "a"});
+        let output: DevoPlatform = serde_json::from_value(output).unwrap();
+        let interval = |seconds: f64| {
+            confirm(&output, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
+                .interval
+                .0
+                .as_secs()
+        };
+        assert_eq!((interval(60.0), interval(3.0), interval(0.001)), (5, 3, 1));
+    }
 }

@@ -56,6 +56,22 @@ pub enum CollectorError {
         /// Why.
         source: StoreError,
     },
+    /// No input can be chosen for which permissions are to be written.
+    #[error("{problem}: expected `--input` and one of `{}`", names.join("`, `"))]
+    Input {
+        /// What is the matter.
+        problem: String,
+        /// The names of the inputs that there are.
+        names: Vec<String>,
+    },
+    /// Permissions or a template cannot be written.
+    #[error("inputs.{input}: {problem}")]
+    Permissions {
+        /// Name of the input.
+        input: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A proxy is not understood.
     #[error("outputs.{output}.config.proxy")]
     Proxy {
@@ -71,7 +87,7 @@ impl CollectorError {
     pub fn code(&self) -> Option<&'static Code> {
         match self {
             CollectorError::Read { .. } => Some(&codes::UNREADABLE),
-            CollectorError::Config(_) => None,
+            CollectorError::Config(_) | CollectorError::Input { .. } | CollectorError::Permissions { .. } => None,
             CollectorError::MissingFile { .. } => Some(&codes::FILE_MISSING),
             CollectorError::Output { source, .. } => Some(source.code()),
             CollectorError::SenderDied => Some(&PANICKED),

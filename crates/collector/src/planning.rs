@@ -7,12 +7,12 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
+use quittance_core::{Backoff, Finding, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
 use tracing::{info, warn};
 
 use crate::{
-    Config, Files, KeyPath, Problem, Section,
-    catalogue::{Service, catalogue},
+    Config, KeyPath, Problem, Section,
+    catalogue::service_of,
     codes,
     config::{Accounts, Common, Input},
     connectors::Connectors,
@@ -60,7 +60,7 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, Files::beside(&config.path));
+    let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {
             Ok(http) => http,
@@ -186,28 +186,32 @@ fn units(
     account: &Arc<Account>,
     problems: &mut Vec<Problem>,
 ) -> Vec<PlannedUnit> {
-    let services: Vec<Box<dyn Service>> = catalogue();
     let mut planned = Vec::new();
     for (name, section) in sections {
-        let by_name = services.iter().find(|service| service.name() == name);
-        let is_free = |of: &str| section.node.lists("types", of);
-        let by_type = || services.iter().find(|service| service.free_type().is_some_and(is_free));
         // The schema lets no other section pass.
-        let Some(service) = by_name.or_else(by_type) else { continue };
+        let Some(service) = service_of(name, section) else { continue };
         let planned_units = service.plan(name, section, account);
         match planned_units.and_then(|units| Ok((units, section.read::<Common>()?.reset_persistence_auth))) {
-            Ok((units, reset)) => planned.extend(units.into_iter().map(|unit| PlannedUnit {
-                unit,
-                input: input.to_owned(),
-                service: name.clone(),
-                section: section.path.clone(),
-                reset: reset.clone(),
-                asked: asked.to_owned(),
-            })),
+            Ok((units, reset)) => {
+                problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));
+                planned.extend(units.into_iter().map(|unit| PlannedUnit {
+                    unit,
+                    input: input.to_owned(),
+                    service: name.clone(),
+                    section: section.path.clone(),
+                    reset: reset.clone(),
+                    asked: asked.to_owned(),
+                }));
+            }
             Err(problem) => problems.push(problem),
         }
     }
     planned
+}
+
+/// What is found of a section's regions, at their place.
+fn of_regions(section: &Section, Finding { code, severity, problem, fix }: Finding) -> Problem {
+    Problem { severity, ..section.locate(PlanError::new("regions", problem)) }.coded(code).with_hint(fix)
 }
 
 /// Units that share a puller become one: that of the last, with the services and tags of all.

@@ -11,6 +11,8 @@ const GRAIN: usize = 1024;
 pub struct Budget {
     permits: Arc<Semaphore>,
     capacity: u32,
+    /// What an event counts at least.
+    least: usize,
     around: Option<Arc<Budget>>,
 }
 
@@ -20,17 +22,27 @@ pub struct Room(#[allow(dead_code, reason = "held for its drop")] Vec<OwnedSemap
 impl Budget {
     /// A budget of `bytes`, rounded up to KiB.
     pub fn new(bytes: usize) -> Arc<Self> {
-        Self::make(bytes, None)
+        Self::make(bytes, 0, None)
+    }
+
+    /// The same, in which no more than `events` have room at a time: each counts as its share at least.
+    pub fn of_events(bytes: usize, events: usize) -> Arc<Self> {
+        Self::make(bytes, bytes / events.max(1), None)
     }
 
     /// A budget of `bytes` within this one.
     pub fn nested(self: &Arc<Self>, bytes: usize) -> Arc<Self> {
-        Self::make(bytes, Some(self.clone()))
+        Self::make(bytes, self.least, Some(self.clone()))
     }
 
-    fn make(bytes: usize, around: Option<Arc<Budget>>) -> Arc<Self> {
+    fn make(bytes: usize, least: usize, around: Option<Arc<Budget>>) -> Arc<Self> {
         let capacity = u32::try_from(bytes.div_ceil(GRAIN).max(1)).unwrap_or(u32::MAX);
-        Arc::new(Budget { permits: Arc::new(Semaphore::new(capacity as usize)), capacity, around })
+        Arc::new(Budget { permits: Arc::new(Semaphore::new(capacity as usize)), capacity, least, around })
+    }
+
+    /// What so many events of so many bytes count.
+    pub fn weight(&self, bytes: usize, events: usize) -> usize {
+        bytes.max(events.saturating_mul(self.least))
     }
 
     /// Waits until there is room for `bytes`, in the inner budget first.

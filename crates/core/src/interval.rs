@@ -84,6 +84,12 @@ impl JsonSchema for Interval {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["number", "string"], "format": "interval", "examples": ["5s"] })
+        json_schema!({
+            "type": ["number", "string"],
+            "format": "interval",
+            "minimum": 0,
+            "pattern": "^([0-9]+\\.?[0-9]*|\\.[0-9]+) *(ms|s|m|h|d)?$",
+            "examples": ["5s"],
+        })
     }
 }

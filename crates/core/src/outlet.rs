@@ -125,7 +125,7 @@ impl Outlet {
     /// The engine hears of it through `debts`, exactly once, whatever happens.
     pub async fn emit(&self, events: Events, debt: Debt, to: OutputSet, debts: &Debts) {
         self.ready().await;
-        let room = Arc::new(self.budget.take(events.footprint()).await);
+        let room = Arc::new(self.budget.take(self.budget.weight(events.footprint(), events.len())).await);
         let events = Arc::new(events);
         for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };

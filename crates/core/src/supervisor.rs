@@ -15,9 +15,6 @@ use crate::{
 /// Bytes that one unit may have on their way, within the collector's budget.
 const UNIT_SHARE: usize = 16 << 20;
 
-/// How often a unit that pulls is checked again: what is taken from it is said within a minute.
-const WATCH: Duration = Duration::from_secs(45);
-
 /// Runs units until it is stopped. A unit's failure or panic touches no other.
 #[derive(Clone)]
 pub struct Supervisor {
@@ -31,6 +28,8 @@ pub struct Supervisor {
     pub store: Arc<dyn Store>,
     /// Clock and randomness.
     pub world: World,
+    /// How often a unit that pulls is checked again.
+    pub watch: Duration,
     /// Stops all units.
     pub stop: CancellationToken,
 }
@@ -108,21 +107,33 @@ impl Supervisor {
             world: self.world.clone(),
             stop: self.stop.clone(),
         };
-        tokio::select! {
+        let ended = tokio::select! {
             ended = unit.puller.run(context) => ended,
             never = self.watch(unit, told) => match never {},
+        };
+        // What a puller was refused by, its setup can name.
+        if matches!(ended, Ended::Failed(Failure { class: Class::NeedsPerson, .. })) {
+            tokio::select! {
+                () = self.look(unit, told) => {}
+                () = self.stop.cancelled() => {}
+            }
         }
+        ended
     }
 
     /// Says what changes while the unit pulls: a permission may be lost that the next pull, or the next event, would need only
     /// much later. The puller goes on; what it can do without is not for its setup to decide.
     async fn watch(&self, unit: &Unit, told: &mut Told) -> Infallible {
         loop {
-            self.world.clock.sleep(WATCH).await;
-            // What keeps it from being found out is met, and told, by the puller too.
-            if let Ok(findings) = unit.setup.check().await {
-                told.tell(&unit.id, &findings);
-            }
+            self.world.clock.sleep(self.watch).await;
+            self.look(unit, told).await;
+        }
+    }
+
+    async fn look(&self, unit: &Unit, told: &mut Told) {
+        // What keeps it from being found out is met, and told, by the puller too.
+        if let Ok(findings) = unit.setup.check().await {
+            told.tell(&unit.id, &findings);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Units: the smallest things that start, fail, back off and report on their own.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Code, Outlet, Store, StoreError, World};
+use crate::{Code, Outlet, Quarantined, Store, StoreError, World, codes};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -90,6 +90,23 @@ impl Finding {
 pub trait Setup: Send + Sync {
     /// Everything that is wrong; empty when all is well. Fails when that could not be found out.
     async fn check(&self) -> Result<Vec<Finding>, Failure>;
+
+    /// What the unit's calls come to, if it is checked every `watch` while it pulls. Fails when that could not be found out.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        _ = watch;
+        Ok(Estimate::default())
+    }
+}
+
+/// What a unit's calls come to in a month of 30 days, while its source has nothing new.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Estimate {
+    /// How many.
+    pub calls: f64,
+    /// What they cost, in US dollars.
+    pub dollars: f64,
+    /// What comes on top of it with what there is to read; may be empty.
+    pub beyond: &'static str,
 }
 
 /// What a puller is given for one run.
@@ -113,6 +130,17 @@ pub struct PullerContext {
 pub trait Puller: Send + Sync {
     /// One run.
     async fn run(&self, context: PullerContext) -> Ended;
+
+    /// Gives once more what was set aside. When this has ended well, every output has confirmed all of it, and it may be
+    /// discarded. Nothing is pulled.
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        _ = (item, context);
+        Err(Failure {
+            code: &codes::NOT_REPLAYED,
+            class: Class::NeedsPerson,
+            error: "its unit cannot give it again".into(),
+        })
+    }
 }
 
 /// How a run ended.

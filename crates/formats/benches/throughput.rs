@@ -26,7 +26,7 @@ fn main() {
 
     measure("records", document.len(), || frame(Records::new("Records", MAX_EVENT_BYTES), document.as_bytes()));
     measure("values", json_lines.len(), || frame(Values::new(MAX_EVENT_BYTES), json_lines.as_bytes()));
-    measure("lines", flows.len(), || frame(Lines::new(Header::FirstLine, MAX_EVENT_BYTES), flows.as_bytes()));
+    measure("lines", flows.len(), || frame(Lines::new(Header::VpcFlow, MAX_EVENT_BYTES), flows.as_bytes()));
     measure("csv", rows.len(), || frame(Csv::new(MAX_EVENT_BYTES), rows.as_bytes()));
     // What was just framed is in the cache when its fields are read.
     let hot = &records[..WINDOW / records[0].len()];

@@ -7,6 +7,7 @@
 //! Promises: input may be cut anywhere with the same outcome; memory stays bounded whatever the input is; damaged input
 //! gives an error that names its place, never a panic. Never: I/O, async, parsing an event and writing it anew.
 
+mod columns;
 pub mod compact;
 pub mod csv;
 mod elements;

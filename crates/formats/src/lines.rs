@@ -2,6 +2,7 @@
 
 use memchr::memchr_iter;
 
+use crate::columns::{names_access, names_flow};
 use crate::position::Position;
 use crate::{FormatError, Frame, Framer};
 
@@ -13,10 +14,11 @@ pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 pub enum Header {
     /// None: every line is an event.
     None,
-    /// The first line that is not blank (VPC flow logs).
-    FirstLine,
-    /// All lines that start with `#` (CloudFront); the last of them that starts with `#Fields:` is kept.
-    Hash,
+    /// All lines that name the columns of a VPC flow log, wherever they stand: objects may be joined. The last is kept.
+    VpcFlow,
+    /// All lines that start with `#`, of which the last that starts with `#Fields:` is kept, and a first line that names
+    /// the columns of CloudFront's access log without a `#`, as often as it is repeated.
+    CloudFront,
 }
 
 /// Frames lines, without their `\n` or `\r\n`. Blank lines are dropped, the last line needs no newline, bytes need not
@@ -26,22 +28,16 @@ pub struct Lines {
     rule: Header,
     max_event_bytes: usize,
     position: Position,
-    /// What the open line is, once its first byte is gone.
-    gone: Option<Kind>,
+    /// Whether the open line starts with `#`, once its first byte is gone.
+    gone: Option<bool>,
     /// The first line was seen.
     past_first: bool,
     header: Option<Vec<u8>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Event,
-    Header,
-}
-
 impl Lines {
-    /// A framer for one input. Events longer than `max_event_bytes`, line end aside, are skipped and reported; header
-    /// lines are only skipped.
+    /// A framer for one input. Events longer than `max_event_bytes`, line end aside, are skipped and reported; lines
+    /// that start with `#` in a log of CloudFront's are only skipped.
     pub fn new(header: Header, max_event_bytes: usize) -> Lines {
         Lines {
             rule: header,
@@ -60,18 +56,21 @@ impl Lines {
         }
     }
 
-    fn kind(&self, first: u8) -> Kind {
-        match self.rule {
-            Header::FirstLine if !self.past_first => Kind::Header,
-            Header::Hash if first == b'#' => Kind::Header,
-            _ => Kind::Event,
-        }
+    /// Whether the open line starts with `#`.
+    fn is_hash(&self, window: &[u8]) -> Option<bool> {
+        let first = self.position.opened_at().and_then(|at| window.get(at));
+        self.gone.or_else(|| first.map(|&first| first == b'#'))
     }
 
-    /// What the open line is, by its first byte.
-    fn open_kind(&self, window: &[u8]) -> Option<Kind> {
-        let first = self.position.opened_at().and_then(|at| window.get(at));
-        self.gone.or_else(|| first.map(|&first| self.kind(first)))
+    /// Whether a whole line names columns.
+    fn names_columns(&self, line: &[u8]) -> bool {
+        match self.rule {
+            Header::None => false,
+            Header::VpcFlow => names_flow(line),
+            // What a viewer asks for stands in these rows, so that a line further down is not judged by its words.
+            Header::CloudFront if self.past_first => self.header.as_deref() == Some(line),
+            Header::CloudFront => names_access(line),
+        }
     }
 
     /// The open line ends at `end`, line feed excluded.
@@ -79,7 +78,7 @@ impl Lines {
         let carriage_return = self.position.open_len(end) > 0 && end > 0 && window[end - 1] == b'\r';
         let end = end - usize::from(carriage_return);
         let blank = self.position.open_len(end) == 0;
-        let kind = self.open_kind(window);
+        let directive = self.rule == Header::CloudFront && self.is_hash(window) == Some(true);
         self.gone = None;
         let Some(frame) = self.position.close(end, self.max_event_bytes) else {
             return;
@@ -87,16 +86,22 @@ impl Lines {
         if blank {
             return;
         }
-        self.past_first = true;
-        match (kind, frame) {
-            (Some(Kind::Header), Frame::Event { start, end }) => self.keep(&window[start..end]),
-            (Some(Kind::Header), Frame::Oversized { .. }) => {}
+        match frame {
+            Frame::Event { start, end } if directive => {
+                let line = &window[start..end];
+                if line.starts_with(b"#Fields:") {
+                    self.keep(line);
+                }
+            }
+            Frame::Oversized { .. } if directive => {}
+            Frame::Event { start, end } if self.names_columns(&window[start..end]) => self.keep(&window[start..end]),
             _ => frames.push(frame),
         }
+        self.past_first = true;
     }
 
     fn keep(&mut self, line: &[u8]) {
-        if line.len() <= MAX_HEADER_BYTES && (self.rule != Header::Hash || line.starts_with(b"#Fields:")) {
+        if line.len() <= MAX_HEADER_BYTES {
             self.header = Some(line.to_vec());
         }
     }
@@ -120,10 +125,10 @@ impl Framer for Lines {
             self.line(window, window.len(), frames);
         }
         // One byte more is held, and one is left when the rest is let go, since it may be the `\r` of a line end.
-        let kind = self.open_kind(window);
+        let hash = self.is_hash(window);
         let consumed = self.position.settle(window, self.max_event_bytes.saturating_add(1), 1);
         if self.position.opened_at().is_none() {
-            self.gone = kind;
+            self.gone = hash;
         }
         Ok(consumed)
     }

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod certificates;
 pub mod generate;
 pub mod link;
+pub mod log;
 pub mod sink;
 pub mod store;
 pub mod unit;

@@ -104,7 +104,7 @@ async fn others_from(kind: Kind, python: PathBuf) -> Result<()> {
 }
 
 /// Runs a collector until the queues are empty, and checks that everything arrived exactly once.
-async fn deliver(
+pub(crate) async fn deliver(
     emulator: &Emulator,
     queues: &[String],
     place: &Place,

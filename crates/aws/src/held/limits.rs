@@ -25,6 +25,8 @@ pub struct Limits {
     pub drain: Duration,
     /// What becomes of an object that is not there.
     pub on_missing_object: OnMissingObject,
+    /// What is known to have happened earlier is not wanted, in milliseconds since the epoch.
+    pub start_time: Option<i64>,
 }
 
 /// What becomes of an object that is announced, and is still not there after 15 minutes.
@@ -52,6 +54,7 @@ impl Limits {
             visibility_timeout: Duration::from_secs(300),
             drain: Duration::from_secs(20),
             on_missing_object: OnMissingObject::default(),
+            start_time: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl Limits {
             visibility_timeout: self.visibility_timeout.max(other.visibility_timeout),
             drain: self.drain.max(other.drain),
             on_missing_object: self.on_missing_object,
+            start_time: self.start_time,
         }
     }
 

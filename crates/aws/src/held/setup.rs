@@ -1,6 +1,6 @@
 //! Finds a unit's queue, and proves that it can be used.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use quittance_core::{Finding, Severity};
 
@@ -44,12 +44,13 @@ impl Opened {
     }
 }
 
-/// Everything that is wrong with the use of a queue, and of the buckets that it announces if it announces any.
+/// Everything that is wrong with the use of a queue, and of the buckets that it announces: those `announced` that are known, and
+/// those that its policy lets in. It is `None` if it announces none.
 pub(crate) async fn check(
     account: &Account,
     region: &str,
     name: &str,
-    announces: bool,
+    announced: Option<BTreeSet<String>>,
 ) -> Result<Vec<Finding>, AwsError> {
     let refused =
         |errors: Vec<AwsError>| refusal::findings(errors, &format!("queue `{name}` in {region} cannot be used"), "sqs");
@@ -69,8 +70,9 @@ pub(crate) async fn check(
     let Some(facts) = facts else { return Ok(findings) };
     findings.extend(advice(name, region, &facts));
     findings.extend(dead_letters(&queue, name, region, &facts).await);
-    if announces {
-        findings.extend(announced(account, name, region, &facts).await?);
+    if let Some(mut buckets) = announced {
+        buckets.extend(facts.buckets);
+        findings.extend(readable(account, name, region, &buckets).await?);
     }
     Ok(findings)
 }
@@ -111,23 +113,27 @@ async fn dead_letters(queue: &SqsQueue, name: &str, region: &str, facts: &QueueF
     Some(Finding::warning(&codes::DEAD_LETTERS_FORGOTTEN, problem))
 }
 
-/// Proves that objects of the buckets can be read that the queue lets in.
-async fn announced(account: &Account, name: &str, region: &str, facts: &QueueFacts) -> Result<Vec<Finding>, AwsError> {
-    let buckets: Vec<&String> = facts.buckets.iter().take(MOST_BUCKETS).collect();
+/// Proves that objects of the buckets can be read.
+async fn readable(
+    account: &Account,
+    name: &str,
+    region: &str,
+    buckets: &BTreeSet<String>,
+) -> Result<Vec<Finding>, AwsError> {
     if buckets.is_empty() {
         let problem =
             format!("which buckets queue `{name}` in {region} announces is not known, so s3:GetObject is not proved");
         return Ok(vec![Finding::warning(&codes::NOT_PROVED, problem)]);
     }
     let mut findings = Vec::new();
-    for bucket in buckets {
-        findings.extend(readable(account, region, bucket).await?);
+    for bucket in buckets.iter().take(MOST_BUCKETS) {
+        findings.extend(bucket_readable(account, region, bucket).await?);
     }
     Ok(findings)
 }
 
 /// A unit may read other buckets too, and begins nevertheless.
-async fn readable(account: &Account, region: &str, bucket: &str) -> Result<Option<Finding>, AwsError> {
+async fn bucket_readable(account: &Account, region: &str, bucket: &str) -> Result<Option<Finding>, AwsError> {
     let (region, key) = match buckets::list_one(account, region, bucket, "").await {
         Ok(found) => found,
         Err(error) => {

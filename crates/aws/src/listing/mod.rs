@@ -12,13 +12,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::civil::Date;
-use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+use quittance_core::{
+    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Severity, Unit, UnitId,
+};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Tally, buckets, codes,
+    Account, Cost, Tally, Whereabouts, buckets, codes,
     held::{Limits, Opened},
     objects::ObjectKind,
+    pricing,
     receiver::{Station, Way, WayKind},
     refusal,
 };
@@ -113,8 +116,16 @@ impl Puller for Listing {
         let ListingSettings { bucket, region, kind, limits, .. } = settings.clone();
         let span = info_span!("listing", bucket, region);
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
-        let way = Way { kind: WayKind::Objects(kind), limits: Limits { receivers: 1, ..limits } };
+        let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };
         self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
+    }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        let ListingSettings { region, kind, limits, .. } = self.settings.clone();
+        let at = Whereabouts { account: String::new(), region };
+        self.station
+            .replay(vec![Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits }], at, item, context)
+            .await
     }
 }
 
@@ -135,13 +146,31 @@ impl Setup for Listing {
             let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
             findings.push(Finding::warning(&codes::BUCKET_ELSEWHERE, problem));
         }
-        if let Some(key) = key
-            && let Err(error) = buckets::read_one(account, &right, bucket, &key).await
-        {
+        let Some(key) = key else {
+            let problem = match &*prefix {
+                "" => format!("bucket `{bucket}` is empty"),
+                prefix => format!("nothing in bucket `{bucket}` is below `{}`", prefix.escape_debug()),
+            };
+            findings.push(Finding::warning(&codes::NOTHING_BELOW_PREFIX, problem));
+            return Ok(findings);
+        };
+        if let Err(error) = buckets::read_one(account, &right, bucket, &key).await {
             let what = format!("objects of bucket `{bucket}` cannot be read");
             let found = refusal::finding(error, &what, "s3:GetObject on its objects")?;
             findings.push(Finding { severity: Severity::Partial, ..found });
         }
         Ok(findings)
     }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let ListingSettings { period, lookback_days, layout, .. } = &self.settings;
+        // A listing of each day's folders, and one of the folders where there are some.
+        let folders = if layout.root().is_some() { FOLDERS } else { 1.0 };
+        let listing = Cost::of(1.0 + folders * (f64::from(*lookback_days) + 1.0), pricing::S3_LIST).every(*period);
+        let check = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET)).every(watch);
+        Ok(listing.and(check).a_month("about 0.40 USD for each million objects, where the bucket's owner does not pay"))
+    }
 }
+
+/// Folders of a bucket, as an estimate supposes them.
+const FOLDERS: f64 = 4.0;

@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Body<'a> {
     account: &'a Account,
     object: &'a ObjectRef,
+    /// The object's key, as it was found.
+    key: &'a str,
     region: String,
     /// The version that was asked for; without one, whatever was there.
     version: Option<&'a str>,
@@ -60,18 +62,19 @@ impl<'a> Body<'a> {
             (regions.get(&object.bucket).cloned(), version)
         };
         let mut region = found.unwrap_or_else(|| object.region.as_deref().unwrap_or(region).to_owned());
-        let mut answer = get(account, &region, object, version, None).await;
+        let mut key = &*object.key;
+        let mut answer = get(account, &region, object, key, version, None).await;
         if let Err(GetError { elsewhere: Some(right), .. }) = &answer
             && *right != region
         {
             known().regions.insert(object.bucket.clone(), right.clone());
-            region = right.clone();
-            answer = get(account, &region, object, version, None).await;
+            region.clone_from(right);
+            answer = get(account, &region, object, key, version, None).await;
         }
         // s3:GetObjectVersion is a permission of its own.
         let denied = |error: &GetError| error.error.aws_code().is_some_and(|code| code.starts_with("AccessDenied"));
         if version.is_some() && answer.as_ref().is_err_and(denied) {
-            let newest = get(account, &region, object, None, None).await;
+            let newest = get(account, &region, object, key, None, None).await;
             if newest.is_ok() {
                 let bucket = object.bucket.clone();
                 if known().without_versions.insert(bucket.clone(), world.clock.now() + VERSIONS_REFUSED).is_none() {
@@ -83,11 +86,21 @@ impl<'a> Body<'a> {
                 (version, answer) = (None, newest);
             }
         }
+        if let (Err(GetError { error: AwsError::Api { status: Some(404), .. }, .. }), Some(raw)) =
+            (&answer, &object.raw_key)
+            && account.has_other_store()
+        {
+            // Found so, it is the object; else the error stands that the right key met.
+            if let Ok(found) = get(account, &region, object, raw, version, None).await {
+                (key, answer) = (raw, Ok(found));
+            }
+        }
         let answer = answer.map_err(|e| e.error)?;
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), world.random.fork());
         Ok(Body {
             account,
             object,
+            key,
             region,
             version,
             world,
@@ -148,7 +161,7 @@ impl<'a> Body<'a> {
                 return Err(AwsError::Transfer { object: self.object.to_string(), at: self.got, source: cause });
             };
             self.world.clock.sleep(self.backoff.wait()).await;
-            match get(self.account, &self.region, self.object, self.version, Some((self.got, etag))).await {
+            match get(self.account, &self.region, self.object, self.key, self.version, Some((self.got, etag))).await {
                 Ok(answer) => {
                     // A store that ignores ranges answers with the whole; what we have is passed over.
                     if answer.content_range.is_none() && self.got > 0 {
@@ -223,10 +236,11 @@ async fn get(
     account: &Account,
     region: &str,
     object: &ObjectRef,
+    key: &str,
     version: Option<&str>,
     rest: Option<(u64, String)>,
 ) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
-    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(&object.key);
+    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(key);
     request = request.set_version_id(version.map(str::to_owned));
     if let Some((from, etag)) = rest {
         request = request.range(format!("bytes={from}-")).if_match(etag);

@@ -39,6 +39,22 @@ pub trait ObjectKind: Send + Sync {
     fn claim(&self, _object: &ObjectRef) -> Claim {
         Claim::Rest
     }
+
+    /// What it is to a kind to know who asks ([`Account::known_caller`]) when it opens an object.
+    fn caller(&self) -> CallerUse {
+        CallerUse::None
+    }
+}
+
+/// What it is to a kind to know who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallerUse {
+    /// Nothing.
+    None,
+    /// Of use: a setup asks for it, and what comes of that is no matter.
+    Helpful,
+    /// No object is opened without.
+    Needed,
 }
 
 /// Whether to read an object.

@@ -9,9 +9,9 @@ use tracing::warn;
 
 use crate::{
     AwsError, ObjectRef, codes,
-    held::{Giving, ItemKey, Owed, PassEnd, Task},
-    objects::{Objects, Opened, Route, body::Body},
-    routing::Filtered,
+    held::{Again, Giving, ItemKey, Owed, OwedObject, PassEnd, Task},
+    objects::{CallerUse, Objects, Opened, Route, body::Body},
+    routing::{Filtered, Unwanted},
 };
 
 /// Inflated bytes of one batch: enough to fill many TLS records, little enough that many readers fit in memory.
@@ -33,6 +33,11 @@ impl Pass<'_> {
         let Objects { account, learnt, kind, giving } = self.shared;
         let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
+        if kind.caller() == CallerUse::Needed
+            && let Err(error) = account.caller().await
+        {
+            return untouched(owed, version, error);
+        }
         let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
@@ -46,7 +51,13 @@ impl Pass<'_> {
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
-        let Opened { framer, router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        let Opened { framer, mut router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        // What an object holds happened before it was made.
+        if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
+            && created < start
+        {
+            router = Box::new(Unwanted(router));
+        }
         // A small object inflates to a few dozen times its size at most; more room is made where it is needed.
         let first = body
             .length()
@@ -75,6 +86,7 @@ impl Pass<'_> {
             left_events: 0,
             filtered: Filtered::default(),
             lost: false,
+            version: body.etag.clone(),
         };
         let mut result = cutter.read(&mut body).await;
         if let Err(AwsError::Decode { .. }) = result {
@@ -147,6 +159,8 @@ struct Cutter<'a> {
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
+    /// The version that is read.
+    version: Option<String>,
 }
 
 impl Cutter<'_> {
@@ -237,25 +251,19 @@ impl Cutter<'_> {
         for Oversized { ordinal, to, offset, len } in std::mem::take(&mut self.oversized) {
             let address = format!("{} event {ordinal}, bytes {offset} to {} inflated", self.pass.object, offset + len);
             let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-            match quarantine.put(address.clone(), reason, Vec::new()).await {
-                Ok(()) => {
-                    warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
-                    // Nothing of it was read, so its tag is that of an event that says nothing.
-                    let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
-                    outlet.ledger().quarantined(&tags.tag(tag), 1);
-                    tally.oversized.add(1);
-                }
-                Err(error) => {
-                    warn!(
-                        code = %error.code(),
-                        address,
-                        bytes = len,
-                        error = quittance_core::chain(&error),
-                        "event is too long to be sent, and cannot be set aside"
-                    );
-                    self.left.add(ordinal..ordinal + 1, to);
-                    self.left_events += 1;
-                }
+            let mut owed = Owed::default();
+            owed.add(ordinal..ordinal + 1, to);
+            let objects = vec![OwedObject::new(self.pass.object, self.version.clone(), &owed)];
+            let outputs = outlet.names().into_iter().map(str::to_owned).collect();
+            if quarantine.put(&address, &reason, Vec::new(), &Again::Objects { outputs, objects }).await {
+                warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
+                // Nothing of it was read, so its tag is that of an event that says nothing.
+                let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
+                outlet.ledger().quarantined(&tags.tag(tag), 1);
+                tally.oversized.add(1);
+            } else {
+                self.left.join(owed);
+                self.left_events += 1;
             }
         }
     }

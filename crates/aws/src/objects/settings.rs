@@ -18,6 +18,8 @@ pub struct ObjectsSettings {
     pub queue: String,
     /// Its region.
     pub region: String,
+    /// The buckets that the queue announces, as far as the user says; `{account}` and `{region}` are filled in.
+    pub buckets: Vec<String>,
     /// The kind of objects.
     pub kind: Arc<dyn ObjectKind>,
     /// The bounds.
@@ -27,13 +29,20 @@ pub struct ObjectsSettings {
 impl ObjectsSettings {
     /// A unit of `service` and its type `of`, whose events get `tag`.
     pub fn unit(self, account: &Arc<Account>, service: &str, of: &str, tag: String) -> Unit {
-        let ObjectsSettings { queue, region, kind, limits } = self;
-        Receiver::unit(account, &region, &queue, &[service, of], tag, Way { kind: WayKind::Objects(kind), limits })
+        let ObjectsSettings { queue, region, buckets, kind, limits } = self;
+        Receiver::unit(
+            account,
+            &region,
+            &queue,
+            &[service, of],
+            tag,
+            Way { kind: WayKind::Objects(kind), buckets, limits },
+        )
     }
 
     /// The puller of such a unit alone.
     pub fn puller(self, account: &Arc<Account>) -> Receiver {
-        let ObjectsSettings { queue, region, kind, limits } = self;
-        Receiver::new(account, &region, &queue, Way { kind: WayKind::Objects(kind), limits })
+        let ObjectsSettings { queue, region, buckets, kind, limits } = self;
+        Receiver::new(account, &region, &queue, Way { kind: WayKind::Objects(kind), buckets, limits })
     }
 }

@@ -4,13 +4,14 @@ use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use bytes::Bytes;
 use quittance_core::{Debt, EventsBuilder, OutputSet, TagId};
-use quittance_formats::compact::compact;
+use quittance_formats::{compact::compact, fields};
 use serde::de::IgnoredAny;
 use tracing::warn;
 
 use crate::{
     AwsError, codes,
-    held::{Giving, Owed, PassEnd, Task},
+    held::{Again, Giving, Owed, PassEnd, Task},
+    notification::instant,
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
     windows::event_id,
@@ -22,6 +23,10 @@ pub(crate) struct Body(Bytes);
 impl Body {
     pub(crate) fn new(body: String) -> Self {
         Body(on_one_line(body).into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Memory that it keeps, in bytes.
@@ -115,24 +120,14 @@ impl Bodies {
         // Named by its content: the same event that comes again is kept once.
         let address = format!("event {:032x}", event_id(&[event]));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match quarantine.put(address.clone(), reason, event.to_vec()).await {
-            Ok(()) => {
-                warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                outlet.ledger().quarantined(&tags.tag(tag), 1);
-                tally.oversized.add(1);
-                true
-            }
-            Err(error) => {
-                warn!(
-                    code = %error.code(),
-                    address,
-                    bytes = event.len(),
-                    error = quittance_core::chain(&error),
-                    "event is too long to be sent, and cannot be set aside"
-                );
-                false
-            }
+        let tag = tags.tag(tag);
+        let is_aside = quarantine.put(&address, &reason, event.to_vec(), &Again::Event(tag.to_string())).await;
+        if is_aside {
+            warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+            outlet.ledger().quarantined(&tag, 1);
+            tally.oversized.add(1);
         }
+        is_aside
     }
 
     /// Finds the events in a body, and tags those that are owed.
@@ -142,12 +137,14 @@ impl Bodies {
         let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
         router.enter(body);
+        let is_early = self.giving.start_time.is_some_and(|start| time_of(body).is_some_and(|at| at < start));
         for (ordinal, Range { start, end }) in (0..).zip(places) {
             let to = owed.to(ordinal, &mut hint);
             if to.is_empty() {
                 continue;
             }
             let route = router.route(&body[start..end]);
+            let route = if is_early { route.dropped() } else { route };
             let tag = match route {
                 Route::Send(tag) if end - start > self.giving.max_event_bytes => {
                     cut.oversized.push(Oversized { ordinal, place: start..end, to, tag });
@@ -177,6 +174,12 @@ impl Bodies {
         filtered.enter(&self.giving.tags, self.giving.outlet.ledger());
         cut
     }
+}
+
+/// When it happened, as EventBridge and Voiso write it around an event.
+fn time_of(body: &[u8]) -> Option<i64> {
+    let [time, timestamp] = fields::read(body, [&["time"], &["timestamp"]]);
+    instant(&fields::text(time.or(timestamp)?)?)
 }
 
 /// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is

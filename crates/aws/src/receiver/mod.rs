@@ -4,30 +4,41 @@
 //! share its receiver: each brings a [`Way`], and [`ways`] decides by content which one a message, or an object that it
 //! announces, goes.
 
+mod replay;
 mod ways;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use quittance_core::{Ended, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
+use quittance_core::{
+    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts,
+};
+use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Tally,
+    Account, AwsError, Cost, SqsQueue, Tally, Whereabouts,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
-    objects::ObjectKind,
+    objects::{CallerUse, ObjectKind},
+    pricing,
     queue::BodyKind,
 };
 
 use ways::Ways;
 
+/// How long a receive waits for a message.
+const LONG_POLL: Duration = Duration::from_secs(20);
+
 /// What becomes of messages of one service.
 #[derive(Clone)]
 pub(crate) struct Way {
     pub(crate) kind: WayKind,
+    /// The buckets that they announce, as far as the user says; `{account}` and `{region}` are filled in.
+    pub(crate) buckets: Vec<String>,
     pub(crate) limits: Limits,
 }
 
@@ -38,6 +49,18 @@ pub(crate) enum WayKind {
     /// They are events.
     Bodies(Arc<dyn BodyKind>),
 }
+
+impl WayKind {
+    fn objects(&self) -> Option<&Arc<dyn ObjectKind>> {
+        match self {
+            WayKind::Objects(kind) => Some(kind),
+            WayKind::Bodies(_) => None,
+        }
+    }
+}
+
+/// How long a setup waits to hear who asks.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads one queue.
 pub struct Receiver {
@@ -97,6 +120,25 @@ impl Receiver {
         self.station.tally()
     }
 
+    /// The buckets that the user says are announced.
+    async fn buckets(&self) -> Result<BTreeSet<String>, AwsError> {
+        let named: Vec<String> = self.ways().iter().flat_map(|way| way.buckets.iter().cloned()).collect();
+        let mut buckets = BTreeSet::new();
+        for bucket in named {
+            let bucket = bucket.replace("{region}", &self.region);
+            buckets.insert(match bucket.contains("{account}") {
+                true => bucket.replace("{account}", &self.station.account.number().await?),
+                false => bucket,
+            });
+        }
+        Ok(buckets)
+    }
+
+    /// Whether messages announce objects.
+    fn announces(&self) -> bool {
+        self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)))
+    }
+
     fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,13 +155,50 @@ impl Puller for Receiver {
         let ways = self.ways().clone();
         station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
     }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        let Receiver { station, region, queue, .. } = self;
+        // The queue itself has no part in it: even one that is gone keeps nothing from being given.
+        let account = SqsQueue::account_of(queue);
+        let account = match account {
+            Some(account) => account.to_owned(),
+            None => {
+                let found = SqsQueue::open(&station.account, region, queue).await;
+                found.ok().and_then(|queue| queue.account().map(str::to_owned)).unwrap_or_default()
+            }
+        };
+        let ways = self.ways().clone();
+        station.replay(ways, Whereabouts { account, region: region.clone() }, item, context).await
+    }
 }
 
 #[async_trait]
 impl Setup for Receiver {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
-        let announces = self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)));
-        Ok(held::check(&self.station.account, &self.region, &self.queue, announces).await?)
+        let kinds: Vec<_> = self.ways().iter().filter_map(|way| way.kind.objects().cloned()).collect();
+        let Receiver { station: Station { account, .. }, region, queue, .. } = self;
+        let announced = if kinds.is_empty() { None } else { Some(self.buckets().await?) };
+        let (found, _) = tokio::join!(held::check(account, region, queue, announced), async {
+            if kinds.iter().any(|kind| kind.caller() != CallerUse::None) {
+                // Who needs to know asks again.
+                _ = timeout(PATIENCE, account.caller()).await;
+            }
+        });
+        Ok(found?)
+    }
+
+    /// A queue with nothing in it is asked by one long poll after another.
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let polls = Cost::of(1.0, pricing::SQS).every(LONG_POLL);
+        let check = Cost::of(6.0, pricing::SQS);
+        let bucket = Cost::of(1.0, pricing::S3_LIST).and(Cost::of(1.0, pricing::S3_GET));
+        Ok(match self.announces() {
+            true => polls.and(check.and(bucket).every(watch)).a_month(
+                "about 0.60 USD for each million objects (GetObject, and 3 calls of SQS for 10 messages), and KMS if they are \
+                 encrypted with a key of one's own",
+            ),
+            false => polls.and(check.every(watch)).a_month("about 0.12 USD for each million messages"),
+        })
     }
 }
 
@@ -142,11 +221,12 @@ impl Station {
         let Opened { queue, facts, at } = opened;
         let limits = ways.iter().map(|way| way.limits.clone()).reduce(Limits::joined).expect("there is a way");
         let (debts, settlements) = debts();
-        let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
+        let quarantine = Quarantine::new(unit, store, world.clock.clone());
         let giving = Giving {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,
             world: world.clone(),

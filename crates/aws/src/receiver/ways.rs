@@ -6,7 +6,7 @@ use tracing::debug;
 
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
-    held::{Giving, Intake, OnMissingObject, PassEnd, Task, Work},
+    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
     notification,
     objects::{Learnt, Objects, Selection},
     payload,
@@ -47,8 +47,9 @@ impl Ways {
     pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving) -> Self {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
         let learnt = Learnt::default();
-        for Way { kind, limits } in ways {
-            let giving = Giving { max_event_bytes: limits.max_event_bytes, ..giving.clone() };
+        for Way { kind, limits, .. } in ways {
+            let Limits { max_event_bytes, start_time, .. } = limits;
+            let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, learnt) = (account.clone(), learnt.clone());
@@ -82,7 +83,7 @@ impl Ways {
         }
     }
 
-    fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
+    pub(super) fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
         let (mut items, mut skipped) = (Vec::with_capacity(created.len()), 0);
         for object in created {
             let Some(reader) = self.reader(&object) else {
@@ -158,8 +159,15 @@ impl Work for Ways {
     fn weight(&self, item: &Item) -> usize {
         match item {
             // The entries around it weigh more than the name.
-            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + object.key.len() + 512,
+            Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + 2 * object.key.len() + 512,
             Item::Body(_, body) => body.weight(),
+        }
+    }
+
+    fn source<'a>(&self, item: &'a Item) -> Source<'a> {
+        match item {
+            Item::Object(_, object) | Item::Unclaimed(object) => Source::Object(object),
+            Item::Body(_, body) => Source::Bytes(body.bytes()),
         }
     }
 

@@ -8,15 +8,18 @@ use std::{
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
-    Store, StoreError, Tags, UnitId, World, codes::STATE_UNREADABLE, debts,
+    Store, StoreError, TagId, Tags, UnitId, World, codes::STATE_UNREADABLE, debts,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     AwsError, Calls, Route, codes,
-    held::Quarantine,
+    held::{Again, Quarantine},
     routing::Filtered,
     windows::{
         Found, Page, Pages, Window, WindowKind,
@@ -102,6 +105,8 @@ pub(super) struct Follower {
     saved_at: i64,
     lag: i64,
     lag_said_at: i64,
+    /// When it was opened, if nothing was known of the cursor before: whatever the clock said then.
+    first_opened: Option<Instant>,
 }
 
 impl Follower {
@@ -113,6 +118,7 @@ impl Follower {
         let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
         let checkpoint = checkpoint
             .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,
             None => {
@@ -138,6 +144,7 @@ impl Follower {
             saved_at: now,
             lag: 0,
             lag_said_at: now,
+            first_opened,
             cursor,
             shared,
         })
@@ -188,7 +195,7 @@ impl Follower {
     /// Asks for a window, page by page.
     async fn ask(&mut self, number: Number, window: Window, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        let most_pages = shared.kind.cadence().most_pages.unwrap_or(u32::MAX);
+        let most_pages = self.plan.cadence().most_pages.unwrap_or(u32::MAX);
         self.plan.asking(number);
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
@@ -216,6 +223,7 @@ impl Follower {
         self.windows.reset();
         let now = shared.now();
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
+        self.plan.fitted(window, count);
         self.plan.read(number, left, again);
         self.seen.unload();
         self.say_lag(now);
@@ -282,7 +290,7 @@ impl Follower {
                     self.seen.settled(id, hour(at));
                 }
                 Route::Send(tag) if place.len() > shared.max_event_bytes => {
-                    match self.set_aside(id, &page.bytes[place]).await {
+                    match self.set_aside(id, tag, &page.bytes[place]).await {
                         true => {
                             shared.outlet.ledger().quarantined(&shared.tags.tag(tag), 1);
                             self.seen.settled(id, hour(at));
@@ -322,21 +330,16 @@ impl Follower {
     }
 
     /// Quarantines an event that is too long. Whether that went well.
-    async fn set_aside(&self, id: EventId, event: &[u8]) -> bool {
-        let Shared { unit, quarantine, max_event_bytes, .. } = &*self.shared;
+    async fn set_aside(&self, id: EventId, tag: TagId, event: &[u8]) -> bool {
+        let Shared { unit, quarantine, max_event_bytes, tags, .. } = &*self.shared;
         let address = format!("{} event {id:032x}", self.cursor);
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match quarantine.put(address.clone(), reason, event.to_vec()).await {
-            Ok(()) => {
-                warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                true
-            }
-            Err(error) => {
-                let (code, error) = (error.code(), quittance_core::chain(&error));
-                warn!(%unit, %code, address, error, "event is too long to be sent, and cannot be set aside");
-                false
-            }
+        let again = Again::Event(tags.tag(tag).to_string());
+        let is_aside = quarantine.put(&address, &reason, event.to_vec(), &again).await;
+        if is_aside {
+            warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
         }
+        is_aside
     }
 
     fn hear(&mut self) {
@@ -410,7 +413,9 @@ impl Follower {
     }
 
     fn follow_clock_back(&mut self, now: i64) {
-        if self.plan.follow_clock_back(now) {
+        let since = |opened| self.shared.world.clock.now().saturating_duration_since(opened);
+        let began = self.first_opened.map(|opened| now - millis(since(opened)));
+        if self.plan.follow_clock_back(now, began) {
             let Follower { cursor, shared, .. } = self;
             warn!(unit = %shared.unit, code = %codes::CLOCK_WENT_BACK, cursor, "the clock was ahead and went back: what was asked by it is asked for again");
             (self.saved_at, self.lag_said_at) = (now, now);
@@ -430,10 +435,10 @@ impl Follower {
         if now < self.lag_said_at + millis(SAY_LAG_EVERY) {
             return;
         }
-        let cadence = self.shared.kind.cadence();
         let lag = self.plan.lag(now);
         let minutes = lag / 60_000;
-        let Follower { cursor, shared, .. } = self;
+        let Follower { cursor, shared, plan, .. } = self;
+        let cadence = plan.cadence();
         if lag > (3 * millis(cadence.period)).max(millis(SAY_LAG_EVERY)) {
             match lag >= self.lag {
                 true => {

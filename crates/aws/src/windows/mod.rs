@@ -18,11 +18,11 @@ use bytes::Bytes;
 use quittance_core::{EventId, Finding, Tags};
 use sha2::{Digest, Sha256};
 
-use crate::{AwsError, Calls};
+use crate::{AwsError, Calls, Cost};
 
 pub use crate::routing::Route;
 pub use puller::WindowSettings;
-pub use start_time::start_time;
+pub use start_time::{past_start_time, start_time};
 
 /// A range of time, in milliseconds since the epoch: its start is in it, its end is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +81,39 @@ pub trait WindowKind: Send + Sync {
 
     /// Proves by the cheapest calls that it can be asked; answers what is wrong. Fails when that could not be found out.
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError>;
+
+    /// What asking costs.
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError>;
+}
+
+/// How often in an hour it is looked what there is to ask for.
+pub const LISTINGS_AN_HOUR: f64 = 12.0;
+
+/// What asking costs while there is nothing new.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Price {
+    /// For a window of every cursor.
+    pub window: Cost,
+    /// For looking what cursors there are, and what is in them, in an hour.
+    pub hour: Cost,
+    /// For a check.
+    pub check: Cost,
+    /// What comes on top of it.
+    pub beyond: &'static str,
+}
+
+impl Cadence {
+    /// What a month comes to.
+    fn a_month(&self, price: &Price, watch: Duration) -> Cost {
+        let windows = |reach: Duration| (reach.as_secs_f64() / self.longest.as_secs_f64().max(1.0)).ceil().max(1.0);
+        let of = |reach: Duration, every: Duration| {
+            let Cost { calls, dollars } = price.window;
+            Cost { calls: calls * windows(reach), dollars: dollars * windows(reach) }.every(every)
+        };
+        let polls = of(self.period + self.overlap, self.period);
+        let looks = price.hour.every(Duration::from_secs(3600)).and(price.check.every(watch));
+        self.sweeps.iter().map(|sweep| of(sweep.lateness + sweep.every, sweep.every)).fold(polls.and(looks), Cost::and)
+    }
 }
 
 /// The pages of one window.

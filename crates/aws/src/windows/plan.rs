@@ -13,6 +13,12 @@ use crate::windows::{Cadence, Window};
 /// Windows of one lane that may wait for their receipts: more says that nothing is confirmed.
 const MOST_OPEN: usize = 64;
 
+/// The share of its most pages that a window is meant to have.
+const MEANT: f64 = 0.75;
+
+/// How fast windows grow again when there is less to see.
+const GROWTH: f64 = 1.25;
+
 /// How far a clock may go back before what was planned by it is planned anew.
 const CLOCK_STEP: i64 = 60_000;
 
@@ -84,6 +90,8 @@ struct Run {
 pub(super) struct Plan {
     cadence: Cadence,
     checkpoint: Checkpoint,
+    /// The longest window that is asked for at once: no longer than lately fitted into its pages.
+    span: i64,
     /// Polls were planned up to here.
     asked: i64,
     next_poll: i64,
@@ -110,6 +118,7 @@ impl Plan {
         let grain = millis(cadence.grain).max(1);
         Plan {
             runs: vec![None; cadence.sweeps.len()],
+            span: millis(cadence.longest),
             asked: checkpoint.frontier - checkpoint.frontier.rem_euclid(grain),
             next_poll: now,
             lanes,
@@ -121,6 +130,11 @@ impl Plan {
             checkpoint,
             cadence,
         }
+    }
+
+    /// How it is asked.
+    pub(super) fn cadence(&self) -> &Cadence {
+        &self.cadence
     }
 
     /// How far it is confirmed.
@@ -163,12 +177,12 @@ impl Plan {
         self.paused = until;
     }
 
-    /// Plans anew what was planned by a clock that was ahead. Whether it was.
-    pub(super) fn follow_clock_back(&mut self, now: i64) -> bool {
+    /// Plans anew what was planned by a clock that was ahead; `began` is when the first run did, if this is it. Whether it was.
+    pub(super) fn follow_clock_back(&mut self, now: i64, began: Option<i64>) -> bool {
         if self.asked <= now + CLOCK_STEP {
             return false;
         }
-        let target = self.target(now);
+        let target = self.down(self.target(now).min(began.unwrap_or(i64::MAX)));
         self.asked = target;
         self.checkpoint.frontier = self.checkpoint.frontier.min(target);
         self.checkpoint.floor = self.checkpoint.floor.min(target);
@@ -217,9 +231,27 @@ impl Plan {
     }
 
     /// The oldest window of a lane that is to be asked, or asked again.
-    fn due(&self, lane: usize, now: i64) -> Option<Step> {
-        let open = self.lanes[lane].iter().find(|open| open.is_due(now))?;
-        Some(Step::Ask(open.number, open.window))
+    fn due(&mut self, lane: usize, now: i64) -> Option<Step> {
+        let at = self.lanes[lane].iter().position(|open| open.is_due(now))?;
+        Some(self.ask(lane, at))
+    }
+
+    /// Asks for a window, or for as much of it as is likely to fit.
+    fn ask(&mut self, lane: usize, at: usize) -> Step {
+        let Window { from, to } = self.lanes[lane][at].window;
+        let end = self.down(from + self.span).max(from + millis(self.cadence.grain).max(1));
+        if end < to {
+            self.cut(lane, at, end);
+        }
+        Step::Ask(self.lanes[lane][at].number, self.lanes[lane][at].window)
+    }
+
+    /// What was given of the window stays with its first part, which is not done before that is settled.
+    fn cut(&mut self, lane: usize, at: usize, middle: i64) {
+        let Window { from, to } = self.lanes[lane][at].window;
+        self.lanes[lane][at].window = Window { from, to: middle };
+        let second = self.planned(Window { from: middle, to });
+        self.lanes[lane].insert(at + 1, second);
     }
 
     fn wait(&self, now: i64) -> Step {
@@ -234,9 +266,8 @@ impl Plan {
 
     fn open(&mut self, lane: usize, window: Window) -> Step {
         let open = self.planned(window);
-        let step = Step::Ask(open.number, window);
         self.lanes[lane].push_back(open);
-        step
+        self.ask(lane, self.lanes[lane].len() - 1)
     }
 
     fn planned(&mut self, window: Window) -> Open {
@@ -324,11 +355,21 @@ impl Plan {
         if middle <= from {
             return false;
         }
-        // What was given of it stays with the first half, which is not done before that is settled.
-        self.lanes[lane][at].window = Window { from, to: middle };
-        let second = self.planned(Window { from: middle, to });
-        self.lanes[lane].insert(at + 1, second);
+        self.cut(lane, at, middle);
+        self.span = self.span.min(middle - from);
         true
+    }
+
+    /// A window was read to its end in so many pages: those to come are as long as seems to fit.
+    pub(super) fn fitted(&mut self, window: Window, pages: u32) {
+        let Some(most) = self.cadence.most_pages else { return };
+        let grown = (self.span as f64 * GROWTH).min(millis(self.cadence.longest) as f64);
+        let span = match f64::from(pages) / f64::from(most) {
+            // A few pages of a short window tell nothing of a long one.
+            filled if filled < MEANT / 2.0 => grown,
+            filled => grown.min((window.to - window.from) as f64 * MEANT / filled),
+        };
+        self.span = (span as i64).max(millis(self.cadence.grain)).max(1);
     }
 
     /// A batch of the window was given.

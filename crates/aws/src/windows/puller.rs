@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Ended, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId, World,
-    codes::PANICKED,
+    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Record, Setup, StoreError, Tags,
+    Unit, UnitId, World, codes::PANICKED,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -21,7 +21,8 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     Account, Calls, codes,
-    held::Quarantine,
+    held::{Again, Quarantine, give_event},
+    refusal,
     windows::{
         WindowKind,
         follow::{Follower, Shared},
@@ -90,8 +91,19 @@ impl Setup for WindowSetup {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         // It asks once or twice; jitter is of no use to it.
         let world = World::system();
-        let calls = Calls::of(&self.account, &self.region, &world).await?;
+        let calls = match Calls::of(&self.account, &self.region, &world).await {
+            Ok(calls) => calls,
+            Err(error) => {
+                return Ok(vec![refusal::finding(error, "the account is not known", "sts:GetCallerIdentity")?]);
+            }
+        };
         Ok(self.kind.check(&calls).await?)
+    }
+
+    async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
+        let calls = Calls::of(&self.account, &self.region, &World::system()).await?;
+        let price = self.kind.price(&calls).await?;
+        Ok(self.kind.cadence().a_month(&price, watch).a_month(price.beyond))
     }
 }
 
@@ -109,6 +121,15 @@ struct Life {
     listed: i64,
 }
 
+impl Life {
+    /// What a clock said that was ahead is not believed; this run began at `began`.
+    fn follow_clock_back(&mut self, now: i64, began: i64) {
+        if self.born.max(self.listed) > now {
+            (self.born, self.listed) = (self.born.min(began), self.listed.min(began));
+        }
+    }
+}
+
 #[async_trait]
 impl Puller for WindowPuller {
     async fn run(&self, context: PullerContext) -> Ended {
@@ -116,6 +137,13 @@ impl Puller for WindowPuller {
         match Box::pin(self.follow(context)).instrument(info_span!("windows", region)).await {
             Ok(()) => Ended::Stopped,
             Err(failure) => Ended::Failed(failure),
+        }
+    }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        match Again::of(&item)? {
+            Again::Event(tag) => give_event(item.bytes, &tag, self.settings.max_event_bytes, &context).await,
+            again => Err(again.not_here()),
         }
     }
 }
@@ -126,7 +154,7 @@ impl WindowPuller {
         let WindowSettings { region, kind, start_time, max_event_bytes, remembered_ids } = self.settings.clone();
         let shared = Arc::new(Shared {
             calls: Calls::of(&self.account, &region, &world).await?,
-            quarantine: Quarantine { unit: unit.clone(), store: store.clone(), clock: world.clock.clone() },
+            quarantine: Quarantine::new(unit.clone(), store.clone(), world.clock.clone()),
             turns: Semaphore::new(TURNS),
             fence: store.fence(),
             tags: Tags::default(),
@@ -140,6 +168,7 @@ impl WindowPuller {
             in_memory: Arc::default(),
         });
         let mut life = recall(&shared, start_time).await?;
+        let opened = shared.world.clock.now();
         let mut followed = Followed::default();
         while !stop.is_cancelled() {
             let listed = tokio::select! {
@@ -148,6 +177,8 @@ impl WindowPuller {
             };
             match listed {
                 Ok(cursors) => {
+                    let now = shared.now();
+                    life.follow_clock_back(now, now - millis(shared.world.clock.now() - opened));
                     self.adjust(&shared, life, cursors, &mut followed, &stop).await?;
                     life.listed = shared.now();
                     remember(&shared, life).await?;

@@ -6,8 +6,8 @@ use crate::{Account, PlanError};
 
 /// The first moment to collect, in milliseconds since the epoch: `2026-01-01T00:00:00.000Z`, with another offset, or
 /// without one, which means UTC; or a day alone. It is not later than now, by the clock of `account`.
-pub fn start_time(text: Option<&str>, account: &Account) -> Result<Option<i64>, PlanError> {
-    let first = read(text)?;
+pub fn past_start_time(text: Option<&str>, account: &Account) -> Result<Option<i64>, PlanError> {
+    let first = start_time(text)?;
     let now = Timestamp::try_from(account.clock().wall()).unwrap_or_default();
     if first.is_some_and(|first| first > now.as_millisecond()) {
         let text = text.unwrap_or_default().trim();
@@ -17,7 +17,8 @@ pub fn start_time(text: Option<&str>, account: &Account) -> Result<Option<i64>, 
     Ok(first)
 }
 
-fn read(text: Option<&str>) -> Result<Option<i64>, PlanError> {
+/// The same, where it may be later than now.
+pub fn start_time(text: Option<&str>) -> Result<Option<i64>, PlanError> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     let in_utc = || Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     let parsed = text.parse::<Timestamp>().ok().or_else(in_utc);
@@ -27,11 +28,11 @@ fn read(text: Option<&str>) -> Result<Option<i64>, PlanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::start_time;
 
     #[test]
     fn a_time_is_read_as_users_write_it() {
-        let at = |text| read(Some(text)).unwrap();
+        let at = |text| start_time(Some(text)).unwrap();
         let expected = Some(1_767_225_600_000);
         for text in [
             "2026-01-01T00:00:00.000Z",
@@ -44,10 +45,10 @@ mod tests {
         ] {
             assert_eq!(at(text), expected, "{text}");
         }
-        assert_eq!(read(None).unwrap(), None);
-        assert_eq!(read(Some("")).unwrap(), None);
+        assert_eq!(start_time(None).unwrap(), None);
+        assert_eq!(start_time(Some("")).unwrap(), None);
         for wrong in ["yesterday", "2026-13-01", "01/02/2026", "1767225600"] {
-            assert!(read(Some(wrong)).is_err(), "{wrong}");
+            assert!(start_time(Some(wrong)).is_err(), "{wrong}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod notifications;
 mod overwritten;
 mod poison;
 mod redelivery;
+mod replay;
 mod scene;
 mod shared;
 mod shutdown;

@@ -4,6 +4,8 @@ use quittance_aws::{AwsError, Notification, ObjectRef, QueueKeys};
 use quittance_core::Interval;
 use quittance_testbed::aws::{FakeAws, Shape};
 
+use quittance_aws::{Limits, objects::OnMissingObject};
+
 use crate::scene::{BUCKET, DEAD, QUEUE, SILENT, Scene, events, limits, text};
 
 /// Peers: vectordotdev/vector PR #7470, opensearch-project/data-prepper#2789, cherweg/logstash-input-s3-sns-sqs#75.
@@ -58,6 +60,41 @@ async fn random_keys_survive_every_encoding() {
         assert_eq!(scene.receiver.texts().len(), 40, "{shape:?}");
         scene.end(running).await;
     }
+}
+
+/// A store that is not AWS's may announce keys as they are: what decoding would change is found nevertheless.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_another_store_announces_plain_is_found() {
+    let keys = ["a+b.log", "100%25.log", "year%3D2026/x.log", "a%2Bb+c.log"];
+    let scene = Scene::new(Some(1)).await;
+    for (n, key) in (0..).zip(keys) {
+        scene.aws.put_object(SILENT, key, text(n * 10..n * 10 + 1));
+        if n == 0 {
+            // It goes on with the key that was found.
+            scene.aws.cut_after(SILENT, key, 50);
+        }
+        scene.announce(&[(SILENT, key)]);
+    }
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    let expected: Vec<_> = (0..keys.len() as u64).flat_map(|n| events(n * 10..n * 10 + 1)).collect();
+    assert_eq!(scene.receiver.texts(), expected);
+    assert_eq!(scene.aws.counts(DEAD).visible, 0);
+    assert_eq!(scene.aws.calls("GetObject"), 2 * keys.len() as u64 + 1);
+    scene.end(running).await;
+}
+
+/// The right key comes first, and what no key leads to is missing.
+#[tokio::test(start_paused = true)]
+async fn a_decoded_key_is_preferred_to_a_plain_one() {
+    let scene = Scene::new(None).await;
+    scene.aws.put_object(SILENT, "a b.log", text(0..1));
+    scene.aws.put_object(SILENT, "a+b.log", text(10..11));
+    scene.announce(&[(SILENT, "a+b.log"), (SILENT, "no+where.log")]);
+    let running = scene.objects(Limits { on_missing_object: OnMissingObject::Drop, ..limits() });
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts(), events(0..1));
+    scene.end(running).await;
 }
 
 /// redpanda-data/connect PR #4667: also in its envelopes.

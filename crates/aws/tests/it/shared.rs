@@ -56,7 +56,13 @@ impl Mine {
 
 fn objects(scene: &Scene, name: &'static str) -> Unit {
     let (queue, region) = (QUEUE.to_owned(), REGION.to_owned());
-    let settings = ObjectsSettings { queue, region, kind: Arc::new(Mine(name)), limits: Limits::of_objects() };
+    let settings = ObjectsSettings {
+        queue,
+        region,
+        buckets: Vec::new(),
+        kind: Arc::new(Mine(name)),
+        limits: Limits::of_objects(),
+    };
     settings.unit(&scene.account, name, "type", String::new())
 }
 

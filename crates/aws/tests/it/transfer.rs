@@ -43,6 +43,33 @@ async fn a_broken_transfer_goes_on_where_it_broke() {
     }
 }
 
+/// honeycombio/agentless-integrations-for-aws#23, vectordotdev/vector#6241: what an object is, its bytes say.
+#[tokio::test(start_paused = true)]
+async fn what_content_encoding_says_is_not_believed() {
+    let scene = Scene::new(Some(1)).await;
+    let mut expected = Vec::new();
+    for (n, encoding) in (0..).zip(["gzip", "aws-chunked", "aws-chunked,gzip", "identity", "zstd", "br", "deflate", ""])
+    {
+        for (m, packed) in [(0, false), (1, true)] {
+            let (key, lines) = (format!("{n}-{packed}"), n * 100 + m * 50..n * 100 + m * 50 + 40);
+            let content = text(lines.clone()).into_bytes();
+            let content = if packed { gzip(&content, 6) } else { content };
+            let length = content.len() as u64;
+            scene.aws.put_object(SILENT, &key, content);
+            scene.aws.set_content_encoding(SILENT, &key, encoding);
+            // A transfer that breaks goes on in the same bytes.
+            scene.aws.cut_after(SILENT, &key, length / 2);
+            scene.announce(&[(SILENT, &key)]);
+            expected.extend(events(lines));
+        }
+    }
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts(), expected);
+    assert_eq!(scene.aws.counts(DEAD).visible, 0);
+    scene.end(running).await;
+}
+
 /// A transfer that breaks again and again without a byte more is given up, and begun anew later.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_that_never_goes_on_is_begun_again() {

@@ -9,9 +9,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use quittance_aws::{
-    AwsError, Calls, Quota,
+    AwsError, Calls, Cost, Quota,
     windows::{
-        Cadence, Found, Page, Pages, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id, start_time,
+        Cadence, Found, Page, Pages, Price, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id,
+        past_start_time,
     },
 };
 use quittance_core::{Class, Finding, Tag, Tags};
@@ -37,6 +38,8 @@ struct State {
     /// How long a page takes.
     takes: Duration,
     pages: u64,
+    /// Those of windows that were read to their end.
+    used: u64,
     asked: Vec<Window>,
     errors: Vec<Class>,
     repeats_tokens: bool,
@@ -52,6 +55,7 @@ impl Api {
             page: 3,
             takes: Duration::ZERO,
             pages: 0,
+            used: 0,
             asked: Vec::new(),
             errors: Vec::new(),
             repeats_tokens: false,
@@ -116,7 +120,12 @@ impl WindowKind for Api {
             calls: calls.clone(),
             route: (Route::Send(tags.id(&tag)), Route::Drop(tags.id(&tag))),
             token: Token::First,
+            pages: 0,
         })
+    }
+
+    async fn price(&self, _: &Calls) -> Result<Price, AwsError> {
+        Ok(Price { window: Cost::of(1.0, 0.001), ..Price::default() })
     }
 
     async fn check(&self, _: &Calls) -> Result<Vec<Finding>, AwsError> {
@@ -131,6 +140,7 @@ struct Asked {
     calls: Calls,
     route: (Route, Route),
     token: Token,
+    pages: u64,
 }
 
 const QUOTA: Quota = Quota { api: "GetCallerIdentity", per_second: 4.0 };
@@ -138,7 +148,10 @@ const QUOTA: Quota = Quota { api: "GetCallerIdentity", per_second: 4.0 };
 #[async_trait]
 impl Pages for Asked {
     async fn next(&mut self) -> Result<Option<Page>, AwsError> {
-        let Some(token) = self.token.to_send() else { return Ok(None) };
+        let Some(token) = self.token.to_send() else {
+            self.api.with(|state| state.used += std::mem::take(&mut self.pages));
+            return Ok(None);
+        };
         let error = self.api.with(|state| state.errors.pop());
         if let Some(class) = error {
             let failed = "scripted".into();
@@ -165,6 +178,7 @@ impl Pages for Asked {
             let next = if state.repeats_tokens { first } else { next };
             (page, (next < all.len()).then(|| next.to_string()))
         });
+        self.pages += 1;
         self.token.follow("Scripted", next)?;
         let mut page = Page::default();
         let mut bytes = Vec::new();
@@ -326,6 +340,30 @@ async fn a_busy_hour_is_cut_into_windows_that_can_be_asked() {
     scene.end(running).await;
 }
 
+/// An hour of it has nearly twice the pages that a window may have; what fitted is remembered.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_always_busy_is_asked_for_what_fits() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    api.with(|state| state.page = 5);
+    let now = api.now();
+    for n in 0..4 * 3600 / 2 {
+        api.put("one", now + n * 2 * SECOND, now + n * 2 * SECOND, &format!("busy {n:06}"));
+    }
+    let running = scene.windows(settings(&api));
+    hours(1).await;
+    sleep(Duration::from_secs(900)).await;
+    let (pages, used) = api.with(|state| (state.pages, state.used));
+    hours(2).await;
+    let (pages, used) = api.with(|state| (state.pages - pages, state.used - used));
+    let wasted = pages - used;
+    assert!(pages > 2500, "{pages} pages");
+    assert!(wasted * 10 < pages, "{wasted} of {pages} pages were asked for in vain");
+    let texts = scene.receiver.texts();
+    assert_eq!(texts.len(), distinct(&texts).len());
+    running.killed().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn errors_cost_time_and_nothing_else() {
     let scene = Scene::new(None).await;
@@ -402,8 +440,15 @@ async fn what_is_not_wanted_is_filtered_once_and_what_is_too_long_is_set_aside()
     scene.store.set_full(false);
     hours(5).await;
     assert_eq!((scene.counts().filtered, scene.counts().quarantined), (1, 1));
-    assert_eq!(scene.store.quarantined().len(), 1);
     assert_eq!(scene.receiver.texts(), ["sent"]);
+    let item = scene.store.quarantined().pop().unwrap();
+    let unit = |settings: WindowSettings| settings.unit(&scene.account, "service", "type", String::new());
+    let mut settings = self::settings(&api);
+    settings.max_event_bytes = 40;
+    assert!(scene.replay(&*unit(settings.clone()).puller, item.clone()).await.is_err(), "it is still too long");
+    settings.max_event_bytes = 1000;
+    scene.replay(&*unit(settings).puller, item).await.unwrap();
+    assert_eq!(scene.receiver.texts(), ["long".repeat(20), "sent".to_owned()]);
     scene.end(running).await;
 }
 
@@ -548,6 +593,27 @@ async fn a_clock_that_was_ahead_loses_nothing() {
     scene.end(running).await;
 }
 
+/// Where nothing was known before, even what happened while the clock was ahead is still wanted.
+#[tokio::test(start_paused = true)]
+async fn a_first_run_by_a_clock_that_is_ahead_does_not_begin_late() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    scene.set_clock_ahead(Duration::from_secs(10 * 3600));
+    let running = scene.windows(settings(&api));
+    sleep(Duration::from_secs(60)).await;
+    let mut expected = api.put_random("one", 14, 50, HOUR / 4);
+    sleep(Duration::from_secs(1200)).await;
+    scene.set_clock_ahead(Duration::ZERO);
+    sleep(Duration::from_secs(60)).await;
+    // Not yet listed.
+    let now = api.now();
+    api.put("two", now, now, "of a new cursor");
+    expected.push("of a new cursor".to_owned());
+    hours(20).await;
+    assert_eq!(distinct(&scene.receiver.texts()), distinct(&expected));
+    scene.end(running).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
     let scene = Scene::new(None).await;
@@ -565,8 +631,25 @@ async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
 #[tokio::test(start_paused = true)]
 async fn a_first_moment_that_is_still_to_come_is_refused() {
     let scene = Scene::new(None).await;
-    let error = start_time(Some("2999-01-01"), &scene.account).unwrap_err();
+    let error = past_start_time(Some("2999-01-01"), &scene.account).unwrap_err();
     assert!(error.problem.contains("`2999-01-01` is in the future"), "{error}");
-    assert!(start_time(Some("2001-01-01"), &scene.account).unwrap().is_some());
-    assert_eq!(start_time(None, &scene.account).unwrap(), None);
+    assert!(past_start_time(Some("2001-01-01"), &scene.account).unwrap().is_some());
+    assert_eq!(past_start_time(None, &scene.account).unwrap(), None);
+}
+
+/// A poll every five minutes, a sweep of four hours in windows of one every hour, and a check every 45 seconds.
+#[tokio::test(start_paused = true)]
+async fn an_estimate_counts_polls_and_sweeps() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let unit = settings(&api).unit(&scene.account, "service", "type", String::new());
+    let estimate = unit.setup.estimate(Duration::from_secs(45)).await.unwrap();
+    let cadence = api.cadence();
+    let month = 30.0 * 24.0 * 3600.0;
+    let sweep = cadence.sweeps[0];
+    let windows = ((sweep.lateness + sweep.every).as_secs_f64() / cadence.longest.as_secs_f64()).ceil();
+    let expected = month / cadence.period.as_secs_f64() + windows * month / sweep.every.as_secs_f64();
+    assert_eq!(cadence.sweeps.len(), 1);
+    assert!((estimate.calls - expected).abs() < 1.0, "{estimate:?}, expected {expected}");
+    assert!((estimate.dollars - expected * 0.001).abs() < 0.01, "{estimate:?}");
 }

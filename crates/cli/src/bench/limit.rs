@@ -40,8 +40,8 @@ pub(super) async fn run(surroundings: &Surroundings, objects: &Objects, kind: Ki
             let mut inflate = Inflate::new();
             let mut framer: Box<dyn Framer> = match kind {
                 Kind::Cloudtrail => Box::new(Records::new("Records", 1 << 20)),
-                Kind::Vpcflow => Box::new(Lines::new(Header::FirstLine, 1 << 20)),
-                Kind::Cloudfront => Box::new(Lines::new(Header::Hash, 1 << 20)),
+                Kind::Vpcflow => Box::new(Lines::new(Header::VpcFlow, 1 << 20)),
+                Kind::Cloudfront => Box::new(Lines::new(Header::CloudFront, 1 << 20)),
             };
             let mut at = 0;
             let mut last = false;

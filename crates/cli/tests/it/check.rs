@@ -62,16 +62,40 @@ fn one_object_says_the_same_in_json() {
         json!({
             "file": null, "errors": 0, "warnings": 1,
             "problems": [{
-                "line": 9, "column": 7, "code": "InitVariablesError5", "severity": "warning", "path": "outputs.devo_1.config.prot",
+                "file": "config.yaml", "line": 9, "column": 7, "code": "InitVariablesError5", "severity": "warning", "path": "outputs.devo_1.config.prot",
                 "message": "unknown key, ignored", "hint": "did you mean `port`?",
             }],
             "outputs": [{ "name": "devo_1", "destination": "localhost:443" }],
             "units": [{
                 "id": "aws/12351/audit-events-all/audits_s3/eu-west-1/trail", "input": "aws",
                 "service": "audit-events-all", "tag": "cloud.aws.cloudtrail.events.{account}.{region}",
+                "estimate": null,
             }],
         })
     );
+}
+
+/// What a user types into the Collector Server, and what the server has.
+#[test]
+fn a_document_of_the_collector_server_is_completed_by_another_file() {
+    let json = r#"{"inputs": {"aws": {"id": "1", "services": {
+        "voiso": {"voiso_sqs_queue_name": "q", "regions": ["eu-west-1"], "colour": "red"}}}}}"#;
+    let scene = Scene::new();
+    let (globals, _) = scene.yaml.split_once("inputs:").expect("inputs");
+    std::fs::create_dir(scene.file("customers")).expect("a folder");
+    std::fs::write(scene.file("customers/acme.json"), json).expect("the document");
+    std::fs::write(scene.file("server.yaml"), globals).expect("the rest");
+    let path = |name: &str| scene.file(name).display().to_string();
+    let said =
+        quittance(&["check", "--offline", "--config", &path("customers/acme.json"), "--server", &path("server.yaml")]);
+    // Certificates are found beside the file that names them.
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let expected =
+        format!("{}:2:74: warning: inputs.aws.services.voiso.colour: unknown key", path("customers/acme.json"));
+    assert!(said.out.starts_with(&expected), "{}", said.out);
+    assert!(said.out.contains("unit aws/1/voiso/eu-west-1/q: service voiso"), "{}", said.out);
+    let said = quittance(&["check", "--offline", "--config", &path("customers/acme.json")]);
+    assert!(said.out.contains("`--server FILE` names the file that has `globals` and `outputs`"), "{}", said.out);
 }
 
 #[test]
@@ -120,6 +144,11 @@ async fn destinations_and_units_are_asked() {
         assert!(line.starts_with(expected) && line.ends_with(code), "{}{}", said.out, said.err);
     }
     assert!(said.out.ends_with("0 errors, 3 warnings\n"), "{}", said.out);
+    // One long poll after another, and a check of all permissions every 45 s.
+    let estimate =
+        "  about 590400 calls and 0.50 USD a month with nothing new, and about 0.60 USD for each million objects";
+    assert!(said.out.contains(estimate), "{}", said.out);
+    assert!(said.out.contains("all units: about 590400 calls and 0.50 USD a month"), "{}", said.out);
     assert_eq!(said.code, Some(0));
 }
 

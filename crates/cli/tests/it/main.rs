@@ -5,7 +5,10 @@
 mod ambient;
 mod certificates;
 mod check;
+mod debug;
 mod errors;
+mod peer_bugs;
+mod quarantine;
 mod scene;
 mod services;
 mod state;

@@ -47,6 +47,7 @@ async fn fill(scene: &Scene) {
         reason: "no JSON".to_owned(),
         bytes,
         at: SystemTime::UNIX_EPOCH,
+        again: String::new(),
     };
     store.quarantine(fence, &item).await.unwrap();
 }
@@ -148,6 +149,24 @@ async fn a_reset_forgets_one_cursor_of_all_units() {
     assert_eq!(said.code, Some(0));
     for unit in [LOGS, OTHER_LOGS] {
         assert_eq!(cursors(&scene, unit).await, ["group-b"]);
+    }
+}
+
+/// What happened since it was last read is not asked for again, if nothing says from when on.
+#[tokio::test]
+async fn a_reset_names_the_units_that_have_no_start_time() {
+    let section = |more: &str| {
+        let section = format!("custom-logs: {{types: [logs], log_groups: [a], regions: [eu-west-1]{more}}}");
+        Scene::new().but("    services:\n", &format!("    services:\n      {section}\n"))
+    };
+    for (more, told) in [("", true), (", start_time: 2026-01-01", false)] {
+        let scene = section(more);
+        fill(&scene).await;
+        for yes in [&["reset", "--unit", LOGS][..], &["reset", "--unit", LOGS, "--yes"]] {
+            let said = state(&scene, yes);
+            let expected = format!("{LOGS}: no `start_time` is set");
+            assert_eq!(said.out.contains(&expected), told, "{}", said.out);
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! The configuration in Devo's on-premise shape: `globals`, `outputs`, `inputs`.
 //!
+//! Or in that of the Collector Server: `global_overrides` and `inputs`, which another file completes.
+//!
 //! A file is read once, into a tree that knows where everything stood; references to the environment are replaced in
 //! it; the tree is fitted to the schema that the types make, which finds all problems at once; then the types are read
 //! from it. Whatever is found later, by a service or by its setup, can still be told with line and column.
 
 mod deserialize;
+mod documents;
 mod environment;
+mod json;
 mod key_path;
 mod nearest;
 mod parse;
@@ -17,28 +21,25 @@ mod sections;
 mod shape;
 mod tree;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use quittance_aws::PlanError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{CollectorError, codes};
+use crate::{CollectorError, Files, codes};
 use tree::{Entry, Node, Places, Value};
 
+pub use documents::Documents;
 pub use key_path::KeyPath;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use section::Section;
 pub use sections::{
-    Accounts, Autoconfig, Common, Console, DevoPlatform, Globals, Input, Output, Persistence, PersistenceConfig,
-    PersistenceKind, RequestsLimit, Transport,
+    Accounts, Autoconfig, Common, Console, DevoPlatform, GlobalOverrides, Globals, Input, Output, Persistence,
+    PersistenceConfig, PersistenceKind, RequestsLimit, Transport,
 };
-pub use tree::Position;
+pub use tree::{Document, Position};
 
 /// A whole configuration.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,9 +50,12 @@ pub struct Config {
     pub outputs: BTreeMap<String, Output>,
     /// Sources, by name.
     pub inputs: BTreeMap<String, Input>,
-    /// The file it came from.
+    /// What a document of the Collector Server says of the collector itself: it counts more than `globals`.
+    #[serde(default)]
+    pub global_overrides: GlobalOverrides,
+    /// The files it came from.
     #[serde(skip)]
-    pub path: PathBuf,
+    pub documents: Documents,
     /// What was found in it that does not keep it from being used.
     #[serde(skip)]
     pub warnings: Vec<Problem>,
@@ -69,27 +73,61 @@ pub struct Examined {
 }
 
 impl Config {
-    /// Reads a configuration file, in which there may be warnings but no error.
-    pub fn load(path: &Path) -> Result<Config, CollectorError> {
-        let Examined { config, problems } = Config::examine(path)?;
+    /// Reads a configuration, in which there may be warnings but no error.
+    pub fn load(documents: impl Into<Documents>) -> Result<Config, CollectorError> {
+        let Examined { config, problems } = Config::examine(documents)?;
         match config {
             Some(config) => Ok(Config { warnings: problems.all, ..config }),
             None => Err(CollectorError::Config(problems)),
         }
     }
 
-    /// Reads a configuration file and says everything that is wrong with it.
-    pub fn examine(path: &Path) -> Result<Examined, CollectorError> {
-        let bytes = fs::read(path).map_err(|source| CollectorError::Read { path: path.into(), source })?;
-        Ok(Config::examine_text(&bytes, path, &environment::of_process))
+    /// Reads a configuration and says everything that is wrong with it.
+    pub fn examine(documents: impl Into<Documents>) -> Result<Examined, CollectorError> {
+        let documents = documents.into();
+        let read = |path: &Path| fs::read(path).map_err(|source| CollectorError::Read { path: path.into(), source });
+        let config = read(&documents.config)?;
+        let server = documents.server.as_deref().map(read).transpose()?;
+        Ok(Config::examine_texts(&config, server.as_deref(), documents, &environment::of_process))
     }
 
     /// The same for what stands in `path`, with another environment: `lookup` gives a variable, or says why there is
     /// none.
     pub fn examine_text(bytes: &[u8], path: &Path, lookup: &dyn Fn(&str) -> Result<String, String>) -> Examined {
+        Config::examine_texts(bytes, None, path.into(), lookup)
+    }
+
+    /// The same for what stands in `documents`.
+    pub fn examine_texts(
+        config: &[u8],
+        server: Option<&[u8]>,
+        documents: Documents,
+        lookup: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Examined {
         let mut problems = Vec::new();
-        let config = read(bytes, path, lookup, &mut problems);
-        Examined { config, problems: Problems::new(path.into(), problems) }
+        let config = read(config, server, &documents, lookup, &mut problems);
+        Examined { config, problems: Problems::new(documents, problems) }
+    }
+
+    /// Where the files are that it names.
+    pub fn files(&self) -> Files {
+        Files::beside(self.documents.outermost())
+    }
+
+    /// Keys that are set and change nothing.
+    pub fn without_effect(&self) -> Vec<String> {
+        let globals = [
+            ("globals.multiprocessing", self.globals.multiprocessing.is_some()),
+            ("globals.queue_wrap_max_size_in_messages", self.globals.queue_wrap_max_size_in_messages.is_some()),
+        ];
+        let inputs = self.inputs.iter().filter(|(_, input)| input.autoconfig.is_some());
+        let inputs = inputs.map(|(name, _)| format!("inputs.{name}.autoconfig"));
+        globals.into_iter().filter(|(_, set)| *set).map(|(key, _)| key.to_owned()).chain(inputs).collect()
+    }
+
+    /// Everything that is wrong with it.
+    pub(crate) fn problems(&self, all: Vec<Problem>) -> Problems {
+        Problems::new(self.documents.clone(), all)
     }
 
     /// Where the key at `path` stands, or the nearest one above it.
@@ -98,20 +136,29 @@ impl Config {
     }
 }
 
-fn read(bytes: &[u8], path: &Path, lookup: environment::Lookup<'_>, problems: &mut Vec<Problem>) -> Option<Config> {
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = Position::after(&String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
-            problems.push(Problem::error(at, &KeyPath::default(), "not UTF-8").coded(&codes::UNREADABLE));
-            return None;
+fn read(
+    config: &[u8],
+    server: Option<&[u8]>,
+    documents: &Documents,
+    lookup: environment::Lookup<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    let root = KeyPath::default();
+    let of_config = read_text(config, Document::Config, problems);
+    let mut tree = match server {
+        None => of_config?,
+        Some(server) => {
+            let of_server = read_text(server, Document::Server, problems);
+            documents.joined(of_config?, of_server?, problems)
         }
     };
-    let root = KeyPath::default();
-    let mut tree = parse::parse(text, problems)?;
     let mut places = Places::of(&tree);
     environment::expand(&mut tree, &root, lookup, problems);
-    shape::fit(&mut tree, &schema(), path.parent().unwrap_or(Path::new("")), problems);
+    let absent = ["globals", "outputs"].into_iter().filter(|key| tree.child(key).is_none()).collect::<Vec<_>>();
+    shape::fit(&mut tree, &schema::of_types(), documents, problems);
+    if server.is_none() && tree.child("inputs").is_some() {
+        documents::advise(&absent, problems);
+    }
     // Keys that stand under another name are found under their first one too.
     places.add_missing(Places::of(&tree));
     let disabled = take_disabled(&mut tree);
@@ -133,11 +180,28 @@ fn read(bytes: &[u8], path: &Path, lookup: environment::Lookup<'_>, problems: &m
     for (name, input) in &mut config.inputs {
         input.services = services(&tree, name);
     }
-    config.path = path.to_owned();
+    config.globals.override_with(&config.global_overrides);
+    config.documents = documents.clone();
     config.places = places;
     let before = problems.len();
     config.judge(problems);
     (!problems[before..].iter().any(Problem::is_error)).then_some(config)
+}
+
+fn read_text(bytes: &[u8], document: Document, problems: &mut Vec<Problem>) -> Option<Node> {
+    let mut found = Vec::new();
+    let mut tree = match str::from_utf8(bytes) {
+        Ok(text) => parse::parse(&json::to_yaml(text.trim_start_matches('\u{feff}')), &mut found),
+        Err(error) => {
+            let at = Position::after(&String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
+            found.push(Problem::error(at, &KeyPath::default(), "not UTF-8").coded(&codes::UNREADABLE));
+            None
+        }
+    };
+    tree.iter_mut().for_each(|tree| tree.stands_in(document));
+    found.iter_mut().for_each(|problem| problem.at.document = document);
+    problems.append(&mut found);
+    tree
 }
 
 /// Takes the inputs that are switched off out of the tree.

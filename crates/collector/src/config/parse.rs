@@ -57,7 +57,7 @@ impl From<ScanError> for Broken {
 }
 
 fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col() + 1 }
+    Position::new(marker.line(), marker.col() + 1)
 }
 
 /// A list or a map whose end has not come yet.

@@ -1,16 +1,16 @@
 //! What is wrong with a configuration, and where.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::Path};
 
 use quittance_core::{Code, Severity};
 
-use super::{KeyPath, Position};
+use super::{Documents, KeyPath, Position};
 use crate::codes;
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// Where in the file.
+    /// Where.
     pub at: Position,
     /// How bad it is.
     pub severity: Severity,
@@ -68,21 +68,26 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with one file, in the order of its lines.
+/// Everything that is wrong with a configuration, in the order of its lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problems {
-    /// The file.
-    pub file: PathBuf,
+    /// Where it stands.
+    pub documents: Documents,
     /// All of them.
     pub all: Vec<Problem>,
 }
 
 impl Problems {
-    /// Brings `all` into the order of the lines of `file`; a problem said twice is said once.
-    pub(crate) fn new(file: PathBuf, mut all: Vec<Problem>) -> Self {
+    /// Brings `all` into the order of their lines; a problem said twice is said once.
+    pub(crate) fn new(documents: Documents, mut all: Vec<Problem>) -> Self {
         all.sort_by(|a, b| (a.at, b.severity, &a.path).cmp(&(b.at, a.severity, &b.path)));
         all.dedup();
-        Problems { file, all }
+        Problems { documents, all }
+    }
+
+    /// The file that a problem is in.
+    pub fn file(&self, problem: &Problem) -> &Path {
+        self.documents.file(problem.at.document)
     }
 
     /// How many keep the configuration from being used.
@@ -100,7 +105,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.all.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}:{problem}", self.file.display())?;
+            write!(f, "{separator}{}:{problem}", self.file(problem).display())?;
         }
         Ok(())
     }

@@ -3,19 +3,80 @@
 use std::collections::BTreeMap;
 
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::Config;
 
 /// References that lead to references; the types have one or two.
 const MAX_REFERENCES: usize = 16;
 
-/// The JSON schema (2020-12) of a whole configuration with every service.
+/// What the types say of a whole configuration with every service: a JSON schema (2020-12).
 ///
 /// Besides the standard's words it has `x-aliases`, other names of a key, and `format: interval`, seconds or a number
 /// with a unit. `x-free-type` is what a section of any other name has in `types`. `writeOnly` marks what is secret, and may be `file:` and a path.
-pub fn schema() -> Json {
+pub(crate) fn of_types() -> Json {
     SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<Config>().to_value()
+}
+
+/// The JSON schema (2020-12) of a configuration, for editors: the same, with what we read beyond it said in the
+/// standard's own words.
+pub fn schema() -> Json {
+    let root = of_types();
+    let mut schema = root.clone();
+    open_up(&mut schema, &root);
+    if let Json::Object(words) = &mut schema {
+        words.remove("required");
+        words.insert("title".to_owned(), "Configuration of Quittance".into());
+        let absent = |keys: &[&str]| json!({ "not": { "anyOf": keys.iter().map(|key| json!({ "required": [key] })).collect::<Vec<_>>() } });
+        // A whole configuration, or one of the Collector Server's, or what completes that.
+        let (globals, outputs, inputs) = ("globals", "outputs", "inputs");
+        words.insert(
+            "anyOf".to_owned(),
+            json!([
+                { "required": [globals, outputs, inputs] },
+                { "required": [inputs], "allOf": [absent(&[globals, outputs])] },
+                { "required": [globals, outputs], "allOf": [absent(&[inputs])] },
+            ]),
+        );
+    }
+    schema
+}
+
+/// Lets other names of keys and sections of free names in, and sections that may be left out be left out.
+fn open_up(schema: &mut Json, root: &Json) {
+    let words = match schema {
+        Json::Object(words) => words,
+        Json::Array(items) => return items.iter_mut().for_each(|item| open_up(item, root)),
+        _ => return,
+    };
+    words.values_mut().for_each(|below| open_up(below, root));
+    if let Some(Json::Object(properties)) = words.get_mut("properties") {
+        let others = |(key, schema): (&String, &Json)| {
+            let mut other = schema.clone();
+            if let Json::Object(words) = &mut other {
+                words.remove("x-aliases");
+                words.insert("description".to_owned(), format!("Another name of `{key}`.").into());
+            }
+            aliases(schema).map(|alias| (alias.to_owned(), other.clone())).collect::<Vec<_>>()
+        };
+        let others: Vec<_> = properties.iter().flat_map(others).collect();
+        properties.extend(others);
+        let is_optional = |schema: &Json| {
+            let section = Wanted::of(schema, root);
+            section.is_section() && section.required().next().is_none() && section.free_keys().is_none()
+        };
+        let optional: Vec<String> =
+            properties.iter().filter(|(_, schema)| is_optional(schema)).map(|(key, _)| key.clone()).collect();
+        if let Some(Json::Array(required)) = words.get_mut("required") {
+            required.retain(|key| !key.as_str().is_some_and(|key| optional.iter().any(|other| other == key)));
+        }
+    }
+    if let Some(others) = words.get_mut("additionalProperties")
+        && let Some(of) = others.get(FREE_TYPE).cloned()
+    {
+        let types = json!({ "description": "What makes it such a section.", "contains": { "const": of } });
+        *others = json!({ "allOf": [others.take()], "properties": { "types": types }, "required": ["types"] });
+    }
 }
 
 /// The word for the type that makes a section of any name one of a kind.

@@ -33,6 +33,11 @@ impl Section {
         Section { path, key_at, node, credentials }
     }
 
+    /// The text under one of its keys.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.node.child(key).and_then(Node::scalar).map(|scalar| scalar.text.as_str())
+    }
+
     /// The texts of one of its lists.
     pub(crate) fn texts(&self, key: &str) -> Vec<&str> {
         let Some(Value::List(items)) = self.node.child(key).map(|node| &node.value) else { return Vec::new() };

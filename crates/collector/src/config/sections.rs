@@ -13,13 +13,19 @@ use serde_json::Value as Json;
 use super::{Section, schema::FREE_TYPE};
 use crate::catalogue;
 
+/// How often a running unit is checked again: what is taken from it is said within a minute.
+const WATCH: Duration = Duration::from_secs(45);
+
+/// The same at the shortest.
+const SHORTEST_WATCH: Duration = Duration::from_secs(10);
+
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Globals {
-    /// Whether Devo's collector writes debug lines. Here `QUITTANCE_LOG` says what is logged; this changes nothing.
+    /// Whether debug lines are logged too. `QUITTANCE_LOG` in the environment says it more closely, and wins.
     #[serde(default)]
     pub debug: bool,
-    /// Its short id.
+    /// Its short id, for its log.
     #[schemars(extend("type" = ["string", "integer"], "examples" = ["12345"]))]
     pub id: String,
     /// Its name: the host in every event's header.
@@ -30,11 +36,12 @@ pub struct Globals {
     pub persistence: Persistence,
     /// Whether Devo's collector runs as two processes. Here there is one in any case; this changes nothing.
     pub multiprocessing: Option<bool>,
-    /// Devo's bound of the internal queue, in MiB. Ours is 32 MiB if that is less.
+    /// How many MiB of events may be on their way in memory at a time; 32 if that is less.
     pub queue_max_size_in_mb: Option<usize>,
-    /// Devo's bound of the internal queue, in messages. Ours is counted in bytes; this changes nothing.
-    pub queue_max_size_in_messages: Option<u64>,
-    /// How long a message may wait in Devo's internal queue. Ours waits for nothing but room; this changes nothing.
+    /// How many events may be on their way in memory at a time. What was read together goes together, even if it is more.
+    pub queue_max_size_in_messages: Option<usize>,
+    /// How long events may be on their way until their delivery is confirmed, if that is less than an output's
+    /// `confirm.interval`; 1 second at least.
     pub queue_max_elapsed_time_in_sec: Option<Interval>,
     /// How many messages Devo's collector puts together. Here what is read together stays so; this changes nothing.
     pub queue_wrap_max_size_in_messages: Option<u64>,
@@ -44,6 +51,34 @@ pub struct Globals {
     pub internal_tag: Option<String>,
     /// Our own bound of events on their way, in bytes, instead of Devo's or 32 MiB.
     pub outlet_max_bytes: Option<usize>,
+    /// How often it is proved again, while a unit runs, that it may still do all it needs; 45 seconds if unset. It costs a few
+    /// calls each time.
+    #[schemars(extend("examples" = ["5m"]))]
+    pub permission_check_interval: Option<Interval>,
+}
+
+/// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct GlobalOverrides {
+    /// Whether debug lines are logged.
+    pub debug: Option<bool>,
+    /// The tag of the collector's own warnings and statistics.
+    pub internal_tag: Option<String>,
+}
+
+impl Globals {
+    /// How often a unit that runs is checked again.
+    pub fn watch(&self) -> Duration {
+        self.permission_check_interval.map_or(WATCH, |Interval(every)| every.max(SHORTEST_WATCH))
+    }
+
+    pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
+        self.debug = overrides.debug.unwrap_or(self.debug);
+        if overrides.internal_tag.is_some() {
+            self.internal_tag.clone_from(&overrides.internal_tag);
+        }
+    }
 }
 
 /// Where the state is kept.
@@ -74,11 +109,18 @@ pub struct PersistenceConfig {
     pub directory_name: String,
     /// Bytes that the quarantine may hold.
     pub quarantine_max_bytes: u64,
+    /// How long something may stay in the quarantine before it is discarded; for ever if unset.
+    #[schemars(extend("examples" = ["90d"]))]
+    pub quarantine_max_age: Option<Interval>,
 }
 
 impl Default for PersistenceConfig {
     fn default() -> Self {
-        PersistenceConfig { directory_name: "state".to_owned(), quarantine_max_bytes: 256 << 20 }
+        PersistenceConfig {
+            directory_name: "state".to_owned(),
+            quarantine_max_bytes: 256 << 20,
+            quarantine_max_age: None,
+        }
     }
 }
 

@@ -4,13 +4,11 @@
 //! left out, empty sections where nothing is needed, secrets read from the files that hold them, and texts marked as such, so
 //! that a section which is read as part of another (serde's `flatten`) finds what its keys want without being asked for it.
 
-use std::path::Path;
-
 use quittance_core::Interval;
 use serde_json::Value as Json;
 
 use super::{
-    KeyPath, Position, Problem,
+    Documents, KeyPath, Position, Problem,
     nearest::{by_likeness, nearest},
     schema::{Wanted, aliases, listed},
     secret_file,
@@ -18,15 +16,15 @@ use super::{
 };
 use crate::codes;
 
-/// Fits `tree` to `schema`; `folder` is where relative paths of secrets begin.
-pub(crate) fn fit(tree: &mut Node, schema: &Json, folder: &Path, problems: &mut Vec<Problem>) {
-    let mut fitting = Fitting { root: schema, folder, problems };
+/// Fits `tree` to `schema`; relative paths of secrets begin beside the document that names them.
+pub(crate) fn fit(tree: &mut Node, schema: &Json, documents: &Documents, problems: &mut Vec<Problem>) {
+    let mut fitting = Fitting { root: schema, documents, problems };
     fitting.fit(tree, &Wanted::of(schema, schema), Place { path: &KeyPath::default(), key_at: Position::START });
 }
 
 struct Fitting<'a> {
     root: &'a Json,
-    folder: &'a Path,
+    documents: &'a Documents,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -227,7 +225,7 @@ impl Fitting<'_> {
             return;
         };
         if let Some(file) = scalar.text.strip_prefix("file:") {
-            match secret_file::read(&self.folder.join(file)) {
+            match secret_file::read(&self.documents.folder(node.at.document).join(file)) {
                 Ok(secret) => scalar.text = secret,
                 Err(message) => self.problems.push(Problem::error(node.at, place.path, message)),
             }

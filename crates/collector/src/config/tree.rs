@@ -4,9 +4,20 @@ use std::{collections::BTreeMap, fmt};
 
 use super::KeyPath;
 
-/// A place in a file; both count from one, columns in characters.
+/// One of the files that make a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Document {
+    /// The configuration itself.
+    Config,
+    /// What completes it, as a Collector Server does.
+    Server,
+}
+
+/// A place in a file; lines and columns count from one, columns in characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Position {
+    /// The file.
+    pub document: Document,
     /// The line.
     pub line: usize,
     /// The column.
@@ -14,13 +25,18 @@ pub struct Position {
 }
 
 impl Position {
-    /// The first character of a file.
-    pub(crate) const START: Position = Position { line: 1, column: 1 };
+    /// The first character of the configuration.
+    pub(crate) const START: Position = Position::new(1, 1);
+
+    /// A place in the configuration itself.
+    pub(crate) const fn new(line: usize, column: usize) -> Position {
+        Position { document: Document::Config, line, column }
+    }
 
     /// The first character after `text`.
     pub(crate) fn after(text: &str) -> Position {
         let last = text.rsplit('\n').next().unwrap_or_default();
-        Position { line: text.matches('\n').count() + 1, column: last.chars().count() + 1 }
+        Position::new(text.matches('\n').count() + 1, last.chars().count() + 1)
     }
 }
 
@@ -90,6 +106,21 @@ impl Node {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
+        }
+    }
+
+    /// Says of everything that it stands in `document`.
+    pub(crate) fn stands_in(&mut self, document: Document) {
+        self.at.document = document;
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.stands_in(document)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    entry.key_at.document = document;
+                    entry.value.stands_in(document);
+                }
+            }
         }
     }
 

@@ -41,7 +41,7 @@ fn bounds_are_kept() {
             "1:1: error: globals: missing: expected a section of keys",
             "1:1: error: inputs: missing: expected a section of keys",
             "1:1: error: outputs: missing: expected a section of keys",
-            "1:1: warning: a: unknown key, ignored (known here: `globals`, `inputs`, `outputs`)",
+            "1:1: warning: a: unknown key, ignored (known here: `global_overrides`, `globals`, `inputs`, `outputs`)",
             "3:2: error: a.a: the key is given twice, first in line 2",
         ],
     );

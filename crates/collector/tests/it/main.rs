@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod devo_example;
+mod devo_keys;
 mod devo_shape;
 mod environment;
 mod garbage;
+mod iam;
+mod permissions;
 mod positions;
+mod receipts;
 mod resets;
 mod schema;
+mod server_json;
 mod sign_in;
 mod support;
 mod whole;

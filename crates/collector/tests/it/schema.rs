@@ -29,3 +29,14 @@ fn every_property(schema: &Value, each: &mut impl FnMut(&str, &Value)) {
         _ => {}
     }
 }
+
+#[test]
+fn the_schema_in_the_repository_is_what_the_types_make() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/config.schema.json");
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    // Not compared as texts by `assert_eq!`: they are too long to be read.
+    assert!(
+        written == format!("{:#}\n", schema()),
+        "docs/config.schema.json is another than the types make: renew it with `cargo run -- schema > docs/config.schema.json`"
+    );
+}

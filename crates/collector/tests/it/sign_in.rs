@@ -244,7 +244,7 @@ async fn an_organization_that_cannot_be_listed_yet_is_asked_again_while_the_othe
         handshakes: Handshakes::default(),
         messages: None,
     };
-    let config = Config::load(&scene.path()).unwrap();
+    let config = Config::load(scene.path()).unwrap();
     let collector = Collector::build(config, parts, stop.clone()).await.unwrap();
     let running = tokio::spawn(collector.run());
     sleep(Duration::from_secs(600)).await;

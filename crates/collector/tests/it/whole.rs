@@ -14,6 +14,7 @@ use quittance_testbed::{
     certificates::Pki,
     generate::{Origin, cloudtrail, eventbridge, gzip},
     link::SimDial,
+    log::Log,
     sink::{Fault, Keep, Sink},
     store::MemoryStore,
 };
@@ -273,4 +274,33 @@ async fn a_queue_is_written_the_same_way_wherever_it_is_read() {
     let legacy = "https://queue.amazonaws.com/111122223333/trail";
     assert!(scene.build_from(&path.replace("LEGACY", legacy), None).await.is_err(), "an older name of the same place");
     assert!(scene.build_from(&path.replace("LEGACY", &url("444455556666")), None).await.is_ok(), "another account's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regions_without_the_one_of_global_services_are_warned_of_and_started_nevertheless() {
+    let (log, _guard) = Log::keep();
+    let scene = Scene::new();
+    let elsewhere = |types: &str| {
+        scene
+            .config("", "events")
+            .replace("us-east-1", "eu-west-1")
+            .replace("types: [audits_s3]", &format!("types: [{types}]"))
+    };
+    let warned = || {
+        let lines = log.lines_with("SetupError135");
+        ["audit-events-all", "service-events-all"].map(|service| {
+            lines.iter().filter(|line| line.contains(&format!("{service}.regions: `us-east-1`"))).count()
+        })
+    };
+    scene.build("", "events", None).await.unwrap();
+    assert_eq!(warned(), [0, 0]);
+    // A trail writes events of all regions into one bucket.
+    scene.build_from(&elsewhere("audits_s3"), None).await.unwrap();
+    assert_eq!(warned(), [0, 1]);
+    scene.build_from(&elsewhere("audits_s3, audits_api"), None).await.unwrap();
+    assert_eq!(warned(), [1, 2]);
+    // In another partition it is another region.
+    let gov = elsewhere("audits_api").replace("eu-west-1", "us-gov-west-1");
+    scene.build_from(&gov, None).await.unwrap();
+    assert_eq!(warned(), [1, 2]);
 }

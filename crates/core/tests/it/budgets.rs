@@ -9,6 +9,19 @@ async fn has_room(budget: &Budget, bytes: usize) -> bool {
     timeout(Duration::from_millis(1), budget.take(bytes)).await.is_ok()
 }
 
+/// What is small counts as its share, so that there are never more than were asked for.
+#[tokio::test(start_paused = true)]
+async fn events_may_be_bounded_as_well_as_bytes() {
+    let budget = Budget::of_events(1 << 20, 10);
+    assert_eq!(budget.weight(1000, 1), (1 << 20) / 10);
+    assert_eq!(budget.weight(1 << 20, 1), 1 << 20, "what is large counts its bytes");
+    let first = budget.take(budget.weight(1000, 9)).await;
+    let second = tokio::time::timeout(std::time::Duration::from_secs(1), budget.take(budget.weight(1000, 2)));
+    assert!(second.await.is_err(), "eleven have room");
+    drop(first);
+    drop(budget.take(budget.weight(1000, 50)).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn room_is_taken_and_given_back() {
     let budget = Budget::new(10 << 10);

@@ -81,6 +81,7 @@ fn supervise(units: Vec<Unit>) -> (Inlet, CancellationToken, tokio::task::JoinHa
         ledger: Arc::new(Ledger::default()),
         store: Arc::new(NoStore),
         world: World { clock: Arc::new(SystemClock), random: Random::seeded(1) },
+        watch: Duration::from_secs(45),
         stop: stop.clone(),
     };
     (inlet, stop, tokio::spawn(supervisor.run(units)))

@@ -42,50 +42,117 @@ fn bytes_need_not_be_utf8() {
     );
 }
 
+const FLOW: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+
+const ROW: &str = "2 123456789012 eni-0a 10.0.0.1 10.0.0.2 443 49152 6 10 840 1620000000 1620000060 ACCEPT OK";
+
+const NO_DATA: &str = "2 123456789012 eni-0a - - - - - - - 1620000000 1620000060 - NODATA";
+
 #[test]
-fn the_first_line_names_the_fields() {
-    let outcome = lines(Header::FirstLine, b"\xef\xbb\xbf\r\nversion account-id\r\n2 123\n\n3 456");
-    assert_eq!(outcome.header.as_deref(), Some(&b"version account-id"[..]));
-    assert_eq!(outcome.events(), ["2 123", "3 456"]);
-    let only = lines(Header::FirstLine, b"version");
-    assert_eq!((only.header.clone(), only.events()), (Some(b"version".to_vec()), vec![]));
+fn a_line_of_field_names_in_a_flow_log_is_no_event_wherever_it_stands() {
+    let joined = format!("\u{feff}\r\n{FLOW}\r\n{ROW}\r\n{FLOW}\n\n{NO_DATA}\n{FLOW}");
+    let outcome = lines(Header::VpcFlow, joined.as_bytes());
+    assert_eq!(outcome.header.as_deref(), Some(FLOW.as_bytes()));
+    assert_eq!(outcome.events(), [ROW, NO_DATA]);
+    for names in [
+        "version",
+        "version account-id action log-status a-field-of-tomorrow flow-direction traffic-path",
+        "srcaddr dstaddr account-id version",
+        "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id packets-lost-mtu-exceeded",
+        "region vpc-id ecs-cluster-name ecs-second-container-id reject-reason resource-id encryption-status",
+    ] {
+        let only = lines(Header::VpcFlow, names.as_bytes());
+        assert_eq!((only.header.clone(), only.events()), (Some(names.as_bytes().to_vec()), vec![]));
+    }
+}
+
+#[test]
+fn a_flow_log_without_a_header_loses_no_line() {
+    for row in [
+        ROW,
+        NO_DATA,
+        "- - -",
+        "us-east-1 vpc-0a1b egress use1-az1",
+        "ingress",
+        "my-cluster version us-east-1",
+        "version 2",
+        "version A",
+        "{\"version\":2}",
+        "#comment",
+    ] {
+        let outcome = lines(Header::VpcFlow, format!("{row}\n{row}").as_bytes());
+        assert_eq!(outcome.header, None);
+        assert_eq!(outcome.events(), [row, row]);
+    }
 }
 
 #[test]
 fn hash_lines_are_headers_wherever_they_stand() {
-    let outcome = lines(Header::Hash, b"#Version: 1.0\n#Fields: date time\n#Date: x\na\n#Fields: b\r\nc");
+    let outcome = lines(Header::CloudFront, b"#Version: 1.0\n#Fields: date time\n#Date: x\na\n#Fields: b\r\nc");
     assert_eq!(outcome.header.as_deref(), Some(&b"#Fields: b"[..]));
     assert_eq!(outcome.events(), ["a", "c"]);
-    let none = lines(Header::Hash, b"a\n#Version: 1.0\n");
+    let none = lines(Header::CloudFront, b"a\n#Version: 1.0\n");
     assert_eq!((none.header.clone(), none.events()), (None, vec!["a".to_owned()]));
 }
 
 #[test]
-fn a_header_beyond_the_limit_is_dropped_and_not_an_event() {
-    for (rule, input) in
-        [(Header::FirstLine, &b"a long header\nx\ny"[..]), (Header::Hash, b"#Fields: long\nx\r\ny\r\n")]
-    {
-        let outcome = outcome(|| Lines::new(rule, 4), input, 4);
-        assert_eq!(outcome.header, None);
-        assert_eq!(outcome.events(), ["x", "y"]);
+fn an_access_log_may_name_its_columns_without_a_hash() {
+    for names in [
+        "date\ttime\tx-edge-location\tsc-bytes\tcs(User-Agent)",
+        "timestamp(ms),DistributionId,c-ip,cs(Host)",
+        "DistributionId|date|time|a-field-of-tomorrow",
+        "c-country asn",
+        "timestamp",
+    ] {
+        let row = "2026-01-15\t12:00:00\tFRA2-C1\t840\tcurl/8";
+        let joined = format!("\r\n{names}\r\n{row}\r\n{names}\r\n{row}");
+        let outcome = lines(Header::CloudFront, joined.as_bytes());
+        assert_eq!(outcome.header.as_deref(), Some(names.as_bytes()));
+        assert_eq!(outcome.events(), [row, row]);
     }
+}
+
+#[test]
+fn a_row_that_a_viewer_wrote_like_a_header_is_an_event() {
+    for first in ["2026-01-15\tGET\t/", "{\"date\":\"2026-01-15\"}", "GET\tdate", "/date", "Hit Miss", "date=1"] {
+        let outcome = lines(Header::CloudFront, format!("{first}\ndate\ndate\ttime").as_bytes());
+        assert_eq!(
+            (outcome.header.clone(), outcome.events()),
+            (None, vec![first.into(), "date".into(), "date\ttime".into()])
+        );
+    }
+}
+
+#[test]
+fn a_header_beyond_the_limit_is_dropped_and_not_an_event() {
+    let outcome = outcome(|| Lines::new(Header::CloudFront, 4), b"#Fields: long\nx\r\ny\r\n", 4);
+    assert_eq!(outcome.header, None);
+    assert_eq!(outcome.events(), ["x", "y"]);
 }
 
 /// What lines are, said simply.
 fn reference(input: &[u8], header: Header) -> Vec<Found> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
     let lines = input.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let lines = lines.filter(|line| !line.is_empty()).skip(usize::from(header == Header::FirstLine));
-    lines.filter(|line| header != Header::Hash || line[0] != b'#').map(|line| Found::Event(line.to_vec())).collect()
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    let is_event = |line: &&&[u8]| match header {
+        Header::None => true,
+        Header::VpcFlow => **line != b"version",
+        Header::CloudFront => line[0] != b'#' && !(**line == b"date" && lines[0] == b"date"),
+    };
+    lines.iter().filter(is_event).map(|line| Found::Event(line.to_vec())).collect()
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_lines(
-        input in prop::collection::vec(prop::sample::select(b"\n\r#a \xef\xbb\xbf\xff".to_vec()), 0..80),
-        rule in prop::sample::select(vec![Header::None, Header::FirstLine, Header::Hash]),
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            &b"\n"[..], b"\n", b"\r\n", b"\r", b"\n#", b"a", b"\xef\xbb\xbf", b"\xff", b"version", b"date",
+        ]), 0..60),
+        rule in prop::sample::select(vec![Header::None, Header::VpcFlow, Header::CloudFront]),
         cuts in cuts(),
     ) {
+        let input = pieces.concat();
         let outcome = run(Lines::new(rule, ROOMY), &input, &scale(&cuts, input.len()), ROOMY);
         prop_assert_eq!(outcome.error, None);
         prop_assert_eq!(outcome.found, reference(&input, rule));

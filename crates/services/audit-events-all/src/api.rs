@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_cloudtrail::{Client, primitives::DateTime, types::Event};
 use quittance_aws::{
-    Account, AwsError, Calls, PlanError, Quota, Router, refusal,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    Account, AwsError, Calls, Cost, PlanError, Quota, Router, refusal,
+    windows::{Cadence, Found, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Finding, Interval, Tags};
 use quittance_formats::compact::compact;
@@ -31,10 +31,10 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    pub(crate) fn new(config: &Config, account: &Account, region: &str) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>, region: &str) -> Result<Self, PlanError> {
         Ok(Lookup {
             client: Client::new(&account.config(region)),
-            records: Arc::new(RecordRoutes::new(config)?),
+            records: Arc::new(RecordRoutes::new(config, account)?),
             period: config.request_period_in_seconds.map_or(5 * MINUTE, |Interval(period)| period),
         })
     }
@@ -65,6 +65,12 @@ impl WindowKind for Lookup {
     fn open(&self, _: &str, window: Window, calls: &Calls, tags: &Tags) -> Box<dyn Pages> {
         let router = self.records.router(calls.at().clone(), tags);
         Box::new(Looking { client: self.client.clone(), window, calls: calls.clone(), router, token: Token::First })
+    }
+
+    /// LookupEvents costs nothing.
+    async fn price(&self, _: &Calls) -> Result<Price, AwsError> {
+        let one = Cost::of(1.0, 0.0);
+        Ok(Price { window: one, check: one, beyond: "a call for each 50 events, free", ..Price::default() })
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {

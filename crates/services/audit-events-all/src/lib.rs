@@ -2,18 +2,20 @@
 //! API (`types: [audits_api]`).
 
 mod api;
+mod own;
 mod record;
 mod trail;
 
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, listed,
+    Account, Limits, ObjectKeys, On, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
+    TypeDescription, Writer, listed, no_global_events,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    windows::{WindowSettings, past_start_time, start_time},
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::{Finding, Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,13 +45,19 @@ pub struct Config {
     /// Events with one of these `eventName`s are dropped.
     #[serde(default)]
     pub drop_event_names: Vec<String>,
+    /// Whether records of this collector's own reads are dropped: `GetObject`, `ReceiveMessage`, `Decrypt`, `LookupEvents`
+    /// and the like, made with the credentials that it signs in with. For trails that record data events of the bucket that
+    /// they write to.
+    #[serde(default)]
+    pub drop_own_calls: bool,
     /// Whether account and region in the tag are the event's own; otherwise those that are asked.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
     /// For `audits_api`, the time between two pulls; 5 minutes if unset. A queue is read as soon as something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// For `audits_api`, the first moment to collect; CloudTrail knows 90 days. If unset, when the collector first ran.
-    /// Everything that a queue announces is read.
+    /// The first moment to collect. For `audits_api`, CloudTrail knows 90 days; if unset, it is when the collector first ran.
+    /// For `audits_s3`, the events of objects that were made earlier are filtered; if unset, all that a queue announces is
+    /// sent.
     #[schemars(extend("examples" = ["2026-01-01T00:00:00Z"]))]
     pub start_time: Option<String>,
     /// The queue.
@@ -85,34 +93,44 @@ impl ServiceKind for AuditEventsAll {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let regions = regions(&config.regions)?;
         let mut units = Vec::new();
-        for of in listed("types", &config.types)? {
-            match of.as_str() {
-                AUDITS_S3 => units.extend(trails(&config, &regions, account)?),
-                // Devo's documentation writes it both ways.
-                AUDITS_API | "audit_apis" => units.extend(lookups(&config, &regions, account)?),
-                unknown => {
-                    let problem =
-                        format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
-                    return Err(PlanError::new("types", problem));
-                }
-            }
+        for of in config.types()? {
+            units.extend(match of {
+                Type::Trail => trails(&config, &regions, account)?,
+                Type::Api => lookups(&config, &regions, account)?,
+            });
         }
         Ok(units)
+    }
+
+    fn advice(&self, config: &Config) -> Vec<Finding> {
+        // A trail writes events of all regions into one bucket.
+        let by_api = config.types().is_ok_and(|types| types.iter().any(|of| matches!(of, Type::Api)));
+        no_global_events(&config.regions).filter(|_| by_api).into_iter().collect()
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = regions(&config.regions)?;
+        let source = |of: Type| match of {
+            Type::Trail => config.queue.source(&regions, &config.queue_name()?, config.objects.fed(Writer::Trail)?),
+            Type::Api => {
+                let reads = Reads::Api { actions: &["cloudtrail:LookupEvents"], on: On::Region };
+                Ok(Source { regions: regions.clone(), reads })
+            }
+        };
+        config.types()?.into_iter().map(source).collect()
     }
 }
 
 fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-    let queue = queue_name(
-        "audit_sqs_queue_name",
-        config.audit_sqs_queue_name.as_deref(),
-        "`audits_s3` needs the queue that announces the objects",
-    )?;
-    let kind = Arc::new(Trail::new(config)?);
+    let queue = config.queue_name()?;
+    let kind = Arc::new(Trail::new(config, account)?);
     let tag = config.tag_template()?.to_string();
     let limits = config.objects.limits(&config.queue)?;
+    let limits = Limits { start_time: start_time(config.start_time.as_deref())?, ..limits };
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
-        let settings = ObjectsSettings { queue, region: region.clone(), kind, limits };
+        let buckets = config.objects.buckets.clone();
+        let settings = ObjectsSettings { queue, region: region.clone(), buckets, kind, limits };
         settings.unit(account, AuditEventsAll::NAME, AUDITS_S3, tag.clone())
     };
     Ok(regions.iter().map(unit).collect())
@@ -120,7 +138,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
 
 fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
     let tag = config.tag_template()?.to_string();
-    let start_time = start_time(config.start_time.as_deref(), account)?;
+    let start_time = past_start_time(config.start_time.as_deref(), account)?;
     let unit = |region: &String| {
         let kind = Arc::new(Lookup::new(config, account, region)?);
         let mut settings = WindowSettings { start_time, ..WindowSettings::new(region, kind) };
@@ -134,7 +152,35 @@ const AUDITS_S3: &str = "audits_s3";
 const AUDITS_API: &str = "audits_api";
 const TABLE: &str = "cloud.aws.cloudtrail.events";
 
+/// Where audit events come from.
+#[derive(Clone, Copy)]
+enum Type {
+    /// The objects that a trail writes.
+    Trail,
+    /// CloudTrail's API.
+    Api,
+}
+
 impl Config {
+    fn types(&self) -> Result<Vec<Type>, PlanError> {
+        let read = |of: String| match of.as_str() {
+            AUDITS_S3 => Ok(Type::Trail),
+            // Devo's documentation writes it both ways.
+            AUDITS_API | "audit_apis" => Ok(Type::Api),
+            unknown => {
+                let problem =
+                    format!("`{unknown}` is no type of this service: expected `{AUDITS_S3}` or `{AUDITS_API}`");
+                Err(PlanError::new("types", problem))
+            }
+        };
+        listed("types", &self.types)?.into_iter().map(read).collect()
+    }
+
+    fn queue_name(&self) -> Result<String, PlanError> {
+        let why = "`audits_s3` needs the queue that announces the objects";
+        queue_name("audit_sqs_queue_name", self.audit_sqs_queue_name.as_deref(), why)
+    }
+
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
         let default = match self.auto_event_type {
             true => "cloud.aws.cloudtrail.{event_type}.{account}.{region}",

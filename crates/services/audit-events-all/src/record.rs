@@ -1,11 +1,16 @@
 //! Where a record of CloudTrail goes, whichever way it came.
 
+use std::sync::Arc;
+
 use memchr::memmem;
-use quittance_aws::{PlanError, Route, Router, TagTemplate, Tagger, Whereabouts, bare, is_dropped};
+use quittance_aws::{Account, PlanError, Route, Router, TagTemplate, Tagger, Whereabouts, bare, is_dropped};
 use quittance_core::Tags;
 use quittance_formats::fields;
 
-use crate::Config;
+use crate::{
+    Config,
+    own::{OwnCalls, Signs},
+};
 
 /// What the user says of records.
 #[derive(Clone)]
@@ -13,14 +18,16 @@ pub(crate) struct RecordRoutes {
     pub(crate) template: TagTemplate,
     pub(crate) drop_event_names: Vec<String>,
     pub(crate) from_event: bool,
+    pub(crate) own: Option<OwnCalls>,
 }
 
 impl RecordRoutes {
-    pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         Ok(RecordRoutes {
             template: config.tag_template()?,
             drop_event_names: config.drop_event_names.clone(),
             from_event: config.use_region_and_account_id_from_event,
+            own: Some(OwnCalls::new(account, config.drop_own_calls)),
         })
     }
 
@@ -31,6 +38,7 @@ impl RecordRoutes {
             with_event_type: self.template.has_event_type(),
             from_event: self.from_event,
             drop_event_names: self.drop_event_names.clone(),
+            own: self.own.as_ref().and_then(OwnCalls::signs),
         })
     }
 }
@@ -40,16 +48,19 @@ struct RecordRouter {
     with_event_type: bool,
     from_event: bool,
     drop_event_names: Vec<String>,
+    own: Option<Signs>,
 }
 
 impl Router for RecordRouter {
     fn route(&mut self, event: &[u8]) -> Route {
-        if !self.with_event_type && !self.from_event && self.drop_event_names.is_empty() {
+        if !self.with_event_type && !self.from_event && self.drop_event_names.is_empty() && self.own.is_none() {
             return Route::Send(self.tagger.id(None, None, None));
         }
         // What nearly every record says early is read first; only what lacks one of these is read to its end.
         let [source, region, user_account, name] =
             fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
+        // An anonymous caller has a word in its place.
+        let user_account = user_account.filter(|raw| is_account(bare(raw)));
         let [recipient, category] = match (source, user_account) {
             (Some(_), Some(_)) => [None, None],
             _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
@@ -66,8 +77,14 @@ impl Router for RecordRouter {
             account,
             region.filter(|_| self.from_event).map(bare),
         );
-        if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
+        let refused =
+            is_dropped(name, &self.drop_event_names) || self.own.as_ref().is_some_and(|own| own.refuse(event, name));
+        if refused { Route::Drop(tag) } else { Route::Send(tag) }
     }
+}
+
+fn is_account(text: &[u8]) -> bool {
+    text.len() == 12 && text.iter().all(u8::is_ascii_digit)
 }
 
 /// `ec2` of `"ec2.amazonaws.com"`.

@@ -1,10 +1,12 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 use quittance_aws::{
-    KeyFilter, ObjectRef, PlanError, Whereabouts,
-    objects::{Claim, ObjectKind, Opened, Selection},
+    Account, KeyFilter, ObjectRef, PlanError, Whereabouts,
+    objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records};
@@ -17,9 +19,9 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    pub(crate) fn new(config: &Config) -> Result<Self, PlanError> {
+    pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
-        Ok(Trail { records: RecordRoutes::new(config)?, filter })
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter })
     }
 }
 
@@ -27,15 +29,24 @@ impl ObjectKind for Trail {
     fn select(&self, object: &ObjectRef) -> Selection {
         match self.filter.refuses(object) {
             Some(reason) => Selection::Skip(reason),
-            None if object.key.contains("/CloudTrail-Digest/") => Selection::Skip("a digest holds no event"),
+            None if is_digest(&object.key) => Selection::Skip("a digest holds no event"),
+            None if object.key.contains("/CloudTrail-Lake/") => {
+                Selection::Skip("a query's results, not a trail's events")
+            }
             None => Selection::Read,
         }
     }
 
     fn claim(&self, object: &ObjectRef) -> Claim {
-        let signs =
-            ["/CloudTrail/", "/CloudTrail-Digest/", "/CloudTrail-Insight/", "_CloudTrail_", "_CloudTrail-Digest_"];
-        if signs.into_iter().any(|sign| object.key.contains(sign)) { Claim::Own } else { Claim::No }
+        if is_trails(&object.key) { Claim::Own } else { Claim::No }
+    }
+
+    fn caller(&self) -> CallerUse {
+        match &self.records.own {
+            Some(own) if own.are_dropped() => CallerUse::Needed,
+            Some(_) => CallerUse::Helpful,
+            None => CallerUse::None,
+        }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
@@ -44,6 +55,18 @@ impl ObjectKind for Trail {
         let framer = TrailFramer { records: Records::new("Records", max_event_bytes), started: false, digest: false };
         Opened { framer: Box::new(framer), router, json: true }
     }
+}
+
+/// Whether a folder or the name says that CloudTrail wrote it: `CloudTrail`, or `CloudTrail-` and what kind of events.
+fn is_trails(key: &str) -> bool {
+    memmem::find_iter(key.as_bytes(), b"CloudTrail").any(|at| {
+        let (before, after) = (key[..at].chars().next_back(), key[at + "CloudTrail".len()..].chars().next());
+        matches!((before, after), (None | Some('/' | '_'), Some('/' | '_' | '-')))
+    })
+}
+
+fn is_digest(key: &str) -> bool {
+    key.contains("/CloudTrail-Digest/") || key.contains("_CloudTrail-Digest_")
 }
 
 /// Finds the records, and knows a digest by its shape where its key does not tell.
@@ -80,12 +103,13 @@ mod tests {
             template: TagTemplate::new(template, "events").unwrap(),
             drop_event_names: vec!["Decrypt".to_owned()],
             from_event: true,
+            own: None,
         };
         Trail { records, filter: KeyFilter::default() }
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), ..ObjectRef::default() }
+        ObjectRef::new("b", key)
     }
 
     fn at() -> Whereabouts {
@@ -133,6 +157,10 @@ mod tests {
             true,
             "ec2.111122223333.ap-south-1",
         );
+        // Who is not known to AWS is no account.
+        for account in ["ANONYMOUS_PRINCIPAL", "anonymous", ""] {
+            check(&ec2.replace("444455556666", account), true, "ec2.111122223333.ap-south-1");
+        }
         let insight = r#"{"eventType":"AwsCloudTrailInsight","eventCategory":"Insight","awsRegion":"eu-west-1","recipientAccountId":"111122223333","insightDetails":{"eventSource":"ec2.amazonaws.com"}}"#;
         check(insight, true, "insights.111122223333.eu-west-1");
         // What says nothing has its key's account and region.
@@ -140,10 +168,36 @@ mod tests {
     }
 
     #[test]
+    fn in_a_shared_queue_all_that_cloudtrail_writes_is_claimed() {
+        for kind in ["", "-Digest", "-Insight", "-NetworkActivity", "-Aggregated"] {
+            for key in [
+                format!("AWSLogs/o-abc/111122223333/CloudTrail{kind}/eu-west-1/2026/01/15/x.json.gz"),
+                format!("CloudTrail{kind}/x.json.gz"),
+                format!("moved/111122223333_CloudTrail{kind}_eu-west-1_20260115T1200Z_0a.json.gz"),
+            ] {
+                assert_eq!(trail(AUTO).claim(&object(&key)), Claim::Own, "{key}");
+            }
+        }
+        for key in [
+            "AWSLogs/111122223333/vpcflowlogs/eu-west-1/x.log.gz",
+            "MyCloudTrail/x.json.gz",
+            "CloudTrails/x.json.gz",
+            "CloudTrail",
+            "x",
+        ] {
+            assert_eq!(trail(AUTO).claim(&object(key)), Claim::No, "{key}");
+        }
+    }
+
+    #[test]
     fn a_digest_holds_no_event() {
         let trail = trail(AUTO);
         let digest = KEY.replace("/CloudTrail/", "/CloudTrail-Digest/");
         assert!(matches!(trail.select(&object(&digest)), Selection::Skip(_)));
+        let moved = object("moved/111122223333_CloudTrail-Digest_eu-west-1_t_eu-west-1_20260115T120000Z.json.gz");
+        assert!(matches!(trail.select(&moved), Selection::Skip(_)));
+        let query = object("AWSLogs/111122223333/CloudTrail-Lake/Query/2026/01/15/0a/result_1.csv.gz");
+        assert!(matches!(trail.select(&query), Selection::Skip(_)));
         let content = br#"{"awsAccountId":"111122223333","digestStartTime":"2026-01-15T12:00:00Z","logFiles":[]}"#;
         assert_eq!(read(&trail, "renamed.json", content), Ok(Vec::new()));
         assert!(read(&trail, "other.json", br#"{"awsAccountId":"111122223333"}"#).is_err());

@@ -9,8 +9,8 @@ use aws_sdk_guardduty::{
     types::{Condition, FindingCriteria, OrderBy, SortCriteria},
 };
 use quittance_aws::{
-    AwsError, Calls, Quota, Route, TagTemplate, Tagger, bare, refusal,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, bare, refusal,
+    windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Code, Family, Finding, Tags};
 use quittance_formats::{Frame, Framer, Records, compact::compact, fields};
@@ -25,9 +25,14 @@ const fn quota(api: &'static str) -> Quota {
 const LIST_DETECTORS: Quota = quota("ListDetectors");
 const LIST_FINDINGS: Quota = quota("ListFindings");
 const GET_FINDINGS: Quota = quota("GetFindings");
+const GET_MEMBERS: Quota = quota("GetMembers");
+const GET_ADMINISTRATOR_ACCOUNT: Quota = quota("GetAdministratorAccount");
 
 /// Findings on a page, and asked for at once: GuardDuty's own limit.
 const PAGE: i32 = 50;
+
+/// Members asked about at once: GuardDuty's own limit.
+const MOST_MEMBERS: usize = 50;
 
 /// The id of no finding.
 const NO_FINDING: &str = "00000000000000000000000000000000";
@@ -42,8 +47,21 @@ static NOT_ENABLED: Code = Code::new(
 )
 .of("GuardDuty");
 
+/// An administrator is read beside its members.
+static TWICE: Code = Code::new(
+    Family::Setup,
+    151,
+    "findings come twice",
+    "A GuardDuty administrator shows the findings of its members too, and both are read in the region.",
+    "Read the administrator alone: take the member's account, or its region, out of this configuration.",
+)
+.of("GuardDuty");
+
+/// What GuardDuty calls a relationship in which findings are shown to the administrator.
+const ENABLED: &str = "Enabled";
+
 /// The codes of what only this service finds.
-pub(crate) static CODES: &[&Code] = &[&NOT_ENABLED];
+pub(crate) static CODES: &[&Code] = &[&NOT_ENABLED, &TWICE];
 
 /// The findings of all detectors in one region.
 pub(crate) struct Findings {
@@ -97,32 +115,78 @@ impl WindowKind for Findings {
         })
     }
 
+    /// GuardDuty's calls cost nothing.
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let (free, detectors) = (0.0, self.cursors(calls).await?.len() as f64);
+        Ok(Price {
+            window: Cost::of(detectors, free),
+            hour: Cost::of(LISTINGS_AN_HOUR, free),
+            check: Cost::of(3.0, free),
+            beyond: "2 calls for each 50 findings, free",
+        })
+    }
+
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {
         let region = &calls.at().region;
-        match self.prove(calls).await {
-            Some(refused) => refusal::findings(refused, &format!("GuardDuty in {region} cannot be read"), "guardduty"),
-            None => {
-                let problem = format!("GuardDuty is not enabled in {region}: there is nothing to read");
-                Ok(vec![Finding::warning(&NOT_ENABLED, problem)])
-            }
-        }
+        let cannot = format!("GuardDuty in {region} cannot be read");
+        let detector = match self.cursors(calls).await {
+            Ok(mut detectors) => detectors.pop(),
+            Err(error) => return refusal::findings([error], &cannot, "guardduty"),
+        };
+        let Some(detector) = detector else {
+            let problem = format!("GuardDuty is not enabled in {region}: there is nothing to read");
+            return Ok(vec![Finding::warning(&NOT_ENABLED, problem)]);
+        };
+        let mut found = refusal::findings(self.prove(calls, &detector).await, &cannot, "guardduty")?;
+        found.extend(self.twice(calls, &detector).await);
+        Ok(found)
     }
 }
 
 impl Findings {
-    /// Makes each call once. What failed; nothing at all when there is no detector.
-    async fn prove(&self, calls: &Calls) -> Option<Vec<AwsError>> {
-        let detector = match self.cursors(calls).await {
-            Ok(mut detectors) => detectors.pop()?,
-            Err(error) => return Some(vec![error]),
-        };
-        let list = self.client.list_findings().detector_id(&detector).max_results(1);
-        let get = self.client.get_findings().detector_id(&detector).finding_ids(NO_FINDING);
-        let list = calls.call(LIST_FINDINGS, &detector, list.send()).await;
-        let get = calls.call(GET_FINDINGS, &detector, get.send()).await;
+    /// Makes each call once. What failed.
+    async fn prove(&self, calls: &Calls, detector: &str) -> Vec<AwsError> {
+        let list = self.client.list_findings().detector_id(detector).max_results(1);
+        let get = self.client.get_findings().detector_id(detector).finding_ids(NO_FINDING);
+        let list = calls.call(LIST_FINDINGS, detector, list.send()).await;
+        let get = calls.call(GET_FINDINGS, detector, get.send()).await;
         // That there is no such finding is said only to whoever may ask.
         let get = get.err().filter(|error| error.class() != Class::Retry || error.aws_code().is_none());
-        Some([list.err(), get].into_iter().flatten().collect())
+        [list.err(), get].into_iter().flatten().collect()
+    }
+
+    /// Whether an administrator of this account, or a member of it, is read too. Each of the two has asked for its findings
+    /// before it asks about the other, so that one of them finds out. Who may not ask is told nothing.
+    async fn twice(&self, calls: &Calls, detector: &str) -> Option<Finding> {
+        let others = calls.others(LIST_FINDINGS);
+        if others.is_empty() {
+            return None;
+        }
+        let (own, region) = (&calls.at().account, &calls.at().region);
+        let ask = self.client.get_administrator_account().detector_id(detector);
+        let answer = calls.call(GET_ADMINISTRATOR_ACCOUNT, detector, ask.send()).await;
+        let administrator = answer.ok().and_then(|answer| answer.administrator);
+        let administrator = administrator.filter(|it| it.relationship_status() == Some(ENABLED));
+        if let Some(number) = administrator.and_then(|it| it.account_id).filter(|number| others.contains(number)) {
+            let problem =
+                format!("findings of {own} in {region} come twice: {number} is its administrator, and is read too");
+            return Some(Finding::warning(&TWICE, problem));
+        }
+        let mut members = Vec::new();
+        for some in others.chunks(MOST_MEMBERS) {
+            let ask = self.client.get_members().detector_id(detector).set_account_ids(Some(some.to_vec()));
+            let found = calls.call(GET_MEMBERS, detector, ask.send()).await.ok()?.members.unwrap_or_default();
+            let enabled = found.into_iter().filter(|member| member.relationship_status() == Some(ENABLED));
+            members.extend(enabled.filter_map(|member| member.account_id));
+        }
+        let first = members.first()?;
+        let more = match members.len() - 1 {
+            0 => String::new(),
+            more => format!(" and of {more} more accounts"),
+        };
+        let problem =
+            format!("findings of {first}{more} in {region} come twice: {own} is the administrator, and is read too");
+        Some(Finding::warning(&TWICE, problem))
     }
 }
 

@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_guardduty::Client;
 use quittance_aws::{
-    Account, PlanError, ServiceDescription, ServiceKind, TypeDescription, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions, tag_template,
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -60,7 +60,7 @@ impl ServiceKind for AwsGuardduty {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.guardduty.findings.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "findings")?;
-        let start_time = start_time(config.start_time.as_deref(), account)?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let period = config.request_period_in_seconds.map_or(Duration::from_secs(300), |Interval(period)| period);
         let unit = |region: String| {
             let client = Client::new(&account.config(&region));
@@ -70,5 +70,17 @@ impl ServiceKind for AwsGuardduty {
             settings.unit(account, Self::NAME, "findings", template.to_string())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let actions = &[
+            "guardduty:ListDetectors",
+            "guardduty:ListFindings",
+            "guardduty:GetFindings",
+            // These two tell whether findings come twice, and are missed by nothing else.
+            "guardduty:GetAdministratorAccount",
+            "guardduty:GetMembers",
+        ];
+        Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }

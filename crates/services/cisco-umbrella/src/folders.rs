@@ -26,6 +26,12 @@ pub(crate) fn logs_of(key: &str) -> Result<&'static str, &str> {
     known.ok_or_else(|| path.rsplit('/').find(|folder| !is_date(folder)).unwrap_or_default())
 }
 
+/// Whether an object stands in the folder of a day, below another folder.
+pub(crate) fn in_day(key: &str) -> bool {
+    let mut folders = key.rsplit('/').skip(1);
+    folders.next().is_some_and(is_date) && folders.next().is_some_and(|folder| !folder.is_empty())
+}
+
 /// `YYYY-MM-DD`.
 fn is_date(text: &str) -> bool {
     let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });

@@ -8,8 +8,9 @@ mod rows;
 use std::{sync::Arc, time::Duration};
 
 use quittance_aws::{
-    Account, Limits, ObjectKeys, PlanError, QueueKeys, ServiceDescription, ServiceKind, TagTemplate, TypeDescription,
-    listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
+    Account, Limits, ObjectKeys, PlanError, QueueKeys, Reads, ServiceDescription, ServiceKind, Source, TagTemplate,
+    TypeDescription, Writer, listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
+    windows::start_time,
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -21,6 +22,9 @@ use logs::Logs;
 
 /// Time between two listings, at least: a bucket gets new objects every ten minutes.
 const SHORTEST_PERIOD: Duration = Duration::from_secs(10);
+
+/// Who writes into a bucket of one's own, as Umbrella's documentation says.
+const WRITER: Writer = Writer::Stranger { name: "Umbrella", user: "arn:aws:iam::568526795995:user/logs" };
 
 /// The service.
 pub struct CiscoUmbrella;
@@ -50,8 +54,8 @@ pub struct Config {
     /// Time between two listings of a bucket: 5 minutes if unset, and 10 seconds at least. A queue is read as soon as
     /// something is in it.
     pub request_period_in_seconds: Option<Interval>,
-    /// The first day of a bucket that was never listed before, with or without a time. Everything that a queue announces is
-    /// read.
+    /// The first day of a bucket that was never listed before, with or without a time. Of a queue, the first moment to
+    /// collect: events of objects that were made earlier are filtered; if unset, all that it announces is sent.
     pub start_time: Option<String>,
     /// Accepted as Devo's collector has it: an object's folder says its table anyway.
     #[serde(default)]
@@ -105,6 +109,17 @@ impl ServiceKind for CiscoUmbrella {
         }
         Ok(units)
     }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = regions(&config.regions)?;
+        if let Some(bucket) = filled(&config.bucket) {
+            let (bucket, prefix) = bucket::place(bucket, config.prefix.as_deref())?;
+            let reads = Reads::Listing { bucket, prefix, kms_keys: config.queue.kms_keys()? };
+            return Ok(vec![Source { regions, reads }]);
+        }
+        let queue = config.queue_name(filled(&config.cisco_umbrella_sqs_queue_name))?;
+        Ok(vec![config.queue.source(&regions, &queue, config.objects.fed(WRITER)?)?])
+    }
 }
 
 /// What was written, if anything was.
@@ -117,18 +132,29 @@ impl Config {
         tag_template("tag", self.tag.as_deref(), "sig.cisco.umbrella.{event_type}", UNKNOWN)
     }
 
+    fn queue_name(&self, queue: Option<&str>) -> Result<String, PlanError> {
+        let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
+        queue_name("cisco_umbrella_sqs_queue_name", queue, why)
+    }
+
     fn logs(&self) -> Result<Arc<Logs>, PlanError> {
         Ok(Arc::new(Logs::new(self.tag_template()?, self.objects.filter()?)))
     }
 
     /// The units that read what a queue announces.
     fn announced(&self, queue: Option<&str>, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
-        let queue = queue_name("cisco_umbrella_sqs_queue_name", queue, why)?;
+        let queue = self.queue_name(queue)?;
         let (kind, tag) = (self.logs()?, self.tag_template()?.to_string());
-        let limits = self.objects.limits(&self.queue)?;
+        let start_time = start_time(self.start_time.as_deref())?;
+        let limits = Limits { start_time, ..self.objects.limits(&self.queue)? };
         let unit = |region: String| {
-            let settings = ObjectsSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
+            let settings = ObjectsSettings {
+                queue: queue.clone(),
+                region,
+                buckets: self.objects.buckets.clone(),
+                kind: kind.clone(),
+                limits: limits.clone(),
+            };
             settings.unit(account, CiscoUmbrella::NAME, "queue", tag.clone())
         };
         Ok(regions(&self.regions)?.into_iter().map(unit).collect())

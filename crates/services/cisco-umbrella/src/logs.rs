@@ -14,7 +14,7 @@ use quittance_formats::{Csv, Framer};
 use tracing::warn;
 
 use crate::{
-    folders::{UNKNOWN, logs_of},
+    folders::{UNKNOWN, in_day, logs_of},
     rows::Rows,
 };
 
@@ -52,8 +52,12 @@ impl ObjectKind for Logs {
     }
 
     fn claim(&self, object: &ObjectRef) -> Claim {
-        // A folder that nobody knows may be Umbrella's.
-        if logs_of(&object.key).is_ok() { Claim::Own } else { Claim::Rest }
+        match logs_of(&object.key) {
+            Ok(_) => Claim::Own,
+            // A folder that nobody knows may be Umbrella's, if a day stands below it as in those that are known.
+            Err(_) if in_day(&object.key) || is_readme(&object.key) => Claim::Rest,
+            Err(_) => Claim::No,
+        }
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
@@ -99,7 +103,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), ..ObjectRef::default() }
+        ObjectRef::new("b", key)
     }
 
     /// The rows, and their tag.
@@ -154,6 +158,11 @@ mod tests {
         assert_eq!(claim("p/dnslogs/2026-01-15/x.csv.gz"), Claim::Own);
         assert_eq!(claim("p/ztnalogs/2026-01-15/x.csv.gz"), Claim::Rest);
         assert_eq!(claim("p/README_FROM_UMBRELLA.txt"), Claim::Rest);
+        for foreign in
+            ["reports/2026/01/x.csv", "x.csv.gz", "2026-01-15/x.csv.gz", "p/2026-01-15", "p/2026-01-15/y/x.csv"]
+        {
+            assert_eq!(claim(foreign), Claim::No, "{foreign}");
+        }
     }
 
     #[test]

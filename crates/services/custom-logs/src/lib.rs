@@ -9,8 +9,9 @@ mod logs;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, PlanError, ServiceDescription, ServiceKind, TagTemplate, TypeDescription, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TagTemplate, TypeDescription, regions,
+    tag_template,
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -18,7 +19,7 @@ use serde::Deserialize;
 
 pub use event::EventFormat;
 
-use groups::Wanted;
+use groups::{Name, Wanted};
 use logs::Logs;
 
 /// The service.
@@ -97,7 +98,7 @@ impl ServiceKind for CustomLogs {
         let wanted = Wanted::new(&config.log_groups, config.include_linked_accounts)?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let start_time = start_time(config.start_time.as_deref(), account)?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let unit = |region: String| {
             let kind = Arc::new(Logs::new(&config, wanted.clone(), template.clone(), account, &region));
             let mut settings = WindowSettings { start_time, ..WindowSettings::new(&region, kind) };
@@ -105,6 +106,21 @@ impl ServiceKind for CustomLogs {
             settings.unit(account, name, LOGS, tag.clone())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let wanted = Wanted::new(&config.log_groups, config.include_linked_accounts)?;
+        let names = wanted.names.iter().map(|name| match name {
+            Name::Exact(name) => name.clone(),
+            Name::Prefix(prefix) => format!("{prefix}*"),
+        });
+        let on = On::LogGroups { names: names.collect(), linked: wanted.linked };
+        let filter = Reads::Api { actions: &["logs:FilterLogEvents"], on };
+        let found = wanted.linked || wanted.names.iter().any(|name| matches!(name, Name::Prefix(_)));
+        let describe = found.then_some(Reads::Api { actions: &["logs:DescribeLogGroups"], on: On::Region });
+        let regions = regions(&config.regions)?;
+        let sources = [filter].into_iter().chain(describe);
+        Ok(sources.map(|reads| Source { regions: regions.clone(), reads }).collect())
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::{Client, types::FilteredLogEvent};
 use quittance_aws::{
-    Account, AwsError, Calls, Quota, Route, TagTemplate, Tagger, refusal,
-    windows::{Cadence, Found, Page, Pages, Sweep, Token, Window, WindowKind, event_id},
+    Account, AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, refusal,
+    windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Finding, Interval, Severity, Tags};
 
@@ -91,6 +91,18 @@ impl WindowKind for Logs {
             calls: calls.clone(),
             route,
             token: Token::First,
+        })
+    }
+
+    /// Calls of CloudWatch Logs cost nothing.
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let (free, groups) = (0.0, self.wanted.find(&self.client, calls).await?.len() as f64);
+        let names = self.wanted.names.len() as f64;
+        Ok(Price {
+            window: Cost::of(groups, free),
+            hour: Cost::of(LISTINGS_AN_HOUR * names, free),
+            check: Cost::of(groups.min(MOST_CHECKED as f64), free),
+            beyond: "a call for each megabyte, free",
         })
     }
 

@@ -12,8 +12,8 @@ use aws_sdk_cloudwatch::{
     types::{MetricDataQuery, MetricStat, RecentlyActive, Statistic},
 };
 use quittance_aws::{
-    AwsError, Calls, TagTemplate, Tagger, refusal,
-    windows::{Cadence, Pages, Sweep, Window, WindowKind},
+    AwsError, Calls, Cost, TagTemplate, Tagger, refusal,
+    windows::{Cadence, LISTINGS_AN_HOUR, Pages, Price, Sweep, Window, WindowKind},
 };
 use quittance_core::{Finding, Interval, Tags};
 
@@ -25,6 +25,10 @@ use crate::{
     now,
     selection::Selection,
 };
+
+/// US dollars for a call, and for each metric that GetMetricData is asked for.
+const CALL: f64 = 10.0e-6;
+const METRIC: f64 = 10.0e-6;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -82,6 +86,25 @@ impl WindowKind for Metrics {
     fn open(&self, cursor: &str, window: Window, calls: &Calls, tags: &Tags) -> Box<dyn Pages> {
         let tagger = Tagger::new(self.template.clone(), calls.at().clone(), tags.clone());
         Box::new(DataPages::new(self.source.clone(), calls.clone(), tagger, cursor, window))
+    }
+
+    async fn price(&self, calls: &Calls) -> Result<Price, AwsError> {
+        let listing = &self.source.listing;
+        let namespaces = listing.namespaces(calls).await?;
+        let mut metrics = 0;
+        for namespace in &namespaces {
+            metrics += listing.metrics(calls, namespace, false).await?.len();
+        }
+        // Up to five statistics of a metric are billed as one.
+        let billed = (metrics * listing.selection.statistics.len().div_ceil(5)) as f64;
+        let window = Cost { calls: (billed / 500.0).ceil().max(namespaces.len() as f64), dollars: billed * METRIC };
+        let listings = namespaces.len() as f64 + (metrics / 500) as f64;
+        Ok(Price {
+            window,
+            hour: Cost::of(listings * LISTINGS_AN_HOUR, CALL),
+            check: Cost { calls: 3.0, dollars: 2.0 * CALL + METRIC },
+            beyond: "with each metric that is new; a longer `period` or fewer `namespaces` cost less",
+        })
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {

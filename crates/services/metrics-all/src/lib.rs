@@ -10,8 +10,9 @@ mod span;
 use std::{sync::Arc, time::Duration};
 
 use quittance_aws::{
-    Account, Calls, PlanError, ServiceDescription, ServiceKind, TypeDescription, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    Account, Calls, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions,
+    tag_template,
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -87,7 +88,7 @@ impl ServiceKind for MetricsAll {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.cloudwatch.metrics.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "metrics")?;
-        let start_time = start_time(config.start_time.as_deref(), account)?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let selection = Arc::new(Selection::new(&config)?);
         let unit = |region: String| {
             let client = aws_sdk_cloudwatch::Client::new(&account.config(&region));
@@ -97,6 +98,11 @@ impl ServiceKind for MetricsAll {
             settings.unit(account, Self::NAME, "metrics", template.to_string())
         };
         Ok(regions(&config.regions)?.into_iter().map(unit).collect())
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let actions = &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"];
+        Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
 }
 

@@ -5,8 +5,8 @@ mod logs;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TypeDescription, listed,
-    objects::ObjectsSettings, queue_name, tag_template,
+    Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TypeDescription,
+    Writer, listed, objects::ObjectsSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ pub struct Config {
     /// Whether account and region in the tag are those that an object's key names; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -73,7 +73,7 @@ impl ServiceKind for NonCloudwatchLogs {
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let filter = config.objects.filter()?;
-        let limits = config.objects.limits(&config.queue)?;
+        let limits = config.only.limits(config.objects.limits(&config.queue)?)?;
         let regions = config.only.regions()?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {
@@ -83,11 +83,32 @@ impl ServiceKind for NonCloudwatchLogs {
             let kind = Arc::new(Logs { readings, from_key, filter: filter.clone() });
             units.extend(regions.iter().map(|region| {
                 let (queue, region) = (queue.clone(), region.clone());
-                let settings = ObjectsSettings { queue, region, kind: kind.clone(), limits: limits.clone() };
+                let settings = ObjectsSettings {
+                    queue,
+                    region,
+                    buckets: config.objects.buckets.clone(),
+                    kind: kind.clone(),
+                    limits: limits.clone(),
+                };
                 settings.unit(account, Self::NAME, &of, tag.clone())
             }));
         }
         Ok(units)
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let regions = config.only.regions()?;
+        let mut sources = Vec::new();
+        for (queue, readings) in config.queues()? {
+            for reading in readings {
+                let writer = match reading.log {
+                    LogType::VpcFlow => Writer::FlowLogs,
+                    LogType::CloudFront => Writer::CloudFront,
+                };
+                sources.push(config.queue.source(&regions, &queue, config.objects.fed(writer)?)?);
+            }
+        }
+        Ok(sources)
     }
 }
 

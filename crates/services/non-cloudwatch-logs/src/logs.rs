@@ -36,8 +36,8 @@ impl LogType {
     /// Lines that say what the columns are.
     fn header(self) -> Header {
         match self {
-            LogType::VpcFlow => Header::FirstLine,
-            LogType::CloudFront => Header::Hash,
+            LogType::VpcFlow => Header::VpcFlow,
+            LogType::CloudFront => Header::CloudFront,
         }
     }
 
@@ -69,6 +69,24 @@ impl LogType {
     }
 }
 
+/// Whether a key is that of logs which are none of these types, as in `AWSLogs/111122223333/vpcdnsquerylogs/...`.
+fn is_anothers(key: &str) -> bool {
+    const OTHERS: [&str; 9] = [
+        "CloudTrail",
+        "CloudTrail-Digest",
+        "CloudTrail-Insight",
+        "vpcdnsquerylogs",
+        "elasticloadbalancing",
+        "WAFLogs",
+        "GuardDuty",
+        "Config",
+        "network-firewall",
+    ];
+    let logs = key.strip_prefix("AWSLogs/").or_else(|| key.split_once("/AWSLogs/").map(|(_, logs)| logs));
+    // The account comes first, or the organization and the account.
+    logs.is_some_and(|logs| logs.split('/').take(3).any(|folder| OTHERS.contains(&folder)))
+}
+
 /// `YYYY-MM-DD-HH`.
 fn is_hour(text: &str) -> bool {
     let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
@@ -89,10 +107,11 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Which type an object is. A queue of one type announces that type, whatever its keys look like.
+    /// Which type an object is. A queue of one type announces that type, whatever its keys look like, if they do not say
+    /// that they are another service's: a bucket may hold the logs of several.
     fn reading(&self, key: &str) -> Option<&Reading> {
         match &*self.readings {
-            [only] => Some(only),
+            [only] => (only.log.claims(key) || !is_anothers(key)).then_some(only),
             several => several.iter().find(|reading| reading.log.claims(key)),
         }
     }
@@ -161,7 +180,7 @@ mod tests {
     }
 
     fn object(key: &str) -> ObjectRef {
-        ObjectRef { bucket: "b".to_owned(), key: key.to_owned(), ..ObjectRef::default() }
+        ObjectRef::new("b", key)
     }
 
     /// How many events, and their tag.
@@ -202,7 +221,33 @@ mod tests {
         assert_eq!(logs.select(&object("anything.gz")), Selection::Read);
         assert!(matches!(logs.select(&object("anything.txt")), Selection::Skip(_)));
         assert!(matches!(logs.select(&object("folder.gz/")), Selection::Skip(_)));
+        for others in [
+            "AWSLogs/111122223333/vpcdnsquerylogs/vpc-0a/2026/01/15/vpc-0a_vpcdnsquerylogs_111122223333_x.log.gz",
+            "p/AWSLogs/o-abc123/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_x.json.gz",
+            "AWSLogs/111122223333/elasticloadbalancing/eu-west-1/2026/01/15/x.log.gz",
+        ] {
+            assert!(matches!(logs.select(&object(others)), Selection::Skip(_)), "{others}");
+        }
+        assert_eq!(logs.select(&object("CloudTrail/vpcflowlogs.gz")), Selection::Read);
         assert_eq!(read(&logs, "anything.gz", b"version\n2 a\n").1, "cloud.aws.vpc.flow.999999999999.us-east-1");
+    }
+
+    #[test]
+    fn what_several_members_of_gzip_join_is_read_whole() {
+        let logs = |log: LogType| Logs {
+            readings: vec![Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap() }],
+            from_key: true,
+            filter: KeyFilter::default(),
+        };
+        let mut rng = fastrand::Rng::with_seed(7);
+        let origin = Origin::new("111122223333", "eu-west-1", jiff::Timestamp::UNIX_EPOCH);
+        let flows = [vpcflow::object(&mut rng, &origin, 0, 30), vpcflow::object(&mut rng, &origin, 30, 20)].concat();
+        assert_eq!(read(&logs(LogType::VpcFlow), "x.gz", &flows).0, 50);
+        let rows =
+            [cloudfront::object(&mut rng, &origin, 0, 30), cloudfront::object(&mut rng, &origin, 30, 20)].concat();
+        assert_eq!(read(&logs(LogType::CloudFront), "x.gz", &rows).0, 50);
+        let bare = flows.splitn(2, |b| *b == b'\n').nth(1).unwrap();
+        assert_eq!(read(&logs(LogType::VpcFlow), "x.gz", bare).0, 50);
     }
 
     #[test]

@@ -5,10 +5,10 @@ mod envelope;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
-    TypeDescription, queue::QueueSettings, queue_name, tag_template,
+    Account, Fed, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TagTemplate,
+    TypeDescription, no_global_events, queue::QueueSettings, queue_name, tag_template,
 };
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ pub struct Config {
     /// Whether account and region in the tag are the event's own; otherwise those of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -60,11 +60,11 @@ impl ServiceKind for ServiceEventsAll {
     }
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let name = Some(config.cloudwatch_sqs_queue_name.as_str());
-        let queue = queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")?;
+        let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies())?)?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(Envelopes {
             template,
             drop_event_names: config.drop_event_names,
@@ -76,9 +76,23 @@ impl ServiceKind for ServiceEventsAll {
         };
         Ok(regions.into_iter().map(unit).collect())
     }
+
+    fn advice(&self, config: &Config) -> Vec<Finding> {
+        no_global_events(&config.only.regions).into_iter().collect()
+    }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let fed = Fed::Events { from: None, detail_types: &[] };
+        Ok(vec![config.queue.source(&config.only.regions()?, &config.queue_name()?, fed)?])
+    }
 }
 
 impl Config {
+    fn queue_name(&self) -> Result<String, PlanError> {
+        let name = Some(self.cloudwatch_sqs_queue_name.as_str());
+        queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")
+    }
+
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
         let default = match self.auto_event_type {
             true => "cloud.aws.cloudwatch.{event_type}.{account}.{region}",

@@ -5,7 +5,7 @@ mod findings;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    Account, Fed, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TagTemplate,
     TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
@@ -30,7 +30,7 @@ pub struct Config {
     /// of the queue.
     #[serde(default = "yes")]
     pub use_region_and_account_id_from_event: bool,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -58,12 +58,11 @@ impl ServiceKind for SqsCloudwatchConsumer {
     }
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let name = Some(config.cloudwatch_sqs_queue_name.as_str());
-        let why = "the queue that EventBridge rules put Security Hub's events into";
-        let queue = queue_name("cloudwatch_sqs_queue_name", name, why)?;
+        let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies())?)?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(Findings { template, from_event: config.use_region_and_account_id_from_event });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
@@ -71,9 +70,19 @@ impl ServiceKind for SqsCloudwatchConsumer {
         };
         Ok(regions.into_iter().map(unit).collect())
     }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let fed = Fed::Events { from: Some("aws.securityhub"), detail_types: &["Security Hub Findings - Imported"] };
+        Ok(vec![config.queue.source(&config.only.regions()?, &config.queue_name()?, fed)?])
+    }
 }
 
 impl Config {
+    fn queue_name(&self) -> Result<String, PlanError> {
+        let name = Some(self.cloudwatch_sqs_queue_name.as_str());
+        queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put Security Hub's events into")
+    }
+
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
         tag_template("tag", self.tag.as_deref(), "cloud.aws.securityhub.findings.{account}.{region}", "findings")
     }

@@ -5,7 +5,7 @@ mod security;
 use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, TagTemplate,
+    Account, Fed, Limits, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TagTemplate,
     TypeDescription, queue::QueueSettings, queue_name, tag_template,
 };
 use quittance_core::Unit;
@@ -23,7 +23,7 @@ pub struct Voiso;
 pub struct Config {
     /// Name or URL of the queue that Voiso sends to; the same name in every region.
     pub voiso_sqs_queue_name: String,
-    /// What changes nothing beside regions, since all is read from queues.
+    /// What services have in common that read queues alone.
     #[serde(flatten)]
     pub only: QueueOnlyKeys,
     /// The queues.
@@ -51,11 +51,11 @@ impl ServiceKind for Voiso {
     }
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
-        let name = Some(config.voiso_sqs_queue_name.as_str());
-        let queue = queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")?;
+        let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let (limits, regions) = (config.queue.limits(Limits::of_bodies())?, config.only.regions()?);
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies())?)?;
+        let regions = config.only.regions()?;
         let kind = Arc::new(SecurityEvents { template });
         let unit = |region: String| {
             let settings = QueueSettings { queue: queue.clone(), region, kind: kind.clone(), limits: limits.clone() };
@@ -63,9 +63,19 @@ impl ServiceKind for Voiso {
         };
         Ok(regions.into_iter().map(unit).collect())
     }
+
+    fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
+        let fed = Fed::Program { name: Self::NAME };
+        Ok(vec![config.queue.source(&config.only.regions()?, &config.queue_name()?, fed)?])
+    }
 }
 
 impl Config {
+    fn queue_name(&self) -> Result<String, PlanError> {
+        let name = Some(self.voiso_sqs_queue_name.as_str());
+        queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")
+    }
+
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {
         tag_template("tag", self.tag.as_deref(), "my.app.voiso.{event_type}", UNKNOWN)
     }

@@ -49,6 +49,8 @@ pub(super) struct Object {
     pub(super) etag: String,
     pub(super) modified: Timestamp,
     pub(super) archived: bool,
+    /// What `Content-Encoding` says of the content, true or not.
+    pub(super) encoding: Option<String>,
     /// CRC-32 of the content, in buckets that keep checksums.
     pub(super) crc32: Option<u32>,
 }

@@ -24,6 +24,7 @@ pub(super) enum Fault {
     Error {
         status: Option<u16>,
         code: String,
+        message: Option<String>,
     },
     Lose(Loss),
 }
@@ -109,20 +110,26 @@ impl FakeAws {
     /// SQS codes may be given by either of their names (`QueueDoesNotExist` or
     /// `AWS.SimpleQueueService.NonExistentQueue`). The SDK's own retries count as calls.
     pub fn fail_next(&self, api: &str, n: u32, status: u16, code: &str) {
-        let fault = Fault::Error { status: Some(status), code: code.to_owned() };
+        let fault = Fault::Error { status: Some(status), code: code.to_owned(), message: None };
         self.0.faults.script(api, |script| script.next.push_back((n, fault)));
     }
 
     /// Every call of `api` fails with `code`, and the status AWS uses for it, until
     /// [`FakeAws::recover`].
     pub fn fail_while(&self, api: &str, code: &str) {
-        let fault = Fault::Error { status: None, code: code.to_owned() };
+        let fault = Fault::Error { status: None, code: code.to_owned(), message: None };
+        self.0.faults.script(api, |script| script.always = Some(fault));
+    }
+
+    /// The same, with AWS's own words.
+    pub fn fail_while_saying(&self, api: &str, code: &str, message: &str) {
+        let fault = Fault::Error { status: None, code: code.to_owned(), message: Some(message.to_owned()) };
         self.0.faults.script(api, |script| script.always = Some(fault));
     }
 
     /// Each call of `api` fails with `code` by this chance (0 to 1) until [`FakeAws::recover`].
     pub fn fail_sometimes(&self, api: &str, chance: f64, code: &str) {
-        let fault = Fault::Error { status: None, code: code.to_owned() };
+        let fault = Fault::Error { status: None, code: code.to_owned(), message: None };
         self.0.faults.script(api, |script| script.sometimes = Some((chance, fault)));
     }
 

@@ -24,6 +24,8 @@ pub(super) fn api(method: &Method, path: &str) -> &'static str {
         (&Method::GET, ["detector"]) => "ListDetectors",
         (&Method::POST, ["detector", _, "findings"]) => "ListFindings",
         (&Method::POST, ["detector", _, "findings", "get"]) => "GetFindings",
+        (&Method::GET, ["detector", _, "administrator"]) => "GetAdministratorAccount",
+        (&Method::POST, ["detector", _, "member", "get"]) => "GetMembers",
         _ => UNKNOWN,
     }
 }
@@ -35,6 +37,8 @@ pub(super) struct Detector {
     place: Place,
     /// The versions of each finding, in the order they came.
     findings: BTreeMap<String, Vec<Version>>,
+    /// The accounts that it administrates, and the status of each relationship.
+    members: BTreeMap<String, String>,
 }
 
 /// A finding as it was from one moment to the next version's.
@@ -166,10 +170,11 @@ impl FakeAws {
                     .filter(|detector| mine(detector))
                     .ok_or_else(|| rejected("the input detectorId is not owned by the current account"))?;
                 let now = self.0.clock.now_ms();
-                if api == "ListFindings" {
-                    self.list_findings(id, detector, now, parse(request)?)?
-                } else {
-                    get_findings(detector, now, &parse(request)?)?
+                match api {
+                    "ListFindings" => self.list_findings(id, detector, now, parse(request)?)?,
+                    "GetAdministratorAccount" => administrator(&detectors, &at),
+                    "GetMembers" => members(detector, &parse(request)?)?,
+                    _ => get_findings(detector, now, &parse(request)?)?,
                 }
             }
         };
@@ -220,9 +225,21 @@ impl FakeAws {
     /// Turns GuardDuty on in a region of an account; answers with the detector's id.
     pub fn add_detector(&self, at: &Place) -> String {
         let id = format!("{:032x}", self.random_u128());
-        let detector = Detector { place: at.clone(), findings: BTreeMap::new() };
+        let detector = Detector { place: at.clone(), findings: BTreeMap::new(), members: BTreeMap::new() };
         lock(&self.0.detectors).insert(id.clone(), detector);
         id
+    }
+
+    /// Makes an account a member of the one that a detector belongs to. `status` is as GuardDuty writes it: `Enabled`,
+    /// `Resigned`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such detector.
+    pub fn add_member_of(&self, detector: &str, account: &str, status: &str) {
+        let mut detectors = lock(&self.0.detectors);
+        let members = &mut detectors.get_mut(detector).expect("the detector is there").members;
+        members.insert(account.to_owned(), status.to_owned());
     }
 
     /// Adds a finding, or a new version in the place of one of the same `id`. It is shown from now on, byte by byte.
@@ -251,6 +268,50 @@ fn get_findings(detector: &Detector, now: i64, asked: &GetFindings) -> Result<St
     asked.sort_criteria.sort(&mut found);
     let findings: Vec<_> = found.iter().map(|(_, version)| version.raw.as_str()).collect();
     Ok(format!("{{\"findings\":[{}]}}", findings.join(",")))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GetMembers {
+    account_ids: Vec<String>,
+}
+
+fn members(detector: &Detector, asked: &GetMembers) -> Result<String, ApiError> {
+    if !(1..=PAGE).contains(&asked.account_ids.len()) {
+        return Err(rejected("the parameter accountIds has not 1 to 50 entries"));
+    }
+    let member = |account: &String| {
+        let status = detector.members.get(account)?;
+        Some(json!({
+            "accountId": account,
+            "administratorId": detector.place.account,
+            "masterId": detector.place.account,
+            "email": format!("{account}@acme.example"),
+            "relationshipStatus": status,
+            "updatedAt": "2026-01-01T00:00:00.000Z",
+        }))
+    };
+    let found: Vec<_> = asked.account_ids.iter().filter_map(member).collect();
+    let unknown = asked.account_ids.iter().filter(|account| !detector.members.contains_key(*account));
+    let result = "The request is rejected because the given account ID is not an associated member.";
+    let unknown: Vec<_> = unknown.map(|account| json!({"accountId": account, "result": result})).collect();
+    Ok(json!({"members": found, "unprocessedAccounts": unknown}).to_string())
+}
+
+/// Nothing for who has none.
+fn administrator(detectors: &Detectors, at: &Place) -> String {
+    let mut others = detectors.values().filter(|detector| detector.place.region == at.region);
+    let found = others.find_map(|detector| Some((&detector.place.account, detector.members.get(&at.account)?)));
+    match found {
+        Some((account, status)) => json!({"administrator": {
+            "accountId": account,
+            "invitationId": "0",
+            "invitedAt": "2026-01-01T00:00:00.000Z",
+            "relationshipStatus": status,
+        }})
+        .to_string(),
+        None => String::new(),
+    }
 }
 
 fn parse<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, ApiError> {

@@ -232,7 +232,13 @@ impl FakeAws {
         self.0.quotas.admit(call, self.place_of(call)).map_err(Refusal::Error)?;
         match self.0.faults.next(call.api) {
             None => Ok(false),
-            Some(Fault::Error { status, code }) => Err(Refusal::Error(ApiError::scripted(call.service, status, code))),
+            Some(Fault::Error { status, code, message }) => {
+                let error = ApiError::scripted(call.service, status, code);
+                Err(Refusal::Error(match message {
+                    Some(message) => error.saying(&message),
+                    None => error,
+                }))
+            }
             Some(Fault::Lose(Loss::Request)) => Err(Refusal::Lost),
             Some(Fault::Lose(Loss::Answer)) => Ok(true),
             Some(Fault::Lose(Loss::Hang)) => std::future::pending().await,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -60,7 +60,7 @@ impl FakeAws {
         let modified = self.now();
         let (notify, region, version) = self.with_bucket(bucket, |bucket| {
             let crc32 = bucket.checksums.then(|| bucket::crc32(&bytes));
-            let object = Object { bytes, etag: etag.clone(), modified, archived: false, crc32 };
+            let object = Object { bytes, etag: etag.clone(), modified, archived: false, encoding: None, crc32 };
             let version = bucket.versioned.then(|| format!("v{}", self.0.sequence.fetch_add(1, Ordering::Relaxed)));
             if let Some(id) = &version {
                 bucket.versions.insert((key.to_owned(), id.clone()), object.clone());
@@ -108,6 +108,15 @@ impl FakeAws {
         self.with_bucket(bucket, |bucket| {
             if let Some(object) = bucket.objects.get_mut(key) {
                 object.archived = archived;
+            }
+        });
+    }
+
+    /// Has an object answered with this `Content-Encoding`, whatever its content is.
+    pub fn set_content_encoding(&self, bucket: &str, key: &str, encoding: &str) {
+        self.with_bucket(bucket, |bucket| {
+            if let Some(object) = bucket.objects.get_mut(key) {
+                object.encoding = Some(encoding.to_owned());
             }
         });
     }
@@ -255,6 +264,9 @@ impl FakeAws {
             let checksum = base64(crc32.to_be_bytes());
             set_header(headers, HeaderName::from_static("x-amz-checksum-crc32"), &checksum);
             set_header(headers, HeaderName::from_static("x-amz-checksum-type"), "FULL_OBJECT");
+        }
+        if let Some(encoding) = &object.encoding {
+            set_header(response.headers_mut(), CONTENT_ENCODING, encoding);
         }
         if object.archived {
             set_header(response.headers_mut(), HeaderName::from_static("x-amz-storage-class"), "GLACIER");

@@ -96,6 +96,8 @@ impl FakeAws {
         let random = self.random_u128();
         let access_key = format!("ASIA{:016X}", random as u64);
         let id = format!("AROA{:016X}:{name}", (random >> 64) as u64);
+        // The role's path is left out.
+        let role_name = role_name.rsplit('/').next().unwrap_or(role_name);
         let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}");
         let expires = Instant::now() + Duration::from_secs(seconds);
         self.0.credentials.open_session(access_key.clone(), Session { expires, arn: arn.clone() });

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use quittance_aws::{Account, AccountSettings, Credentials, Limiters, ServiceKind};
+use quittance_aws::{Account, AccountSettings, Credentials, Limiters, Role, ServiceKind};
 use quittance_aws_guardduty::AwsGuardduty;
 use quittance_core::{Ended, Severity, Unit};
 use quittance_testbed::{
@@ -105,6 +105,48 @@ async fn each_version_that_a_poll_sees_is_sent_once() {
         .collect();
     assert_eq!(counts, [5, 9]);
     assert!(matches!(running.stop().await, Ended::Stopped));
+}
+
+/// Which of an administrator and a member says so depends on who is set up later.
+#[tokio::test(start_paused = true)]
+async fn an_administrator_that_is_read_beside_its_member_is_warned_of() {
+    const MEMBER: &str = "000000000200";
+    for (status, member_first, refused, expected) in [
+        ("Enabled", false, None, [0, 1]),
+        ("Enabled", true, None, [1, 0]),
+        ("Resigned", false, None, [0, 0]),
+        ("Enabled", false, Some("GetAdministratorAccount"), [0, 0]),
+        ("Enabled", true, Some("GetMembers"), [0, 0]),
+    ] {
+        let scene = Scene::new().await;
+        let detector = scene.aws.add_detector(&Place::default());
+        scene.aws.add_detector(&Place::new(MEMBER, REGION));
+        scene.aws.add_member_of(&detector, MEMBER, status);
+        if let Some(api) = refused {
+            scene.aws.fail_while(api, "AccessDeniedException");
+        }
+        let role = Role::new(("role", "id"), &format!("arn:aws:iam::{MEMBER}:role/reader"), None).unwrap();
+        let member = Arc::new(scene.account.in_role("10001/member".to_owned(), &role));
+        let config = || serde_json::from_value(json!({"regions": [REGION]})).unwrap();
+        let member = AwsGuardduty.plan(config(), &member).unwrap().remove(0);
+        let administrator = AwsGuardduty.plan(config(), &scene.account).unwrap().remove(0);
+        let mut said = [0, 0];
+        for place in if member_first { [1, 0] } else { [0, 1] } {
+            let found = [&administrator, &member][place].setup.check().await.unwrap();
+            assert!(found.iter().all(|finding| finding.severity == Severity::Warning), "{found:?}");
+            assert!(found.iter().all(|finding| finding.code.number == 151), "{found:?}");
+            said[place] = found.len();
+        }
+        assert_eq!(said, expected, "{status} {member_first} {refused:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_one_account_asks_for_no_relations() {
+    let scene = Scene::new().await;
+    scene.aws.add_detector(&Place::default());
+    assert_eq!(scene.unit(json!({"regions": [REGION]})).setup.check().await.unwrap(), []);
+    assert_eq!(scene.aws.calls("GetMembers") + scene.aws.calls("GetAdministratorAccount"), 0);
 }
 
 #[tokio::test(start_paused = true)]

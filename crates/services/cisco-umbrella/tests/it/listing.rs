@@ -1,7 +1,8 @@
 //! What arrives of a bucket that announces nothing, and what its setup says.
 
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
-use quittance_core::{Severity, Unit};
+use quittance_aws::codes::NOTHING_BELOW_PREFIX;
+use quittance_core::{Finding, Severity, Unit};
 use quittance_testbed::{
     aws::{FakeAws, REGION},
     generate::{Origin, gzip, umbrella},
@@ -64,8 +65,24 @@ async fn warnings(aws: &FakeAws, created: Date) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_prefix_below_which_nothing_is_is_warned_of() {
+    let aws = aws();
+    let said = |findings: Vec<Finding>| -> Vec<(u16, Severity)> {
+        findings.into_iter().map(|finding| (finding.code.number, finding.severity)).collect()
+    };
+    let nothing = vec![(NOTHING_BELOW_PREFIX.number, Severity::Warning)];
+    let unit = unit(&aws, json!({})).await;
+    assert_eq!(said(unit.setup.check().await.unwrap()), nothing);
+    aws.put_object(BUCKET, &format!("{PREFIX}x/dnslogs/2026-01-15/x.csv.gz"), "");
+    assert_eq!(said(unit.setup.check().await.unwrap()), nothing);
+    aws.put_object(BUCKET, &format!("{PREFIX}/README_FROM_UMBRELLA.txt"), "Umbrella can write here.\n");
+    assert_eq!(said(unit.setup.check().await.unwrap()), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_older_than_75_days_is_warned_of() {
     let aws = aws();
+    aws.put_object(BUCKET, &format!("{PREFIX}/README_FROM_UMBRELLA.txt"), "Umbrella can write here.\n");
     for young in [0, 75] {
         assert_eq!(warnings(&aws, days_ago(&aws, young)).await, Vec::<String>::new());
     }
