@@ -181,7 +181,7 @@ impl Collector {
             warn!("{}:{warning}", problems.file(warning).display());
         }
         if resets {
-            resets::apply(&config, &units, &*store).await?;
+            resets::apply(&units, &*store).await?;
         }
         for PlannedUnit { unit, service, .. } in &units {
             debug!(unit = %unit.id, service, tag = unit.tag, "planned");

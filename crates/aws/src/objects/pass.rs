@@ -30,7 +30,7 @@ impl Pass<'_> {
     /// Gives the events that are owed, as debts of the task's item.
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
-        let Objects { account, regions, kind, giving } = self.shared;
+        let Objects { account, learnt, kind, giving } = self.shared;
         let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
@@ -38,10 +38,13 @@ impl Pass<'_> {
         {
             return untouched(owed, version, error);
         }
-        let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
+        let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
+        if body.is_another() {
+            return untouched(owed, version, AwsError::Replaced { object: self.object.to_string() });
+        }
         if let Some(etag) = &body.etag {
             _ = reading.set(etag.clone());
         }

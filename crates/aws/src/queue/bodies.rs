@@ -14,6 +14,7 @@ use crate::{
     notification::instant,
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
+    windows::event_id,
 };
 
 /// A body, ready to be given.
@@ -117,7 +118,7 @@ impl Bodies {
     async fn set_aside(&self, event: &[u8], tag: TagId) -> bool {
         let Giving { max_event_bytes, quarantine, outlet, tags, tally, .. } = &self.giving;
         // Named by its content: the same event that comes again is kept once.
-        let address = format!("event {:016x}", fingerprint(event));
+        let address = format!("event {:032x}", event_id(&[event]));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
         let tag = tags.tag(tag);
         let is_aside = quarantine.put(&address, &reason, event.to_vec(), &Again::Event(tag.to_string())).await;
@@ -179,11 +180,6 @@ impl Bodies {
 fn time_of(body: &[u8]) -> Option<i64> {
     let [time, timestamp] = fields::read(body, [&["time"], &["timestamp"]]);
     instant(&fields::text(time.or(timestamp)?)?)
-}
-
-/// FNV-1a, 64 bits: tells events apart in a quarantine of a few thousand, and stays the same over restarts.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is

@@ -8,7 +8,7 @@ use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
     held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
     notification,
-    objects::{Objects, Regions, Selection},
+    objects::{Learnt, Objects, Selection},
     payload,
     queue::{Bodies, Body},
     receiver::{Way, WayKind},
@@ -46,14 +46,14 @@ impl fmt::Display for Item {
 impl Ways {
     pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving) -> Self {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
-        let regions = Regions::default();
+        let learnt = Learnt::default();
         for Way { kind, limits, .. } in ways {
             let Limits { max_event_bytes, start_time, .. } = limits;
             let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
-                    let (account, regions) = (account.clone(), regions.clone());
-                    let objects = Objects { account, kind, regions, giving };
+                    let (account, learnt) = (account.clone(), learnt.clone());
+                    let objects = Objects { account, kind, learnt, giving };
                     all.objects.push(ObjectsWay { objects, on_missing: limits.on_missing_object });
                 }
                 WayKind::Bodies(kind) => all.bodies.push(Bodies::new(kind, giving)),

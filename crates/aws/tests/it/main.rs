@@ -9,6 +9,7 @@ mod fifo;
 mod listing;
 mod marks;
 mod notifications;
+mod overwritten;
 mod poison;
 mod redelivery;
 mod replay;
