@@ -197,6 +197,11 @@ impl Account {
         &self.way.region
     }
 
+    /// The clock that it goes by.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.way.clock
+    }
+
     /// AWS's time less ours, in seconds, as its last answer told; the SDK's signatures are corrected by it.
     pub fn clock_skew_seconds(&self) -> i64 {
         self.skew.seconds()

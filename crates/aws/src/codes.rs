@@ -364,7 +364,7 @@ pub static OVERWRITTEN: Code = Code::new(
     317,
     "events are gone with an object that was overwritten",
     "An object was written anew before all of its events were delivered.",
-    "Let what writes into the bucket use new keys.",
+    "Let what writes into the bucket use new keys; or let the bucket keep versions, and allow s3:GetObjectVersion.",
 )
 .of(S3_SQS);
 
@@ -383,8 +383,8 @@ pub static QUEUE_GONE: Code = Code::new(
     Pull,
     319,
     "the queue is gone",
-    "It was deleted while the unit ran, and its messages with it.",
-    "Make it again, and with it what fills it.",
+    "It was deleted while the unit ran, and its messages with it; or we may not see it any more, which SQS tells the same way.",
+    "Make it again, and with it what fills it; or allow what was allowed.",
 )
 .of(S3_SQS);
 

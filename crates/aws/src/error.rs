@@ -119,6 +119,20 @@ pub enum AwsError {
         /// Bucket and key.
         object: String,
     },
+    /// An object is not the one that was announced.
+    #[error("`{object}` was overwritten before it was read")]
+    Replaced {
+        /// Bucket and key.
+        object: String,
+    },
+    /// Nothing can be asked for by that name.
+    #[error("`{object}` cannot be asked for: {problem}")]
+    Impossible {
+        /// Bucket and key.
+        object: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// An object's bytes are not those of its checksum.
     #[error("`{object}` did not match its checksum")]
     Checksum {
@@ -232,9 +246,12 @@ impl AwsError {
             }
             AwsError::Proxy { .. } | AwsError::CaBundle { .. } | AwsError::Tls { .. } => &codes::CONNECTOR,
             AwsError::Transfer { .. } | AwsError::Checksum { .. } => &codes::TRANSFER,
-            AwsError::Overwritten { .. } => &codes::OVERWRITTEN,
+            AwsError::Overwritten { .. } | AwsError::Replaced { .. } => &codes::OVERWRITTEN,
             AwsError::Oversized { .. } => &codes::TOO_LONG,
-            AwsError::Unsupported { .. } | AwsError::Unclaimed { .. } | AwsError::Decode { .. } => &codes::NOT_READ,
+            AwsError::Unsupported { .. }
+            | AwsError::Unclaimed { .. }
+            | AwsError::Impossible { .. }
+            | AwsError::Decode { .. } => &codes::NOT_READ,
             AwsError::State { source } => source.code(),
         }
     }
@@ -361,7 +378,7 @@ fn code_of_sts(error: &CredentialsError) -> Option<String> {
 /// What was answered: AWS's code, or the status alone, as of a proxy that speaks for itself.
 fn answer(code: Option<&str>, status: Option<u16>) -> String {
     match (code, status) {
-        (Some(code), _) => format!(" ({code})"),
+        (Some(code), _) => format!(" ({})", code.escape_debug()),
         (None, Some(status)) => format!(" (HTTP {status})"),
         (None, None) => String::new(),
     }

@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::tagging::is_region;
+
 /// An object that was created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectRef {
     /// Bucket name.
     pub bucket: String,
@@ -16,18 +18,22 @@ pub struct ObjectRef {
     pub region: Option<String>,
     /// When it was created, in milliseconds since the epoch, where the notification says it.
     pub created: Option<i64>,
+    /// The version of it, where the bucket keeps versions and the notification says which.
+    pub version: Option<String>,
+    /// Its entity tag without quotes, where the notification says it.
+    pub etag: Option<String>,
 }
 
 impl ObjectRef {
     /// An object of which a notification says nothing else.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        ObjectRef { bucket: bucket.into(), key: key.into(), raw_key: None, region: None, created: None }
+        ObjectRef { bucket: bucket.into(), key: key.into(), ..ObjectRef::default() }
     }
 }
 
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key.escape_debug())
+        write!(f, "s3://{}/{}", self.bucket.escape_debug(), self.key.escape_debug())
     }
 }
 
@@ -118,8 +124,8 @@ fn unwrap(body: &str, envelopes: u32) -> Notification {
 
 #[derive(Deserialize)]
 struct S3Record {
-    #[serde(rename = "eventName", default)]
-    event_name: String,
+    #[serde(rename = "eventName")]
+    event_name: Option<String>,
     #[serde(rename = "awsRegion")]
     region: Option<String>,
     #[serde(rename = "eventTime")]
@@ -141,6 +147,26 @@ struct Named {
 #[derive(Deserialize)]
 struct Keyed {
     key: String,
+    #[serde(rename = "versionId", alias = "version-id")]
+    version: Option<String>,
+    #[serde(rename = "eTag", alias = "etag")]
+    etag: Option<String>,
+}
+
+impl ObjectRef {
+    fn said(bucket: Named, key: String, said: Keyed, region: Option<String>) -> Self {
+        let Keyed { version, etag, .. } = said;
+        ObjectRef {
+            bucket: bucket.name,
+            key,
+            // Whoever may send a message may write anything into it.
+            region: region.filter(|region| is_region(region.as_bytes())),
+            // What was there before a bucket kept versions has the version "null", and so has what others write there.
+            version: version.filter(|version| !version.is_empty() && version != "null"),
+            etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
+            ..ObjectRef::default()
+        }
+    }
 }
 
 fn s3_event(records: &str) -> Notification {
@@ -149,16 +175,16 @@ fn s3_event(records: &str) -> Notification {
     };
     let (mut created, mut others) = (Vec::new(), 0);
     for record in records {
-        let name = record.event_name.strip_prefix("s3:").unwrap_or(&record.event_name);
-        // A restored object is readable only now; any other event asks for nothing.
-        let readable = name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
+        let name = record.event_name.as_deref().map(|name| name.strip_prefix("s3:").unwrap_or(name));
+        // A restored object is readable only now; any other event asks for nothing. Who names no event means the object.
+        let readable = |name: &str| name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
         match record.s3 {
-            Some(s3) if readable => {
+            Some(s3) if name.is_none_or(readable) => {
                 let key = form_decode(&s3.object.key);
-                let raw_key = Some(s3.object.key).filter(|raw| *raw != key);
+                let raw_key = Some(s3.object.key.clone()).filter(|raw| *raw != key);
                 let at = record.time.as_deref().and_then(instant);
-                let object = ObjectRef::new(s3.bucket.name, key);
-                created.push(ObjectRef { raw_key, region: record.region, created: at, ..object });
+                let object = ObjectRef::said(s3.bucket, key, s3.object, record.region);
+                created.push(ObjectRef { raw_key, created: at, ..object });
             }
             Some(_) => others += 1,
             None => return Notification::Unknown("`Records` that are not S3's"),
@@ -190,7 +216,8 @@ fn event_bridge(
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };
             // Unlike S3's own events, the key here is plain: a plus is a plus.
-            let object = ObjectRef { region, created, ..ObjectRef::new(detail.bucket.name, detail.object.key) };
+            let key = detail.object.key.clone();
+            let object = ObjectRef { created, ..ObjectRef::said(detail.bucket, key, detail.object, region) };
             Notification::Objects { created: vec![object], others: 0 }
         }
         _ => Notification::Objects { created: Vec::new(), others: 1 },

@@ -1,5 +1,7 @@
 //! Keys that services have in common: each stands here, and is checked here, in the same words.
 
+use std::time::Duration;
+
 use quittance_core::{Finding, Interval};
 use quittance_formats::fields;
 use regex::Regex;
@@ -10,6 +12,9 @@ use crate::{
     Fed, Limits, ObjectRef, OnMissingObject, PlanError, QueueSource, Reads, Source, TagTemplate, Writer, codes,
     is_account, main_region, partition, tagging::is_region, windows::start_time,
 };
+
+/// SQS's limit.
+const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
 /// Keys of a service that reads queues and nothing else, to be flattened into its own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -45,7 +50,7 @@ pub struct QueueKeys {
     /// An event longer than this, in bytes, is set aside instead of sent. 1 MiB if unset.
     pub max_event_bytes: Option<usize>,
     /// How long a message is hidden from others at a time while it is worked on: at least the queue's own timeout, and 5
-    /// minutes if unset.
+    /// minutes if unset. 12 hours at most.
     pub visibility_timeout: Option<Interval>,
     /// ARNs of the KMS keys that the queue, or the buckets of the objects that it announces, are encrypted with. They are for the
     /// permissions that `quittance iam` writes, and change nothing else.
@@ -83,8 +88,13 @@ impl QueueKeys {
     }
 
     /// `limits` with the user's own.
-    pub fn limits(&self, limits: Limits) -> Limits {
-        limits.with(self.max_event_bytes, self.visibility_timeout)
+    pub fn limits(&self, limits: Limits) -> Result<Limits, PlanError> {
+        if let Some(timeout) = self.visibility_timeout.filter(|timeout| timeout.0 > LONGEST_VISIBILITY) {
+            let problem =
+                format!("{} s: expected 12 hours at most, which is as long as SQS hides", timeout.0.as_secs());
+            return Err(PlanError::new("visibility_timeout", problem));
+        }
+        Ok(limits.with(self.max_event_bytes, self.visibility_timeout))
     }
 }
 
@@ -125,7 +135,7 @@ impl ObjectKeys {
     }
 
     /// Bounds of a unit that reads objects, with the user's own.
-    pub fn limits(&self, queue: &QueueKeys) -> Limits {
+    pub fn limits(&self, queue: &QueueKeys) -> Result<Limits, PlanError> {
         queue.limits(Limits { on_missing_object: self.on_missing_object, ..Limits::of_objects() })
     }
 }

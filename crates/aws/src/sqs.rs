@@ -102,7 +102,12 @@ impl SqsQueue {
 
     /// The account that owns the queue, as its URL says.
     pub fn account(&self) -> Option<&str> {
-        let mut parts = self.url.rsplit('/');
+        SqsQueue::account_of(&self.url)
+    }
+
+    /// The account that owns the queue of that URL.
+    pub(crate) fn account_of(url: &str) -> Option<&str> {
+        let mut parts = url.rsplit('/');
         parts.next();
         parts.next().filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
     }

@@ -113,7 +113,8 @@ pub struct Tagger {
     key: Vec<u8>,
 }
 
-/// Tags that one tagger remembers. Data decides how many there are, so there must be an end.
+/// Tags that the data of a unit can make, and texts that one tagger remembers the tags of. Data decides how many there are,
+/// so there must be an end.
 const MAX_KNOWN: usize = 4096;
 
 /// Bytes of the longest level that is taken from data.
@@ -138,20 +139,30 @@ impl Tagger {
         if let Some(id) = self.known.get(&self.key) {
             return *id;
         }
-        let full = self.known.len() >= MAX_KNOWN;
-        let event_type = event_type.filter(|_| !full).and_then(event_type_level);
-        let account = account.filter(|_| !full).and_then(account_level).unwrap_or(&self.fallback.account);
-        let region = region.filter(|_| !full).and_then(region_level).unwrap_or(&self.fallback.region);
-        let event_type = event_type.as_deref().unwrap_or(&self.template.general);
-        let tag = Tag::new(&self.template.render(event_type, account, region))
-            // Only an account or region that we pull from without knowing it is left to fail.
-            .or_else(|_| Tag::new(&self.template.render(event_type, "unknown", "unknown")))
-            .expect("the template was checked when it was made, and every part above");
-        let id = self.tags.id(&tag);
-        if !full {
+        let Whereabouts { account: own, region: here } = &self.fallback;
+        let event_type = event_type.and_then(event_type_level);
+        let account = account.and_then(account_level).unwrap_or(own);
+        let region = region.and_then(region_level).unwrap_or(here);
+        let general = &self.template.general;
+        let id = (self.within(event_type.as_deref().unwrap_or(general), account, region))
+            .or_else(|| self.within(general, own, here))
+            .unwrap_or_else(|| self.tags.id(&self.tag(general, "unknown", "unknown")));
+        if self.known.len() < MAX_KNOWN {
             self.known.insert(self.key.clone(), id);
         }
         id
+    }
+
+    /// The tag for these levels, if the unit has it or may have one more.
+    fn within(&self, event_type: &str, account: &str, region: &str) -> Option<TagId> {
+        self.tags.id_within(&self.tag(event_type, account, region), MAX_KNOWN)
+    }
+
+    fn tag(&self, event_type: &str, account: &str, region: &str) -> Tag {
+        Tag::new(&self.template.render(event_type, account, region))
+            // Only an account or region that we pull from without knowing it is left to fail.
+            .or_else(|_| Tag::new(&self.template.render(event_type, "unknown", "unknown")))
+            .expect("the template was checked when it was made, and every level that comes from data too")
     }
 }
 
@@ -230,6 +241,19 @@ mod tests {
             (0..3 * MAX_KNOWN).map(|n| tagger.id(Some(n.to_string().as_bytes()), None, None)).collect();
         assert_eq!(ids.len(), MAX_KNOWN + 1);
         assert_eq!(tagger.known.len(), MAX_KNOWN);
+    }
+
+    #[test]
+    fn the_taggers_of_a_unit_have_one_bound_together() {
+        let tags = Tags::default();
+        let mut ids = std::collections::HashSet::new();
+        for object in 0..100 {
+            let template = TagTemplate::new("my.app.{event_type}.{region}", "events").unwrap();
+            let at = Whereabouts { account: String::new(), region: format!("us-east-{object}") };
+            let mut tagger = Tagger::new(template, at, tags.clone());
+            ids.extend((0..1000).map(|n| tagger.id(Some(format!("{object}_{n}").as_bytes()), None, None)));
+        }
+        assert_eq!(ids.len(), MAX_KNOWN + 1, "and one for all others");
     }
 
     #[test]

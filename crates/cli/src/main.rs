@@ -8,6 +8,7 @@ mod errors;
 mod iam;
 mod logging;
 mod output;
+mod quarantine;
 mod run;
 mod services;
 mod simulate;
@@ -52,6 +53,10 @@ enum Command {
     /// Shows what a collector remembers, or makes it forget how far it has come. The collector must not run meanwhile.
     #[command(subcommand)]
     State(state::Command),
+    /// Shows what could not be delivered and was set aside, gives it once more, or discards it. The collector must not run
+    /// meanwhile.
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
     /// Shows the whole way on this machine: an embedded AWS with generated events, a mutual-TLS receiver, and the real
     /// collector between them.
     Demo(demo::Options),
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
                 Command::Schema => services::schema(),
                 Command::Iam(command) => iam::run(command),
                 Command::State(command) => state::run(command).await,
+                Command::Quarantine(command) => Box::pin(quarantine::run(command)).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Bench(options) => bench::bench(options).await,
                 Command::Simulate(options) => simulate::simulate(&options),

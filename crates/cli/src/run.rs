@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
 use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
-use quittance_core::World;
+use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -61,13 +61,17 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
 
 /// The real clock, the real network.
 pub(crate) fn parts(config: &Config) -> Result<Parts> {
-    let store = open_store(config)?;
-    Ok(Parts {
+    Ok(parts_of(open_store(config)?))
+}
+
+/// The same with a state that is open already.
+pub(crate) fn parts_of(store: Arc<dyn Store>) -> Parts {
+    Parts {
         world: World::system(),
         http: None,
         dial: Arc::new(TcpDial::default()),
         handshakes: Handshakes::default(),
         store,
         messages: None,
-    })
+    }
 }

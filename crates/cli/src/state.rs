@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use quittance_collector::{Config, Contents, Holding, Remembered, look_into_state, open_store, state_folder};
-use quittance_core::{Change, Record};
+use quittance_core::{Change, Record, Store};
 use serde_json::{Value, json};
 
 use crate::{documents, output::print};
@@ -125,7 +125,7 @@ fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u 
 }
 
 /// Whether an address is `prefix` or below it.
-fn is_within(unit: &str, prefix: &str) -> bool {
+pub(crate) fn is_within(unit: &str, prefix: &str) -> bool {
     let rest = unit.strip_prefix(prefix.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -5,20 +5,20 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Dial, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag, Unit,
-    World, output,
+    Budget, Clock, Dial, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag,
+    Unit, World, output,
 };
 use quittance_devo::{
     Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
 };
-use quittance_state::{Contents, Sqlite};
+use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Messages, Problem,
+    CollectorError, Config, Files, KeyPath, Messages, Problem, age,
     config::{DevoPlatform, Globals, Output, PersistenceConfig},
     console::Console,
     internal,
@@ -60,7 +60,7 @@ pub fn state_folder(config: &Config) -> PathBuf {
 }
 
 /// Opens the state that `config` names.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, CollectorError> {
+pub fn open_store(config: &Config) -> Result<Arc<Sqlite>, CollectorError> {
     let PersistenceConfig { quarantine_max_bytes, .. } = config.globals.persistence.config;
     let settings = quittance_state::Settings { quarantine_max_bytes };
     Ok(Arc::new(Sqlite::open(&state_folder(config), settings).map_err(CollectorError::State)?))
@@ -71,15 +71,28 @@ pub fn look_into_state(config: &Config) -> Result<Option<Contents>, CollectorErr
     quittance_state::look(&state_folder(config)).map_err(CollectorError::State)
 }
 
+/// What the quarantine of the state that `config` names holds. As [`look_into_state`].
+pub fn look_into_quarantine(config: &Config) -> Result<Asides, CollectorError> {
+    quittance_state::look_aside(&state_folder(config)).map_err(CollectorError::State)
+}
+
 /// A collector, ready to run.
 pub struct Collector {
     id: String,
     name: String,
-    supervisor: Supervisor,
-    units: Vec<Unit>,
-    organizations: Vec<Organization>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) organizations: Vec<Organization>,
+    quarantine_max_age: Option<Duration>,
+    pub(crate) sending: Sending,
+}
+
+/// The senders, and what runs as long as they do.
+pub(crate) struct Sending {
     senders: Vec<(Box<dyn Sender>, Inlet)>,
     beside: Beside,
+    stop: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 /// What the pools beside the standard ones need.
@@ -92,8 +105,26 @@ struct Beside {
 }
 
 impl Collector {
-    /// Puts `config` together. Files are read; no connection is made.
+    /// Puts `config` together. Files are read; no connection is made. Units that are to begin anew forget how far they came.
     pub async fn build(config: Config, parts: Parts, stop: CancellationToken) -> Result<Collector, CollectorError> {
+        Box::pin(Collector::put_together(config, parts, stop, true)).await
+    }
+
+    /// The same to give again what was set aside: nothing is forgotten.
+    pub async fn build_to_replay(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+    ) -> Result<Collector, CollectorError> {
+        Box::pin(Collector::put_together(config, parts, stop, false)).await
+    }
+
+    async fn put_together(
+        config: Config,
+        parts: Parts,
+        stop: CancellationToken,
+        resets: bool,
+    ) -> Result<Collector, CollectorError> {
         for warning in &config.warnings {
             warn!("{}:{warning}", config.documents.file(warning.at.document).display());
         }
@@ -149,7 +180,9 @@ impl Collector {
         for warning in &problems.all {
             warn!("{}:{warning}", problems.file(warning).display());
         }
-        resets::apply(&config, &units, &*store).await?;
+        if resets {
+            resets::apply(&units, &*store).await?;
+        }
         for PlannedUnit { unit, service, .. } in &units {
             debug!(unit = %unit.id, service, tag = unit.tag, "planned");
         }
@@ -163,8 +196,11 @@ impl Collector {
             world,
             stop,
         };
-        let Globals { id, name, .. } = config.globals;
-        Ok(Collector { id, name, supervisor, units, organizations, senders, beside })
+        let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
+        let sending = Sending { senders, beside, stop, clock };
+        let Globals { id, name, persistence, .. } = config.globals;
+        let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
+        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending })
     }
 
     /// The accounts of all units.
@@ -180,30 +216,43 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { id, name, supervisor, units, organizations, senders, beside } = self;
-        let Beside { messages, tag, pools, lookups } = beside;
-        let stop = supervisor.stop.clone();
-        let clock = supervisor.world.clock.clone();
-        let mut sending = JoinSet::new();
-        for (sender, inlet) in senders {
-            sending.spawn(sender.run(inlet, stop.clone()));
-        }
+        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending } = self;
         info!(id, name, units = units.len(), "collector started");
+        let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
         let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
         let units_done = async move {
             tokio::join!(supervisor.run(units), found_later);
         };
-        tokio::pin!(units_done);
+        let work = async move {
+            tokio::select! {
+                () = units_done => {}
+                () = age::watch(store, clock, quarantine_max_age) => {}
+            }
+        };
+        Box::pin(sending.around(work)).await
+    }
+}
+
+impl Sending {
+    /// Runs the senders until `work`, which holds all outlets, is done and everything that can be settled is.
+    pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
+        let Sending { senders, beside, stop, clock } = self;
+        let Beside { messages, tag, pools, lookups } = beside;
+        let mut sending = JoinSet::new();
+        for (sender, inlet) in senders {
+            sending.spawn(sender.run(inlet, stop.clone()));
+        }
+        tokio::pin!(work);
         let mut died = None;
         tokio::select! {
             biased;
-            () = &mut units_done => {}
+            () = &mut work => {}
             () = internal::send(messages, tag, pools.into()) => {}
             Some(Err(panic)) = sending.join_next() => {
                 error!(%panic, "a sender died: stopping");
                 died = Some(CollectorError::SenderDied);
                 stop.cancel();
-                units_done.await;
+                work.await;
             }
         }
         drop(lookups);

@@ -7,15 +7,16 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Finding, Supervisor, Unit, World};
+use quittance_core::{Backoff, Finding, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
 use tracing::{info, warn};
 
 use crate::{
     Config, KeyPath, Problem, Section,
     catalogue::service_of,
     codes,
-    config::{Accounts, Input},
+    config::{Accounts, Common, Input},
     connectors::Connectors,
+    resets,
 };
 
 /// A unit and where it comes from.
@@ -27,6 +28,8 @@ pub(crate) struct PlannedUnit {
     pub(crate) service: String,
     /// Its section.
     pub(crate) section: KeyPath,
+    /// Its `reset_persistence_auth`.
+    pub(crate) reset: Option<String>,
     /// Who is asked: two units of one must not read the same.
     asked: String,
 }
@@ -111,7 +114,8 @@ pub(crate) async fn plan(
         };
         if accounts.organization {
             // Their sections are the same for every account: what is wrong with them is told now.
-            drop(units(input_name, &input.id, &sections, &base, problems));
+            let planned = units(input_name, &input.id, &sections, &base, problems);
+            read_twice(config, &merged(planned), problems);
             let (input, accounts) = (input_name.clone(), accounts.clone());
             plan.organizations.push(Organization { input, base, accounts, sections });
         } else {
@@ -186,14 +190,16 @@ fn units(
     for (name, section) in sections {
         // The schema lets no other section pass.
         let Some(service) = service_of(name, section) else { continue };
-        match service.plan(name, section, account) {
-            Ok(units) => {
+        let planned_units = service.plan(name, section, account);
+        match planned_units.and_then(|units| Ok((units, section.read::<Common>()?.reset_persistence_auth))) {
+            Ok((units, reset)) => {
                 problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));
                 planned.extend(units.into_iter().map(|unit| PlannedUnit {
                     unit,
                     input: input.to_owned(),
                     service: name.clone(),
                     section: section.path.clone(),
+                    reset: reset.clone(),
                     asked: asked.to_owned(),
                 }));
             }
@@ -217,6 +223,8 @@ fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
                 other.service = format!("{}, {}", other.service, one.service);
                 let tag = format!("{}, {}", other.unit.tag, one.unit.tag);
                 other.unit = Unit { tag, ..one.unit };
+                let words: Vec<_> = other.reset.take().into_iter().chain(one.reset).collect();
+                other.reset = Some(words.join(", ")).filter(|words| !words.is_empty());
             }
             None => all.push(one),
         }
@@ -225,13 +233,35 @@ fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
 }
 
 fn read_twice(config: &Config, planned: &[PlannedUnit], problems: &mut Vec<Problem>) {
-    let mut readers: BTreeMap<(&str, &str), &PlannedUnit> = BTreeMap::new();
+    let mut readers: BTreeMap<_, Vec<(&PlannedUnit, Option<&str>)>> = BTreeMap::new();
     for one in planned {
-        let Some(other) = readers.insert((&one.asked, &one.unit.source), one) else { continue };
-        let message = format!("`{}` is read by {} already", one.unit.source, other.section);
+        let source = &one.unit.source;
+        let (source, owner) = plain(source);
+        let same = readers.entry((&one.asked, source)).or_default();
+        let other = same.iter().find(|(_, other)| owner.is_none() || other.is_none() || owner == *other).copied();
+        same.push((one, owner));
+        let Some((other, _)) = other else { continue };
+        let section = &other.section;
+        let (message, hint) = if one.unit.source == other.unit.source {
+            let message = format!("`{}` is read by {section} already", one.unit.source);
+            (message, "give each input an `id` of its own, and name each queue in one input alone")
+        } else {
+            let message = format!("`{}` is the queue that {section} reads as `{}`", one.unit.source, other.unit.source);
+            (message, "write the queue the same way in both; if they are queues of two accounts, write both URLs")
+        };
         let problem = Problem::error(config.position(&one.section), &one.section, message).coded(&codes::READ_TWICE);
-        problems.push(problem.with_hint("give each input an `id` of its own, and name each queue in one input alone"));
+        problems.push(problem.with_hint(hint));
     }
+}
+
+/// A source with a queue's URL as with its name, and the account in that URL.
+fn plain(source: &str) -> ((&str, &str), Option<&str>) {
+    let Some((region, url)) = source.split_once('/').filter(|(_, queue)| queue.contains("://")) else {
+        return (source.split_once('/').unwrap_or(("", source)), None);
+    };
+    let mut parts = url.trim_end_matches('/').rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    ((region, name), parts.next())
 }
 
 impl Organization {
@@ -249,15 +279,23 @@ impl Organization {
         let World { clock, random } = supervisor.world.clone();
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), random.fork());
         let units = loop {
-            let error = tokio::select! {
+            let found = tokio::select! {
                 biased;
-                found = self.find() => match found {
-                    Ok(units) => break units,
-                    Err(error) => error,
-                },
+                found = self.find() => found,
                 () = supervisor.stop.cancelled() => return,
             };
-            warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
+            match found {
+                Ok(units) => match resets::apply(&units, &*supervisor.store).await {
+                    Ok(()) => break units,
+                    Err(error) => {
+                        let code = error.code().unwrap_or(&STATE_UNREADABLE);
+                        warn!(input = self.input, %code, error = chain(&error), "units cannot be reset yet");
+                    }
+                },
+                Err(error) => {
+                    warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
+                }
+            }
             tokio::select! {
                 biased;
                 () = clock.sleep(backoff.wait()) => {}

@@ -3,22 +3,15 @@
 use quittance_core::{Change, Record, Store, StoreError};
 use tracing::info;
 
-use crate::{
-    CollectorError, Config,
-    config::{Common, Problem},
-    planning::PlannedUnit,
-};
+use crate::{CollectorError, planning::PlannedUnit};
 
 /// Forgets how far each unit has come whose word has changed since it was last reset, and remembers the new word. A start
 /// that ends between the two only forgets again, before anything was read.
-pub(crate) async fn apply(config: &Config, planned: &[PlannedUnit], store: &dyn Store) -> Result<(), CollectorError> {
-    for PlannedUnit { unit, input, service, .. } in planned {
-        let section = config.inputs.get(input).and_then(|input| input.services.get(service));
-        let Some(section) = section else { continue };
-        let misread = |problem: Problem| CollectorError::Config(config.problems(vec![problem]));
-        let Some(word) = section.read::<Common>().map_err(misread)?.reset_persistence_auth else { continue };
+pub(crate) async fn apply(planned: &[PlannedUnit], store: &dyn Store) -> Result<(), CollectorError> {
+    for PlannedUnit { unit, reset: word, .. } in planned {
+        let Some(word) = word else { continue };
         let unit = unit.id.as_str();
-        reset(unit, &word, store).await.map_err(|source| CollectorError::Reset { unit: unit.to_owned(), source })?;
+        reset(unit, word, store).await.map_err(|source| CollectorError::Reset { unit: unit.to_owned(), source })?;
     }
     Ok(())
 }

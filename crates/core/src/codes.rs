@@ -65,9 +65,36 @@ pub static QUARANTINE_FULL: Code = Code::new(
     "Look at what is there and why, mend the cause, and empty it or raise `quarantine_max_bytes`.",
 );
 
+/// Items of the quarantine were too old.
+pub static QUARANTINE_OLD: Code = Code::new(
+    SaveState,
+    504,
+    "items of the quarantine were discarded for their age",
+    "They were older than `quarantine_max_age`, and nobody gave them again.",
+    "Look into the quarantine in time, or raise `quarantine_max_age`.",
+);
+
+/// An item of the quarantine cannot be given again.
+pub static NOT_REPLAYED: Code = Code::new(
+    SaveState,
+    505,
+    "an item of the quarantine cannot be given again",
+    "Its unit is not in the configuration, or what set it aside did not say how. It stays in the quarantine.",
+    "Read its reason. If it is of no use, discard it.",
+);
+
 /// All of them.
-pub static CODES: &[&Code] =
-    &[&SETUP_FAILED, &STATE_UNREADABLE, &PANICKED, &FAILED, &NOT_WRITTEN, &TAKEN_OVER, &QUARANTINE_FULL];
+pub static CODES: &[&Code] = &[
+    &SETUP_FAILED,
+    &STATE_UNREADABLE,
+    &PANICKED,
+    &FAILED,
+    &NOT_WRITTEN,
+    &TAKEN_OVER,
+    &QUARANTINE_FULL,
+    &QUARANTINE_OLD,
+    &NOT_REPLAYED,
+];
 
 #[cfg(test)]
 mod tests {

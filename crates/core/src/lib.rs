@@ -42,7 +42,7 @@ pub use outlet::{Batch, Hurry, Inlet, Outlet, Output, Readiness, output};
 pub use random::Random;
 pub use receipt::{Debt, Debts, OutputSet, Proof, Receipt, Settlement, Settlements, debts};
 pub use sender::Sender;
-pub use store::{Change, EventId, Fence, NoStore, Quarantined, Record, Store, StoreError};
+pub use store::{Change, Discarded, EventId, Fence, NoStore, Quarantined, Record, Store, StoreError};
 pub use supervisor::Supervisor;
 pub use tag::{Tag, TagError, TagId, Tags};
 pub use unit::{Class, Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};

@@ -85,6 +85,17 @@ pub struct Quarantined {
     pub bytes: Vec<u8>,
     /// When it was set aside.
     pub at: SystemTime,
+    /// How it is given again, in its engine's own words; empty if it cannot be.
+    pub again: String,
+}
+
+/// What was taken out of the quarantine for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Discarded {
+    /// How many.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// A store's failure.
@@ -152,6 +163,9 @@ pub trait Store: Send + Sync {
     /// kept once.
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError>;
 
+    /// Discards what was set aside before then.
+    async fn discard_before(&self, fence: Fence, then: SystemTime) -> Result<Discarded, StoreError>;
+
     /// The right to write.
     fn fence(&self) -> Fence;
 }
@@ -191,6 +205,10 @@ impl Store for NoStore {
 
     async fn quarantine(&self, _: Fence, _: &Quarantined) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn discard_before(&self, _: Fence, _: SystemTime) -> Result<Discarded, StoreError> {
+        Ok(Discarded::default())
     }
 
     fn fence(&self) -> Fence {

@@ -87,6 +87,17 @@ impl Tags {
         id
     }
 
+    /// The same, but `None` for a tag that is not among them yet if there are `most` already.
+    pub fn id_within(&self, tag: &Tag, most: usize) -> Option<TagId> {
+        {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.tags.len() >= most {
+                return known.ids.get(tag).copied();
+            }
+        }
+        Some(self.id(tag))
+    }
+
     /// The tag with that id.
     pub fn tag(&self, id: TagId) -> Tag {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).tags[id.0 as usize].clone()

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Code, Outlet, Store, StoreError, World};
+use crate::{Code, Outlet, Quarantined, Store, StoreError, World, codes};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -130,6 +130,17 @@ pub struct PullerContext {
 pub trait Puller: Send + Sync {
     /// One run.
     async fn run(&self, context: PullerContext) -> Ended;
+
+    /// Gives once more what was set aside. When this has ended well, every output has confirmed all of it, and it may be
+    /// discarded. Nothing is pulled.
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        _ = (item, context);
+        Err(Failure {
+            code: &codes::NOT_REPLAYED,
+            class: Class::NeedsPerson,
+            error: "its unit cannot give it again".into(),
+        })
+    }
 }
 
 /// How a run ended.

@@ -28,6 +28,12 @@ impl Default for TcpDial {
 #[async_trait]
 impl Dial for TcpDial {
     async fn dial(&self, host: &str, port: u16) -> io::Result<Box<dyn Link>> {
+        Ok(Box::new(TcpLink(self.connect(host, port).await?)))
+    }
+}
+
+impl TcpDial {
+    async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         let socket = socket2::SockRef::from(&stream);
@@ -38,7 +44,7 @@ impl Dial for TcpDial {
                 .with_retries(4),
         )?;
         socket.set_tcp_user_timeout(Some(self.user_timeout))?;
-        Ok(Box::new(TcpLink(stream)))
+        Ok(stream)
     }
 }
 
@@ -93,5 +99,30 @@ mod outq {
         // SIOCOUTQ) writes one int to the address given, which outlives the call.
         let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut queued) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(u64::try_from(queued).unwrap_or(0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::TcpDial;
+
+    /// vectordotdev/vector#4933: without them, bytes are sent again and again to a peer that is gone.
+    #[tokio::test]
+    async fn the_kernel_gives_up_a_peer_that_says_nothing_any_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dial = TcpDial { user_timeout: Duration::from_secs(7) };
+        let stream = dial.connect("127.0.0.1", listener.local_addr().unwrap().port()).await.unwrap();
+        let socket = socket2::SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(7)));
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(15));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+        assert!(stream.nodelay().unwrap());
+        assert_eq!(TcpDial::default().user_timeout, Duration::from_secs(60));
     }
 }

@@ -34,6 +34,22 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (scope, cursor, hour, part)
     ) STRICT;
     ",
+    // A number that was discarded must not come to mean something else.
+    "
+    CREATE TABLE numbered (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        unit    TEXT NOT NULL,
+        address TEXT NOT NULL,
+        reason  TEXT NOT NULL,
+        bytes   BLOB NOT NULL,
+        at      INTEGER NOT NULL,
+        again   TEXT NOT NULL,
+        UNIQUE (unit, address)
+    ) STRICT;
+    INSERT INTO numbered SELECT id, unit, address, reason, bytes, at, '' FROM quarantine;
+    DROP TABLE quarantine;
+    ALTER TABLE numbered RENAME TO quarantine;
+    ",
 ];
 
 /// The newest version.

@@ -3,16 +3,17 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use async_trait::async_trait;
-use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, Store, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
     StateError,
     file::{Held, open_error},
+    quarantine,
 };
 
 /// Bounds of a state.
@@ -46,29 +47,8 @@ impl Sqlite {
         Ok(Sqlite { connection: Arc::new(Mutex::new(connection)), settings, fence })
     }
 
-    /// Everything in quarantine, oldest first: number and item.
-    pub async fn quarantined(&self) -> Result<Vec<(i64, Quarantined)>, StoreError> {
-        self.run("listing the quarantine", |connection| {
-            let mut statement =
-                connection.prepare("SELECT id, unit, address, reason, bytes, at FROM quarantine ORDER BY id")?;
-            let rows = statement.query_map([], |row| {
-                let at: i64 = row.get(5)?;
-                let item = Quarantined {
-                    unit: quittance_core::UnitId::new(&[&row.get::<_, String>(1)?]),
-                    address: row.get(2)?,
-                    reason: row.get(3)?,
-                    bytes: row.get(4)?,
-                    at: UNIX_EPOCH + Duration::from_millis(u64::try_from(at).unwrap_or_default()),
-                };
-                Ok((row.get(0)?, item))
-            })?;
-            rows.collect()
-        })
-        .await
-    }
-
     /// Runs `work` where blocking is allowed, one at a time.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -84,7 +64,7 @@ impl Sqlite {
     }
 
     /// As [`run`](Self::run), in a transaction that holds only if `fence` is the newest.
-    async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
         fence: Fence,
@@ -190,29 +170,17 @@ impl Store for Sqlite {
     }
 
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError> {
-        let (item, limit) = (item.clone(), self.settings.quarantine_max_bytes);
-        let fits = self.write("writing to the quarantine", fence, move |transaction| {
-            let held: i64 =
-                transaction
-                    .query_row("SELECT coalesce(sum(length(bytes) + 256), 0) FROM quarantine", [], |row| row.get(0))?;
-            if u64::try_from(held).unwrap_or_default() + item.bytes.len() as u64 > limit {
-                return Ok(false);
-            }
-            let at = item.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            transaction
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO quarantine (unit, address, reason, bytes, at) VALUES (?, ?, ?, ?, ?)",
-                )?
-                .execute(params![
-                    item.unit.as_str(),
-                    item.address,
-                    item.reason,
-                    item.bytes,
-                    i64::try_from(at).unwrap_or(i64::MAX)
-                ])?;
-            Ok(true)
-        });
-        if fits.await? { Ok(()) } else { Err(StoreError::Full { bytes: limit }) }
+        let (item, bytes) = (item.clone(), self.settings.quarantine_max_bytes);
+        let put = self
+            .write("writing to the quarantine", fence, move |transaction| quarantine::put(transaction, &item, bytes));
+        if put.await? { Ok(()) } else { Err(StoreError::Full { bytes }) }
+    }
+
+    async fn discard_before(&self, fence: Fence, then: SystemTime) -> Result<Discarded, StoreError> {
+        self.write("discarding from the quarantine", fence, move |transaction| {
+            quarantine::discard_before(transaction, then)
+        })
+        .await
     }
 
     fn fence(&self) -> Fence {

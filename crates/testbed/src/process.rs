@@ -24,7 +24,9 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use quittance_core::{Change, Clock, Dial, EventId, Fence, Link, Quarantined, Record, Sleep, Store, StoreError};
+use quittance_core::{
+    Change, Clock, Dial, Discarded, EventId, Fence, Link, Quarantined, Record, Sleep, Store, StoreError,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::Notify,
@@ -305,6 +307,10 @@ impl Store for Stored {
 
     async fn quarantine(&self, fence: Fence, item: &Quarantined) -> Result<(), StoreError> {
         self.process.within(self.store.quarantine(fence, item)).await
+    }
+
+    async fn discard_before(&self, fence: Fence, then: SystemTime) -> Result<Discarded, StoreError> {
+        self.process.within(self.store.discard_before(fence, then)).await
     }
 
     fn fence(&self) -> Fence {

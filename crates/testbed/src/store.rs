@@ -3,11 +3,11 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
-use quittance_core::{Change, EventId, Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, Store, StoreError};
 
 /// Records and quarantine in memory, with faults on demand.
 #[derive(Default)]
@@ -21,6 +21,7 @@ struct State {
     quarantined: Vec<Quarantined>,
     writes: u64,
     full: bool,
+    longest: Option<usize>,
     failing: bool,
     refusing_writes: bool,
     slow: Duration,
@@ -53,6 +54,11 @@ impl MemoryStore {
     /// While full, the quarantine takes nothing more.
     pub fn set_full(&self, full: bool) {
         self.state().full = full;
+    }
+
+    /// The quarantine takes nothing that has more bytes.
+    pub fn set_longest(&self, bytes: usize) {
+        self.state().longest = Some(bytes);
     }
 
     /// While failing, nothing can be read or written.
@@ -187,7 +193,7 @@ impl Store for MemoryStore {
     async fn quarantine(&self, _: Fence, item: &Quarantined) -> Result<(), StoreError> {
         self.turn().await;
         let mut state = self.writable("writing to the quarantine")?;
-        if state.full {
+        if state.full || state.longest.is_some_and(|longest| item.bytes.len() > longest) {
             return Err(StoreError::Full { bytes: 0 });
         }
         if !state.quarantined.iter().any(|kept| kept.unit == item.unit && kept.address == item.address) {
@@ -197,6 +203,16 @@ impl Store for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    async fn discard_before(&self, _: Fence, then: SystemTime) -> Result<Discarded, StoreError> {
+        let mut state = self.working("discarding from the quarantine")?;
+        let mut discarded = Discarded::default();
+        for item in state.quarantined.extract_if(.., |item| item.at < then) {
+            discarded.items += 1;
+            discarded.bytes += item.bytes.len() as u64;
+        }
+        Ok(discarded)
     }
 
     fn fence(&self) -> Fence {

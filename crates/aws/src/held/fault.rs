@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Unfit,
     /// What was read is not what is there: everything is owed again.
     Changed,
+    /// What was announced is no more, and what is there in its place has an announcement of its own.
+    Replaced,
     /// It is not there.
     Missing,
     /// We are not let in, and neither would we be for others beside it.
@@ -25,7 +27,11 @@ impl Fault {
     pub(crate) fn of(error: &AwsError) -> Fault {
         match error {
             AwsError::Decode { .. } => Fault::Damaged,
-            AwsError::Oversized { .. } | AwsError::Unsupported { .. } | AwsError::Unclaimed { .. } => Fault::Unfit,
+            AwsError::Oversized { .. }
+            | AwsError::Unsupported { .. }
+            | AwsError::Unclaimed { .. }
+            | AwsError::Impossible { .. } => Fault::Unfit,
+            AwsError::Replaced { .. } => Fault::Replaced,
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
             // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,
@@ -33,7 +39,20 @@ impl Fault {
                 Fault::Refused
             }
             AwsError::Api { status: Some(404), .. } => Fault::Missing,
+            AwsError::Api { operation: "GetObject", code, status: Some(400), class: Class::Retry, .. } => {
+                of_bad_request(code.as_deref().unwrap_or_default())
+            }
             _ => Fault::Passing,
         }
+    }
+}
+
+/// What S3 says of one request that it does not understand: a bucket or key that cannot be, or an object encrypted with a key
+/// that only its writer has. It will say so again.
+fn of_bad_request(code: &str) -> Fault {
+    match code {
+        "InvalidBucketName" | "KeyTooLongError" | "InvalidRequest" | "InvalidArgument" | "InvalidURI" => Fault::Unfit,
+        // A time-out, a token or a region, which pass; or what nobody has met yet.
+        _ => Fault::Passing,
     }
 }

@@ -402,13 +402,9 @@ impl<I> Holdings<I> {
         self.items_of(key).filter(|state| state.dead.is_some()).find_map(|state| state.history.reason.as_deref())
     }
 
-    /// The items of the message that are out of reach, for people.
-    pub(crate) fn dead(&self, key: MessageKey) -> String
-    where
-        I: std::fmt::Display,
-    {
-        let dead = self.items_of(key).filter(|state| state.dead.is_some()).map(|state| state.what.to_string());
-        dead.collect::<Vec<_>>().join(", ")
+    /// The items of the message that are out of reach, the version of each, and what is owed of it.
+    pub(crate) fn dead(&self, key: MessageKey) -> impl Iterator<Item = (&I, Option<&str>, &Owed)> {
+        self.items_of(key).filter_map(|state| Some((&*state.what, state.version.as_deref(), state.dead.as_ref()?)))
     }
 
     /// Whether some item of the message is being given, or has debts under way.

@@ -17,6 +17,9 @@ use crate::held::{ItemKey, schedule::Schedule};
 /// Until the second try, which tells a lane from a single item.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
+/// How long a lane rests at most: so much later than access is given, its items flow again.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
 /// Lanes of which it is remembered that something could be read; more than any unit has buckets.
 const MOST_REMEMBERED: usize = 1024;
 
@@ -88,7 +91,7 @@ impl Lanes {
             return Refusal::Item;
         }
         if !self.resting.contains_key(lane) {
-            let backoff = Backoff::new(Duration::from_secs(30), Duration::from_secs(3600), self.random.fork());
+            let backoff = Backoff::new(Duration::from_secs(30), LONGEST_REST, self.random.fork());
             let fresh = Lane { until: now, trying: None, refusals: 0, backoff, parked: Schedule::default() };
             self.resting.insert(lane.to_owned(), fresh);
         }

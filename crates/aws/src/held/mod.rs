@@ -20,6 +20,7 @@ mod marks;
 mod memory;
 mod owed;
 mod quarantine;
+mod replay;
 mod schedule;
 mod setup;
 mod tally;
@@ -32,12 +33,14 @@ use std::{
 
 use quittance_core::{Debts, Outlet, Tags, World};
 
-use crate::{AwsError, Whereabouts};
+use crate::{AwsError, ObjectRef, Whereabouts};
 
 pub(crate) use engine::{Hold, run};
+pub(crate) use fault::Fault;
 pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
-pub(crate) use quarantine::Quarantine;
+pub(crate) use quarantine::{Again, OwedObject, Quarantine};
+pub(crate) use replay::{give, give_event, never};
 pub(crate) use setup::{Opened, check, open};
 
 pub use limits::{Limits, OnMissingObject};
@@ -61,8 +64,19 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// Memory that an item keeps, in bytes.
     fn weight(&self, item: &Self::Item) -> usize;
 
+    /// What leads to an item, for whoever gives it again.
+    fn source<'a>(&self, item: &'a Self::Item) -> Source<'a>;
+
     /// What becomes of an item that is not there.
     fn on_missing(&self, item: &Self::Item) -> OnMissingObject;
+}
+
+/// What leads to an item.
+pub(crate) enum Source<'a> {
+    /// It is read.
+    Object(&'a ObjectRef),
+    /// It is at hand.
+    Bytes(&'a [u8]),
 }
 
 /// What all passes of a run share, whatever they give.

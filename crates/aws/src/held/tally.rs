@@ -38,6 +38,8 @@ tally! {
     missing,
     /// Events of an object that was overwritten before they were delivered.
     overwritten,
+    /// Objects that were overwritten before they were read: what was written over them has announcements of its own.
+    replaced,
     /// Messages that could not be held any longer.
     lapsed,
     /// Messages that came while they were held.

@@ -12,11 +12,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::civil::Date;
-use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+use quittance_core::{
+    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Severity, Unit, UnitId,
+};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Cost, Tally, buckets, codes,
+    Account, Cost, Tally, Whereabouts, buckets, codes,
     held::{Limits, Opened},
     objects::ObjectKind,
     pricing,
@@ -116,6 +118,14 @@ impl Puller for Listing {
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
         let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };
         self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
+    }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        let ListingSettings { region, kind, limits, .. } = self.settings.clone();
+        let at = Whereabouts { account: String::new(), region };
+        self.station
+            .replay(vec![Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits }], at, item, context)
+            .await
     }
 }
 

@@ -5,11 +5,18 @@ use std::{sync::PoisonError, time::Duration};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use quittance_core::{Backoff, Class, World, planted};
+use tracing::info;
 
-use crate::{Account, AwsError, ObjectRef, buckets, objects::Regions};
+use crate::{
+    Account, AwsError, ObjectRef, buckets,
+    objects::{Buckets, Learnt},
+};
 
 /// Tries that may fail in a row without a byte more before the pass is given up; the object is then read again later.
 const MAX_BREAKS: u32 = 5;
+
+/// How long versions are not asked for in a bucket that refuses one: a single one may be refused since it is gone.
+const VERSIONS_REFUSED: Duration = Duration::from_secs(600);
 
 /// Longest silence within a transfer. The SDK's own guard does not see a trickle; this one at least ends a stall.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -21,6 +28,8 @@ pub(crate) struct Body<'a> {
     /// The object's key, as it was found.
     key: &'a str,
     region: String,
+    /// The version that was asked for; without one, whatever was there.
+    version: Option<&'a str>,
     world: &'a World,
     stream: ByteStream,
     pub(crate) etag: Option<String>,
@@ -31,33 +40,58 @@ pub(crate) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Asks for the object. The bucket's region is the one that the notification names, else `region`; a bucket that is
-    /// elsewhere says where, which `regions` remembers.
+    /// Asks for the object, in the version that was announced if we may. The bucket's region is the one that the notification
+    /// names, else `region`; a bucket that is elsewhere says where. What is found out is `learnt`.
     pub(crate) async fn open(
         account: &'a Account,
         object: &'a ObjectRef,
         region: &str,
-        regions: &Regions,
+        learnt: &Learnt,
         world: &'a World,
     ) -> Result<Self, AwsError> {
-        let known = || regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known().get(&object.bucket).cloned();
+        if let Some(problem) = problem(object) {
+            return Err(AwsError::Impossible { object: object.to_string(), problem });
+        }
+        let known = || learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found, mut version) = {
+            let Buckets { regions, without_versions } = &*known();
+            let version = object
+                .version
+                .as_deref()
+                .filter(|_| without_versions.get(&object.bucket).is_none_or(|until| *until <= world.clock.now()));
+            (regions.get(&object.bucket).cloned(), version)
+        };
         let mut region = found.unwrap_or_else(|| object.region.as_deref().unwrap_or(region).to_owned());
         let mut key = &*object.key;
-        let mut answer = get(account, &region, object, key, None).await;
+        let mut answer = get(account, &region, object, key, version, None).await;
         if let Err(GetError { elsewhere: Some(right), .. }) = &answer
             && *right != region
         {
-            known().insert(object.bucket.clone(), right.clone());
+            known().regions.insert(object.bucket.clone(), right.clone());
             region.clone_from(right);
-            answer = get(account, &region, object, key, None).await;
+            answer = get(account, &region, object, key, version, None).await;
+        }
+        // s3:GetObjectVersion is a permission of its own.
+        let denied = |error: &GetError| error.error.aws_code().is_some_and(|code| code.starts_with("AccessDenied"));
+        if version.is_some() && answer.as_ref().is_err_and(denied) {
+            let newest = get(account, &region, object, key, None, None).await;
+            if newest.is_ok() {
+                let bucket = object.bucket.clone();
+                if known().without_versions.insert(bucket.clone(), world.clock.now() + VERSIONS_REFUSED).is_none() {
+                    info!(
+                        bucket,
+                        "versions of objects cannot be read without s3:GetObjectVersion: the newest ones are"
+                    );
+                }
+                (version, answer) = (None, newest);
+            }
         }
         if let (Err(GetError { error: AwsError::Api { status: Some(404), .. }, .. }), Some(raw)) =
             (&answer, &object.raw_key)
             && account.has_other_store()
         {
             // Found so, it is the object; else the error stands that the right key met.
-            if let Ok(found) = get(account, &region, object, raw, None).await {
+            if let Ok(found) = get(account, &region, object, raw, version, None).await {
                 (key, answer) = (raw, Ok(found));
             }
         }
@@ -68,6 +102,7 @@ impl<'a> Body<'a> {
             object,
             key,
             region,
+            version,
             world,
             etag: answer.e_tag,
             length: answer.content_length.and_then(|n| u64::try_from(n).ok()),
@@ -75,6 +110,16 @@ impl<'a> Body<'a> {
             got: 0,
             breaks: 0,
             backoff,
+        })
+    }
+
+    /// Whether this is not what was announced, but what was written over it since.
+    pub(crate) fn is_another(&self) -> bool {
+        let announced = self.object.etag.as_deref().filter(|_| self.version.is_none());
+        let found = self.etag.as_deref().map(|etag| etag.trim_matches('"'));
+        announced.zip(found).is_some_and(|(announced, found)| {
+            // Where other stores announce something else than they answer with, that says nothing.
+            is_etag_of_s3(announced) && is_etag_of_s3(found) && announced != found
         })
     }
 
@@ -117,7 +162,7 @@ impl<'a> Body<'a> {
                 return Err(AwsError::Transfer { object: self.object.to_string(), at: self.got, source: cause });
             };
             self.world.clock.sleep(self.backoff.wait()).await;
-            match get(self.account, &self.region, self.object, self.key, Some((self.got, etag))).await {
+            match get(self.account, &self.region, self.object, self.key, self.version, Some((self.got, etag))).await {
                 Ok(answer) => {
                     // A store that ignores ranges answers with the whole; what we have is passed over.
                     if answer.content_range.is_none() && self.got > 0 {
@@ -156,6 +201,28 @@ impl<'a> Body<'a> {
     }
 }
 
+/// Why an object cannot be, whoever is asked.
+fn problem(object: &ObjectRef) -> Option<&'static str> {
+    let ObjectRef { bucket, key, .. } = object;
+    let is_access_point = bucket.starts_with("arn:") && bucket.contains(":accesspoint");
+    let in_name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b) || (is_access_point && b":/".contains(&b));
+    match () {
+        () if bucket.is_empty() || bucket.len() > 255 || !bucket.bytes().all(in_name) => {
+            Some("that is no bucket's name")
+        }
+        () if bucket.starts_with("arn:") && !is_access_point => Some("that is no bucket's name"),
+        () if key.is_empty() => Some("it has no key"),
+        () if key.len() > 1024 => Some("its key is longer than 1024 bytes"),
+        () => None,
+    }
+}
+
+/// As S3 writes them: 32 digits, and a number of parts behind them.
+fn is_etag_of_s3(etag: &str) -> bool {
+    let (digest, parts) = etag.split_once('-').unwrap_or((etag, "1"));
+    digest.len() == 32 && digest.bytes().all(|b| b.is_ascii_hexdigit()) && parts.parse::<u32>().is_ok()
+}
+
 fn silent() -> aws_sdk_s3::primitives::ByteStreamError {
     std::io::Error::new(std::io::ErrorKind::TimedOut, "no byte for 60 s").into()
 }
@@ -171,9 +238,11 @@ async fn get(
     region: &str,
     object: &ObjectRef,
     key: &str,
+    version: Option<&str>,
     rest: Option<(u64, String)>,
 ) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
     let mut request = account.s3(region).get_object().bucket(&object.bucket).key(key);
+    request = request.set_version_id(version.map(str::to_owned));
     if let Some((from, etag)) = rest {
         request = request.range(format!("bytes={from}-"));
         if !planted("overwritten-unnoticed") {

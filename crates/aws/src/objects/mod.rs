@@ -16,6 +16,7 @@ use std::{
 
 use quittance_core::Tags;
 use quittance_formats::Framer;
+use tokio::time::Instant;
 
 use crate::{
     Account, ObjectRef, Whereabouts,
@@ -75,14 +76,23 @@ pub struct Opened {
     pub json: bool,
 }
 
-/// Regions of buckets that are not where we looked first.
-pub(crate) type Regions = Arc<Mutex<HashMap<String, String>>>;
+/// What was learnt of buckets.
+pub(crate) type Learnt = Arc<Mutex<Buckets>>;
+
+/// Buckets that are not as we took them to be.
+#[derive(Default)]
+pub(crate) struct Buckets {
+    /// The regions of those that are not where we looked first.
+    regions: HashMap<String, String>,
+    /// Those whose versions we may not ask for, and until when that is taken for granted.
+    without_versions: HashMap<String, Instant>,
+}
 
 /// What passes over objects of one kind share.
 pub(crate) struct Objects {
     pub(crate) account: Arc<Account>,
     pub(crate) kind: Arc<dyn ObjectKind>,
-    pub(crate) regions: Regions,
+    pub(crate) learnt: Learnt,
     pub(crate) giving: Giving,
 }
 

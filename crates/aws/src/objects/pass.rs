@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::{
     AwsError, ObjectRef, codes,
-    held::{Giving, ItemKey, Owed, PassEnd, Task},
+    held::{Again, Giving, ItemKey, Owed, OwedObject, PassEnd, Task},
     objects::{CallerUse, Objects, Opened, Route, body::Body},
     routing::{Filtered, Unwanted},
 };
@@ -30,7 +30,7 @@ impl Pass<'_> {
     /// Gives the events that are owed, as debts of the task's item.
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
-        let Objects { account, regions, kind, giving } = self.shared;
+        let Objects { account, learnt, kind, giving } = self.shared;
         let Giving { at, world, tags, max_event_bytes, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
@@ -38,10 +38,13 @@ impl Pass<'_> {
         {
             return untouched(owed, version, error);
         }
-        let mut body = match Body::open(account, self.object, &at.region, regions, world).await {
+        let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
+        if body.is_another() {
+            return untouched(owed, version, AwsError::Replaced { object: self.object.to_string() });
+        }
         if let Some(etag) = &body.etag {
             _ = reading.set(etag.clone());
         }
@@ -83,6 +86,7 @@ impl Pass<'_> {
             left_events: 0,
             filtered: Filtered::default(),
             lost: false,
+            version: body.etag.clone(),
         };
         let mut result = cutter.read(&mut body).await;
         if let Err(AwsError::Decode { .. }) = result {
@@ -155,6 +159,8 @@ struct Cutter<'a> {
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
+    /// The version that is read.
+    version: Option<String>,
 }
 
 impl Cutter<'_> {
@@ -247,25 +253,19 @@ impl Cutter<'_> {
         for Oversized { ordinal, to, offset, len } in std::mem::take(&mut self.oversized) {
             let address = format!("{} event {ordinal}, bytes {offset} to {} inflated", self.pass.object, offset + len);
             let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-            match quarantine.put(address.clone(), reason, Vec::new()).await {
-                Ok(()) => {
-                    warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
-                    // Nothing of it was read, so its tag is that of an event that says nothing.
-                    let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
-                    outlet.ledger().quarantined(&tags.tag(tag), 1);
-                    tally.oversized.add(1);
-                }
-                Err(error) => {
-                    warn!(
-                        code = %error.code(),
-                        address,
-                        bytes = len,
-                        error = quittance_core::chain(&error),
-                        "event is too long to be sent, and cannot be set aside"
-                    );
-                    self.left.add(ordinal..ordinal + 1, to);
-                    self.left_events += 1;
-                }
+            let mut owed = Owed::default();
+            owed.add(ordinal..ordinal + 1, to);
+            let objects = vec![OwedObject::new(self.pass.object, self.version.clone(), &owed)];
+            let outputs = outlet.names().into_iter().map(str::to_owned).collect();
+            if quarantine.put(&address, &reason, Vec::new(), &Again::Objects { outputs, objects }).await {
+                warn!(code = %codes::TOO_LONG, address, bytes = len, max_event_bytes, "event is too long to be sent: set aside");
+                // Nothing of it was read, so its tag is that of an event that says nothing.
+                let (Route::Send(tag) | Route::Drop(tag)) = self.router.route(b"");
+                outlet.ledger().quarantined(&tags.tag(tag), 1);
+                tally.oversized.add(1);
+            } else {
+                self.left.join(owed);
+                self.left_events += 1;
             }
         }
     }

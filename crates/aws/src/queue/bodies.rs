@@ -10,10 +10,11 @@ use tracing::warn;
 
 use crate::{
     AwsError, codes,
-    held::{Giving, Owed, PassEnd, Task},
+    held::{Again, Giving, Owed, PassEnd, Task},
     notification::instant,
     queue::{BodyKind, Claim, Route, Router},
     routing::Filtered,
+    windows::event_id,
 };
 
 /// A body, ready to be given.
@@ -22,6 +23,10 @@ pub(crate) struct Body(Bytes);
 impl Body {
     pub(crate) fn new(body: String) -> Self {
         Body(on_one_line(body).into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Memory that it keeps, in bytes.
@@ -113,26 +118,16 @@ impl Bodies {
     async fn set_aside(&self, event: &[u8], tag: TagId) -> bool {
         let Giving { max_event_bytes, quarantine, outlet, tags, tally, .. } = &self.giving;
         // Named by its content: the same event that comes again is kept once.
-        let address = format!("event {:016x}", fingerprint(event));
+        let address = format!("event {:032x}", event_id(&[event]));
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match quarantine.put(address.clone(), reason, event.to_vec()).await {
-            Ok(()) => {
-                warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                outlet.ledger().quarantined(&tags.tag(tag), 1);
-                tally.oversized.add(1);
-                true
-            }
-            Err(error) => {
-                warn!(
-                    code = %error.code(),
-                    address,
-                    bytes = event.len(),
-                    error = quittance_core::chain(&error),
-                    "event is too long to be sent, and cannot be set aside"
-                );
-                false
-            }
+        let tag = tags.tag(tag);
+        let is_aside = quarantine.put(&address, &reason, event.to_vec(), &Again::Event(tag.to_string())).await;
+        if is_aside {
+            warn!(code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
+            outlet.ledger().quarantined(&tag, 1);
+            tally.oversized.add(1);
         }
+        is_aside
     }
 
     /// Finds the events in a body, and tags those that are owed.
@@ -185,11 +180,6 @@ impl Bodies {
 fn time_of(body: &[u8]) -> Option<i64> {
     let [time, timestamp] = fields::read(body, [&["time"], &["timestamp"]]);
     instant(&fields::text(time.or(timestamp)?)?)
-}
-
-/// FNV-1a, 64 bits: tells events apart in a quarantine of a few thousand, and stays the same over restarts.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// JSON that stands on several lines is put on one. Anything else stays as it is, line ends included: how an event is

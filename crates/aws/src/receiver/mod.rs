@@ -4,6 +4,7 @@
 //! share its receiver: each brings a [`Way`], and [`ways`] decides by content which one a message, or an object that it
 //! announces, goes.
 
+mod replay;
 mod ways;
 
 use std::{
@@ -13,12 +14,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Tags, Unit, UnitId, debts};
+use quittance_core::{
+    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts,
+};
 use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, AwsError, Cost, Tally,
+    Account, AwsError, Cost, SqsQueue, Tally, Whereabouts,
     held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::{CallerUse, ObjectKind},
     pricing,
@@ -152,6 +155,21 @@ impl Puller for Receiver {
         let ways = self.ways().clone();
         station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
     }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        let Receiver { station, region, queue, .. } = self;
+        // The queue itself has no part in it: even one that is gone keeps nothing from being given.
+        let account = SqsQueue::account_of(queue);
+        let account = match account {
+            Some(account) => account.to_owned(),
+            None => {
+                let found = SqsQueue::open(&station.account, region, queue).await;
+                found.ok().and_then(|queue| queue.account().map(str::to_owned)).unwrap_or_default()
+            }
+        };
+        let ways = self.ways().clone();
+        station.replay(ways, Whereabouts { account, region: region.clone() }, item, context).await
+    }
 }
 
 #[async_trait]
@@ -203,7 +221,7 @@ impl Station {
         let Opened { queue, facts, at } = opened;
         let limits = ways.iter().map(|way| way.limits.clone()).reduce(Limits::joined).expect("there is a way");
         let (debts, settlements) = debts();
-        let quarantine = Quarantine { unit, store, clock: world.clock.clone() };
+        let quarantine = Quarantine::new(unit, store, world.clock.clone());
         let giving = Giving {
             at,
             tags: Tags::default(),

@@ -6,9 +6,9 @@ use tracing::debug;
 
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
-    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Task, Work},
+    held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
     notification,
-    objects::{Objects, Regions, Selection},
+    objects::{Learnt, Objects, Selection},
     payload,
     queue::{Bodies, Body},
     receiver::{Way, WayKind},
@@ -46,14 +46,14 @@ impl fmt::Display for Item {
 impl Ways {
     pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving) -> Self {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
-        let regions = Regions::default();
+        let learnt = Learnt::default();
         for Way { kind, limits, .. } in ways {
             let Limits { max_event_bytes, start_time, .. } = limits;
             let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
-                    let (account, regions) = (account.clone(), regions.clone());
-                    let objects = Objects { account, kind, regions, giving };
+                    let (account, learnt) = (account.clone(), learnt.clone());
+                    let objects = Objects { account, kind, learnt, giving };
                     all.objects.push(ObjectsWay { objects, on_missing: limits.on_missing_object });
                 }
                 WayKind::Bodies(kind) => all.bodies.push(Bodies::new(kind, giving)),
@@ -83,7 +83,7 @@ impl Ways {
         }
     }
 
-    fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
+    pub(super) fn announced(&self, created: Vec<ObjectRef>, others: usize) -> Intake<Item> {
         let (mut items, mut skipped) = (Vec::with_capacity(created.len()), 0);
         for object in created {
             let Some(reader) = self.reader(&object) else {
@@ -161,6 +161,13 @@ impl Work for Ways {
             // The entries around it weigh more than the name.
             Item::Object(_, object) | Item::Unclaimed(object) => object.bucket.len() + 2 * object.key.len() + 512,
             Item::Body(_, body) => body.weight(),
+        }
+    }
+
+    fn source<'a>(&self, item: &'a Item) -> Source<'a> {
+        match item {
+            Item::Object(_, object) | Item::Unclaimed(object) => Source::Object(object),
+            Item::Body(_, body) => Source::Bytes(body.bytes()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use quittance_core::{
     Backoff, Class, Debt, Debts, EventId, EventsBuilder, Fence, Outlet, OutputSet, Record, Settlement, Settlements,
-    Store, StoreError, Tags, UnitId, World, codes::STATE_UNREADABLE, debts, planted,
+    Store, StoreError, TagId, Tags, UnitId, World, codes::STATE_UNREADABLE, debts, planted,
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     AwsError, Calls, Route, codes,
-    held::Quarantine,
+    held::{Again, Quarantine},
     routing::Filtered,
     windows::{
         Found, Page, Pages, Window, WindowKind,
@@ -295,7 +295,7 @@ impl Follower {
                     self.seen.settled(id, hour(at));
                 }
                 Route::Send(tag) if place.len() > shared.max_event_bytes => {
-                    match self.set_aside(id, &page.bytes[place]).await {
+                    match self.set_aside(id, tag, &page.bytes[place]).await {
                         true => {
                             shared.outlet.ledger().quarantined(&shared.tags.tag(tag), 1);
                             self.seen.settled(id, hour(at));
@@ -339,21 +339,16 @@ impl Follower {
     }
 
     /// Quarantines an event that is too long. Whether that went well.
-    async fn set_aside(&self, id: EventId, event: &[u8]) -> bool {
-        let Shared { unit, quarantine, max_event_bytes, .. } = &*self.shared;
+    async fn set_aside(&self, id: EventId, tag: TagId, event: &[u8]) -> bool {
+        let Shared { unit, quarantine, max_event_bytes, tags, .. } = &*self.shared;
         let address = format!("{} event {id:032x}", self.cursor);
         let reason = format!("longer than max_event_bytes ({max_event_bytes})");
-        match quarantine.put(address.clone(), reason, event.to_vec()).await {
-            Ok(()) => {
-                warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
-                true
-            }
-            Err(error) => {
-                let (code, error) = (error.code(), quittance_core::chain(&error));
-                warn!(%unit, %code, address, error, "event is too long to be sent, and cannot be set aside");
-                false
-            }
+        let again = Again::Event(tags.tag(tag).to_string());
+        let is_aside = quarantine.put(&address, &reason, event.to_vec(), &again).await;
+        if is_aside {
+            warn!(%unit, code = %codes::TOO_LONG, address, bytes = event.len(), max_event_bytes, "event is too long to be sent: set aside");
         }
+        is_aside
     }
 
     fn hear(&mut self) {

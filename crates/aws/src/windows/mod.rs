@@ -22,7 +22,7 @@ use crate::{AwsError, Calls, Cost};
 
 pub use crate::routing::Route;
 pub use puller::WindowSettings;
-pub use start_time::start_time;
+pub use start_time::{past_start_time, start_time};
 
 /// A range of time, in milliseconds since the epoch: its start is in it, its end is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Record, Setup, StoreError, Tags, Unit, UnitId,
-    World, codes::PANICKED, planted,
+    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Record, Setup, StoreError, Tags,
+    Unit, UnitId, World, codes::PANICKED, planted,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -21,7 +21,7 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     Account, Calls, codes,
-    held::Quarantine,
+    held::{Again, Quarantine, give_event},
     refusal,
     windows::{
         WindowKind,
@@ -139,6 +139,13 @@ impl Puller for WindowPuller {
             Err(failure) => Ended::Failed(failure),
         }
     }
+
+    async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
+        match Again::of(&item)? {
+            Again::Event(tag) => give_event(item.bytes, &tag, self.settings.max_event_bytes, &context).await,
+            again => Err(again.not_here()),
+        }
+    }
 }
 
 impl WindowPuller {
@@ -147,7 +154,7 @@ impl WindowPuller {
         let WindowSettings { region, kind, start_time, max_event_bytes, remembered_ids } = self.settings.clone();
         let shared = Arc::new(Shared {
             calls: Calls::of(&self.account, &region, &world).await?,
-            quarantine: Quarantine { unit: unit.clone(), store: store.clone(), clock: world.clock.clone() },
+            quarantine: Quarantine::new(unit.clone(), store.clone(), world.clock.clone()),
             turns: Semaphore::new(TURNS),
             fence: store.fence(),
             tags: Tags::default(),

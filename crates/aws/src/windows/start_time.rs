@@ -2,10 +2,22 @@
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::PlanError;
+use crate::{Account, PlanError};
 
 /// The first moment to collect, in milliseconds since the epoch: `2026-01-01T00:00:00.000Z`, with another offset, or
-/// without one, which means UTC; or a day alone.
+/// without one, which means UTC; or a day alone. It is not later than now, by the clock of `account`.
+pub fn past_start_time(text: Option<&str>, account: &Account) -> Result<Option<i64>, PlanError> {
+    let first = start_time(text)?;
+    let now = Timestamp::try_from(account.clock().wall()).unwrap_or_default();
+    if first.is_some_and(|first| first > now.as_millisecond()) {
+        let text = text.unwrap_or_default().trim();
+        let problem = format!("`{text}` is in the future: expected a time until now, which is {now:.0}");
+        return Err(PlanError::new("start_time", problem));
+    }
+    Ok(first)
+}
+
+/// The same, where it may be later than now.
 pub fn start_time(text: Option<&str>) -> Result<Option<i64>, PlanError> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     let in_utc = || Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());

@@ -3,10 +3,11 @@
 use std::{ops::Range, time::Duration};
 
 use jiff::ToSpan;
+use quittance_aws::Limits;
 use quittance_testbed::aws::Access;
 use tokio::time::sleep;
 
-use crate::scene::{Fate, SILENT, Scene, all_events, events, truncated};
+use crate::scene::{Fate, SILENT, Scene, all_events, events, limits, truncated};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86400);
@@ -112,6 +113,24 @@ impl quittance_core::Puller for Nothing {
     async fn run(&self, _: quittance_core::PullerContext) -> quittance_core::Ended {
         std::future::pending().await
     }
+}
+
+/// logstash-plugins/logstash-input-s3#128: 1.8 million keys were listed before the first of them was read.
+#[tokio::test(start_paused = true)]
+async fn a_long_listing_is_asked_page_by_page_as_it_is_read() {
+    let scene = Scene::new(None).await;
+    for n in 0..4000 {
+        put(&scene, "dns", 0, n..n + 1);
+    }
+    scene.receiver.set(Fate::Keep);
+    let running = scene.listing_within(Limits { held_messages: 200, ..limits() });
+    sleep(Duration::from_secs(100)).await;
+    let pages = scene.aws.calls("ListObjectsV2");
+    assert_eq!(pages, 4, "the folders, two empty days, and one of four pages: 200 of its 1,000 keys may be held");
+    scene.receiver.set(Fate::Deliver);
+    scene.until("the rest comes", |scene| scene.receiver.texts().len() > 2000).await;
+    assert!((6..=7).contains(&scene.aws.calls("ListObjectsV2")), "{}", scene.aws.calls("ListObjectsV2"));
+    scene.end(running).await;
 }
 
 /// elastic/beats#39065: a listing cut short skipped what it had not shown.

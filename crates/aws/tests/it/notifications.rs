@@ -1,5 +1,7 @@
 //! Every shape in which a queue may speak of objects.
 
+use quittance_aws::{AwsError, Notification, ObjectRef, QueueKeys};
+use quittance_core::Interval;
 use quittance_testbed::aws::{FakeAws, Shape};
 
 use quittance_aws::{Limits, objects::OnMissingObject};
@@ -179,4 +181,72 @@ async fn a_bucket_in_another_region_is_found_once() {
 
 fn redirects(aws: &FakeAws) -> u64 {
     aws.calls_with("GetObject", "PermanentRedirect")
+}
+
+/// Whoever may send into the queue may write what they like.
+#[test]
+fn a_region_that_is_none_is_left_out() {
+    let region = |shape: &str, region: &str| {
+        let body = match shape {
+            "s3" => format!(
+                r#"{{"Records":[{{"awsRegion":"{region}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}]}}"#
+            ),
+            _ => format!(
+                r#"{{"source":"aws.s3","detail-type":"Object Created","region":"{region}","detail":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}"#
+            ),
+        };
+        match quittance_aws::notification(&body) {
+            Notification::Objects { created, .. } => created[0].region.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for shape in ["s3", "bridge"] {
+        for odd in ["", "x", "evil.example/", "us-east-1.evil.example", "us-east-1\\n"] {
+            assert_eq!(region(shape, odd), None, "{shape} {odd}");
+        }
+        assert_eq!(region(shape, "eu-west-1").as_deref(), Some("eu-west-1"));
+    }
+}
+
+/// Nothing is deleted as if it asked for nothing that may mean an object.
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_names_no_event_means_its_object() {
+    let scene = Scene::new(Some(1)).await;
+    scene.put_silently("k", 0..3);
+    scene
+        .aws
+        .send(QUEUE, format!(r#"{{"Records":[{{"s3":{{"bucket":{{"name":"{SILENT}"}},"object":{{"key":"k"}}}}}}]}}"#));
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts(), running.tally.others.get()), (events(0..3), 0));
+    scene.end(running).await;
+}
+
+/// What is shown of an object stands in a log as it is.
+#[test]
+fn no_name_can_forge_a_line_of_a_log() {
+    let forged = "logs\n2026-01-01T00:00:00Z  WARN all is well \u{1b}[31m\r\u{85}\u{2028}";
+    let object = ObjectRef { bucket: forged.to_owned(), key: forged.to_owned(), ..ObjectRef::default() };
+    let error = AwsError::Api {
+        operation: "GetObject",
+        target: object.to_string(),
+        code: Some(forged.to_owned()),
+        status: Some(400),
+        class: quittance_core::Class::Retry,
+        source: "".into(),
+    };
+    for shown in [object.to_string(), error.chain()] {
+        assert!(!shown.contains(|c: char| c.is_control() || c == '\u{2028}'), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_message_is_hidden_for_as_long_as_sqs_allows_at_most() {
+    let keys = |hours: u64| QueueKeys {
+        visibility_timeout: Some(Interval(std::time::Duration::from_secs(hours * 3600))),
+        ..QueueKeys::default()
+    };
+    assert!(keys(12).limits(limits()).is_ok());
+    let error = keys(13).limits(limits()).unwrap_err();
+    assert!(error.problem.contains("12 hours at most"), "{error}");
 }

@@ -256,3 +256,57 @@ async fn a_refused_object_in_a_readable_bucket_is_kept_and_stops_no_other() {
     assert_eq!((counts.in_flight, counts.deleted, scene.aws.counts(DEAD).visible), (1, 39, 0));
     scene.end(running).await;
 }
+
+/// What can never be asked for is not asked for again and again.
+#[tokio::test(start_paused = true)]
+async fn what_no_object_can_be_called_is_left_to_the_redrive_policy() {
+    let scene = Scene::new(Some(2)).await;
+    let long = "k".repeat(1025);
+    let odd = [
+        (BUCKET, ""),
+        ("", "key"),
+        ("no bucket", "key"),
+        ("a/b?c", "key"),
+        (BUCKET, &*long),
+        ("arn:aws:s3:::logs", "key"),
+    ];
+    for (bucket, key) in odd {
+        scene.announce(&[(bucket, key)]);
+    }
+    scene.put_lines("good", 0..10);
+    let running = scene.objects(limits());
+    scene.until("all are dead", |scene| scene.aws.counts(DEAD).visible == odd.len() as u64).await;
+    assert_eq!(scene.receiver.texts(), events(0..10));
+    assert_eq!(scene.aws.calls("GetObject"), 1);
+    scene.end(running).await;
+}
+
+/// As of an object encrypted with a key that only its writer has.
+#[tokio::test(start_paused = true)]
+async fn what_s3_will_always_refuse_is_left_and_what_passes_is_asked_again() {
+    for (code, dies) in
+        [("InvalidRequest", true), ("KeyTooLongError", true), ("InvalidBucketName", true), ("RequestTimeout", false)]
+    {
+        let scene = Scene::new(Some(2)).await;
+        scene.aws.fail_next("GetObject", 40, 400, code);
+        scene.put_lines("a", 0..10);
+        let running = scene.objects(limits());
+        sleep(Duration::from_secs(6 * 3600)).await;
+        let (dead, came) = (scene.aws.counts(DEAD).visible, scene.receiver.texts().len());
+        assert_eq!((dead, came), if dies { (1, 0) } else { (0, 10) }, "{code}");
+        scene.end(running).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_was_closed_for_hours_flows_a_minute_after_it_is_opened() {
+    let scene = Scene::new(Some(2)).await;
+    scene.aws.set_access(BUCKET, Access::Denied);
+    scene.put_lines("a", 0..10);
+    let running = scene.objects(limits());
+    sleep(Duration::from_secs(5 * 3600 + 777)).await;
+    scene.aws.set_access(BUCKET, Access::Full);
+    sleep(Duration::from_secs(65)).await;
+    assert_eq!(scene.receiver.texts(), events(0..10));
+    scene.end(running).await;
+}

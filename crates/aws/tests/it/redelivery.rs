@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quittance_aws::Limits;
-use quittance_testbed::aws::Loss;
+use quittance_testbed::aws::{Loss, QueueSettings};
 use tokio::time::sleep;
 
 use crate::scene::{BUCKET, DEAD, Fate, QUEUE, SILENT, Scene, all_events, events, limits, receives, text, truncated};
@@ -169,6 +169,25 @@ async fn a_message_stays_hidden_while_it_waits() {
     assert_eq!(scene.receiver.texts(), all_events(&tens(10)));
     assert_eq!(receives(&scene.aws), [(1, 10)].into());
     scene.end(running).await;
+}
+
+/// opensearch-project/data-prepper#2484: the reader's own timeout took the place of the queue's.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_hides_messages_for_longer_is_followed() {
+    let scene = Scene::new(None).await;
+    scene.aws.create_queue(
+        QUEUE,
+        QueueSettings { visibility_timeout: Duration::from_secs(3600), ..QueueSettings::default() },
+    );
+    scene.aws.send(QUEUE, "event");
+    scene.receiver.set(Fate::Keep);
+    let running = scene.bodies(limits());
+    sleep(Duration::from_secs(10)).await;
+    running.killed().await;
+    sleep(Duration::from_secs(3000)).await;
+    assert_eq!((scene.aws.counts(QUEUE).in_flight, scene.aws.counts(QUEUE).visible), (1, 0));
+    sleep(Duration::from_secs(700)).await;
+    assert_eq!((scene.aws.counts(QUEUE).in_flight, scene.aws.counts(QUEUE).visible), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

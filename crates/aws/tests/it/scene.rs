@@ -16,8 +16,8 @@ use quittance_aws::{
     windows::WindowSettings,
 };
 use quittance_core::{
-    Batch, Budget, Clock, Counts, Ended, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext, Random, Tag,
-    TagId, Tags, UnitId, World, output,
+    Batch, Budget, Clock, Counts, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext,
+    Quarantined, Random, Tag, TagId, Tags, UnitId, World, output,
 };
 use quittance_formats::{Header, Lines, Records};
 use quittance_testbed::{
@@ -348,7 +348,17 @@ impl Scene {
     pub(crate) fn listing_every(&self, period: Duration) -> Running {
         let layout = Arc::new(Days);
         let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
-        let settings = ListingSettings { limits: limits(), period, ..settings };
+        self.listing_of(ListingSettings { limits: limits(), period, ..settings })
+    }
+
+    /// The same with other bounds.
+    pub(crate) fn listing_within(&self, limits: Limits) -> Running {
+        let layout = Arc::new(Days);
+        let settings = ListingSettings::new(SILENT.to_owned(), REGION.to_owned(), layout, Arc::new(Text));
+        self.listing_of(ListingSettings { limits, ..settings })
+    }
+
+    fn listing_of(&self, settings: ListingSettings) -> Running {
         let puller = Listing::new(&self.account, settings);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
@@ -380,17 +390,33 @@ impl Scene {
     }
 
     fn run(&self, puller: Arc<dyn Puller>, stop: CancellationToken) -> JoinHandle<Ended> {
+        let context = self.context(stop);
+        tokio::spawn(async move { puller.run(context).await })
+    }
+
+    fn context(&self, stop: CancellationToken) -> PullerContext {
         let outputs: Arc<[Output]> = [self.output.clone()].into();
         let ledger = self.ledger.unit(&UnitId::new(&["test"]));
         let outlet = Outlet::new(outputs, Budget::new(16 << 20), ledger);
-        let context = PullerContext {
-            unit: UnitId::new(&["test"]),
-            store: self.store.clone(),
-            outlet,
-            world: self.world.clone(),
-            stop,
-        };
-        tokio::spawn(async move { puller.run(context).await })
+        let (unit, store, world) = (UnitId::new(&["test"]), self.store.clone(), self.world.clone());
+        PullerContext { unit, store, outlet, world, stop }
+    }
+
+    /// Gives an item of the quarantine once more.
+    pub(crate) async fn replay(&self, puller: &dyn Puller, item: Quarantined) -> Result<(), Failure> {
+        puller.replay(item, self.context(self.stop.child_token())).await
+    }
+
+    /// A puller of bodies from the queue.
+    pub(crate) fn bodies_puller(&self, limits: Limits) -> quittance_aws::Receiver {
+        let (queue, region) = (QUEUE.to_owned(), REGION.to_owned());
+        QueueSettings { queue, region, kind: Arc::new(Bodies), limits }.puller(&self.account)
+    }
+
+    /// A puller of objects of that kind that the queue announces.
+    pub(crate) fn objects_puller(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> quittance_aws::Receiver {
+        let (queue, region) = (QUEUE.to_owned(), REGION.to_owned());
+        ObjectsSettings { queue, region, buckets: Vec::new(), kind, limits }.puller(&self.account)
     }
 
     /// Puts an object of lines.
@@ -531,7 +557,7 @@ impl Clock for FakeClock {
 }
 
 /// Objects of lines; keys that begin with `skip` are not wanted.
-struct Text;
+pub(crate) struct Text;
 
 /// `org/<folder>/<day>/...`.
 struct Days;

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use quittance_aws::{
     AwsError, Calls, Cost, Quota,
-    windows::{Cadence, Found, Page, Pages, Price, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id},
+    windows::{
+        Cadence, Found, Page, Pages, Price, Route, Sweep, Token, Window, WindowKind, WindowSettings, event_id,
+        past_start_time,
+    },
 };
 use quittance_core::{Class, Finding, Tag, Tags};
 use tokio::time::{Instant, sleep};
@@ -437,8 +440,15 @@ async fn what_is_not_wanted_is_filtered_once_and_what_is_too_long_is_set_aside()
     scene.store.set_full(false);
     hours(5).await;
     assert_eq!((scene.counts().filtered, scene.counts().quarantined), (1, 1));
-    assert_eq!(scene.store.quarantined().len(), 1);
     assert_eq!(scene.receiver.texts(), ["sent"]);
+    let item = scene.store.quarantined().pop().unwrap();
+    let unit = |settings: WindowSettings| settings.unit(&scene.account, "service", "type", String::new());
+    let mut settings = self::settings(&api);
+    settings.max_event_bytes = 40;
+    assert!(scene.replay(&*unit(settings.clone()).puller, item.clone()).await.is_err(), "it is still too long");
+    settings.max_event_bytes = 1000;
+    scene.replay(&*unit(settings).puller, item).await.unwrap();
+    assert_eq!(scene.receiver.texts(), ["long".repeat(20), "sent".to_owned()]);
     scene.end(running).await;
 }
 
@@ -616,6 +626,15 @@ async fn a_stop_in_an_outage_takes_no_longer_than_its_drain() {
     let began = Instant::now();
     scene.stop_windows(running).await;
     assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_moment_that_is_still_to_come_is_refused() {
+    let scene = Scene::new(None).await;
+    let error = past_start_time(Some("2999-01-01"), &scene.account).unwrap_err();
+    assert!(error.problem.contains("`2999-01-01` is in the future"), "{error}");
+    assert!(past_start_time(Some("2001-01-01"), &scene.account).unwrap().is_some());
+    assert_eq!(past_start_time(None, &scene.account).unwrap(), None);
 }
 
 /// A poll every five minutes, a sweep of four hours in windows of one every hour, and a check every 45 seconds.

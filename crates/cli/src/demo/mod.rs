@@ -1,5 +1,6 @@
 //! `quittance demo`: the whole way on one machine.
 
+mod history;
 mod table;
 mod town;
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::run;
+use history::History;
 use table::Table;
 use town::Town;
 
@@ -59,7 +61,8 @@ struct Report {
 pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
     let folder = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let town = Town::build(&folder, options.seed).await?;
+    let history = History::of(options.events);
+    let town = Town::build(&folder, options.seed, &history).await?;
     let config = Config::load(&town.config)?;
     let parts = run::parts(&config)?;
     let stop = CancellationToken::new();
@@ -67,7 +70,7 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let ledger = collector.ledger();
     let collecting = tokio::spawn(collector.run());
     let started = now();
-    let writing = tokio::spawn(Arc::clone(&town).write(options.events));
+    let writing = tokio::spawn(Arc::clone(&town).write(options.events - history.events()));
 
     let mut table = Table::new(options.events, !options.json);
     let (mut last, mut moved) = (Default::default(), now());
@@ -76,7 +79,8 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
         tick.tick().await;
         let snapshot = town.sink.snapshot();
         table.show(&snapshot, started.elapsed());
-        if writing.is_finished() && town.is_settled() {
+        // Nobody sees at the source what was read of it by time: the receiver has it all, or is waited for.
+        if writing.is_finished() && town.is_settled() && snapshot.totals.distinct >= options.events {
             break;
         }
         let progress = (snapshot.totals.events, town.deleted());
@@ -87,7 +91,7 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
         }
     }
     let seconds = started.elapsed().as_secs_f64();
-    let written = writing.await.context("the writer of the demo's data failed")??;
+    let written = history.events() + writing.await.context("the writer of the demo's data failed")??;
     stop.cancel();
     collecting.await.context("the collector failed")??;
 

@@ -20,7 +20,9 @@ use quittance_testbed::{
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-const REGION: &str = "eu-west-1";
+use super::history::History;
+
+pub(super) const REGION: &str = "eu-west-1";
 
 /// Announced objects that may wait in a queue: the writer is no faster than the collector by more than this.
 const OBJECTS_AHEAD: u64 = 16;
@@ -151,7 +153,7 @@ pub(super) struct Town {
 
 impl Town {
     /// Brings it up, with its files in `folder`.
-    pub(super) async fn build(folder: &Path, seed: u64) -> Result<Arc<Town>> {
+    pub(super) async fn build(folder: &Path, seed: u64, history: &History) -> Result<Arc<Town>> {
         let pki = Pki::new().context("cannot make certificates")?;
         let certs = folder.join("certs");
         fs::create_dir_all(&certs)
@@ -170,6 +172,8 @@ impl Town {
                 aws.create_bucket(bucket);
             }
         }
+        history.write(&aws, &mut Rng::with_seed(seed));
+        let start = History::start(aws.now());
         tokio::spawn(server::serve(aws.clone(), listener, stop.clone()));
 
         let sink = Sink::new(Keep::Distinct);
@@ -180,7 +184,7 @@ impl Town {
 
         let config = folder.join("config").join("config.yaml");
         fs::create_dir_all(folder.join("config"))
-            .and_then(|()| fs::write(&config, configuration(&endpoint, port)))
+            .and_then(|()| fs::write(&config, configuration(&endpoint, port, start)))
             .context("cannot write the configuration")?;
         Ok(Arc::new(Town { config, sink, aws, seed, _stop: stop.drop_guard() }))
     }
@@ -279,7 +283,7 @@ impl Writer {
     }
 }
 
-fn configuration(endpoint: &str, port: u16) -> String {
+fn configuration(endpoint: &str, port: u16, start: Timestamp) -> String {
     let [events, findings, audit, vpcflow, cloudfront, umbrella, voiso] = SOURCES.map(|source| source.queue);
     format!(
         r#"# Written by `quittance demo`; the shape is that of Devo's own collector.
@@ -315,10 +319,11 @@ inputs:
         cloudwatch_sqs_queue_name: {findings}
         regions: [{REGION}]
       audit-events-all:
-        types: [audits_s3]
+        types: [audits_s3, audits_api]
         audit_sqs_queue_name: {audit}
         auto_event_type: true
         regions: [{REGION}]
+        start_time: "{start}"
       non-cloudwatch-logs:
         types: [vpcflowlogs, cloudfront]
         vpcflowlogs_sqs_queue_name: {vpcflow}
@@ -330,6 +335,18 @@ inputs:
       voiso:
         voiso_sqs_queue_name: {voiso}
         regions: [{REGION}]
+      metrics-all:
+        regions: [{REGION}]
+        statistics: [Sum]
+        start_time: "{start}"
+      aws-guardduty:
+        regions: [{REGION}]
+        start_time: "{start}"
+      app_logs:
+        types: [logs]
+        log_groups: ["/app/*"]
+        regions: [{REGION}]
+        start_time: "{start}"
 "#
     )
 }

@@ -7,6 +7,8 @@ mod certificates;
 mod check;
 mod debug;
 mod errors;
+mod peer_bugs;
+mod quarantine;
 mod scene;
 mod services;
 mod state;

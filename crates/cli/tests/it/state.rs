@@ -47,6 +47,7 @@ async fn fill(scene: &Scene) {
         reason: "no JSON".to_owned(),
         bytes,
         at: SystemTime::UNIX_EPOCH,
+        again: String::new(),
     };
     store.quarantine(fence, &item).await.unwrap();
 }

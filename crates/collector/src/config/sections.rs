@@ -109,11 +109,18 @@ pub struct PersistenceConfig {
     pub directory_name: String,
     /// Bytes that the quarantine may hold.
     pub quarantine_max_bytes: u64,
+    /// How long something may stay in the quarantine before it is discarded; for ever if unset.
+    #[schemars(extend("examples" = ["90d"]))]
+    pub quarantine_max_age: Option<Interval>,
 }
 
 impl Default for PersistenceConfig {
     fn default() -> Self {
-        PersistenceConfig { directory_name: "state".to_owned(), quarantine_max_bytes: 256 << 20 }
+        PersistenceConfig {
+            directory_name: "state".to_owned(),
+            quarantine_max_bytes: 256 << 20,
+            quarantine_max_age: None,
+        }
     }
 }
 

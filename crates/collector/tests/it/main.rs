@@ -10,6 +10,7 @@ mod garbage;
 mod iam;
 mod permissions;
 mod positions;
+mod receipts;
 mod resets;
 mod schema;
 mod server_json;

@@ -102,6 +102,59 @@ async fn a_state_that_cannot_be_written_ends_the_start() {
     start(&store, ", reset_persistence_auth: once").await.unwrap();
 }
 
+/// Their units are known only when AWS was asked for the accounts.
+#[tokio::test(start_paused = true)]
+async fn the_units_of_an_organization_are_reset_too() {
+    let unit = |account: &str| format!("aws/10001/{account}/service-events-all/us-east-1/events");
+    let aws = FakeAws::new(1);
+    let accounts = ["000000000101", "000000000102"];
+    accounts.iter().for_each(|account| aws.add_member(*account, true));
+    let store: Arc<MemoryStore> = Arc::default();
+    let far = || Change::Checkpoint { cursor: "cursor".to_owned(), value: "far".to_owned() };
+    for account in accounts {
+        store.commit(store.fence(), &unit(account), vec![far()]).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    let yaml = "
+globals: {id: one, name: resets}
+outputs:
+  screen: {type: console, config: {}}
+inputs:
+  aws:
+    id: 10001
+    endpoint_url: https://aws.test
+    credentials: {access_key: AKIATEST, access_secret: secret}
+    accounts: {role: 'arn:aws:iam::{account}:role/quittance', organization: true}
+    services:
+      service-events-all: {cloudwatch_sqs_queue_name: events, regions: [us-east-1], reset_persistence_auth: once}
+";
+    std::fs::write(&path, yaml).unwrap();
+    let stop = CancellationToken::new();
+    let parts = Parts {
+        world: World::system(),
+        http: Some(aws.http_client()),
+        dial: Arc::new(TcpDial::default()),
+        handshakes: Handshakes::default(),
+        store: store.clone(),
+        messages: None,
+    };
+    let collector = Collector::build(Config::load(&path).unwrap(), parts, stop.clone()).await.unwrap();
+    let running = tokio::spawn(collector.run());
+    for _ in 0..600 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if store.load(&unit(accounts[1]), Record::Reset, "").await.unwrap().is_some() {
+            break;
+        }
+    }
+    for account in accounts {
+        assert_eq!(store.load(&unit(account), Record::Reset, "").await.unwrap().as_deref(), Some("once"), "{account}");
+        assert_eq!(store.load(&unit(account), Record::Checkpoint, "cursor").await.unwrap(), None, "{account}");
+    }
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
 #[test]
 fn every_service_has_the_key_and_says_what_is_wrong_with_it() {
     check(&yaml(", reset_persistence_auth: once"), &[]);

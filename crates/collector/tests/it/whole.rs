@@ -259,6 +259,23 @@ async fn inputs_of_one_account_on_one_queue_would_take_each_others_messages() {
     assert!(error.contains(expected), "{error}");
 }
 
+/// Two readers of one queue would take each other's messages, each of which goes only one way there.
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_written_the_same_way_wherever_it_is_read() {
+    let url = |account: &str| format!("https://sqs.us-east-1.amazonaws.com/{account}/trail");
+    let scene = Scene::new();
+    let error = scene.build("", &url("111122223333"), None).await.err().unwrap().to_string();
+    let expected = "is the queue that inputs.aws.services.audit-events-all reads as `us-east-1/trail`";
+    assert!(error.contains(expected) && error.contains("write the queue the same way"), "{error}");
+
+    let scene = Scene::new();
+    let path =
+        scene.config("", &url("111122223333")).replace("audit_sqs_queue_name: trail", "audit_sqs_queue_name: LEGACY");
+    let legacy = "https://queue.amazonaws.com/111122223333/trail";
+    assert!(scene.build_from(&path.replace("LEGACY", legacy), None).await.is_err(), "an older name of the same place");
+    assert!(scene.build_from(&path.replace("LEGACY", &url("444455556666")), None).await.is_ok(), "another account's");
+}
+
 #[tokio::test(start_paused = true)]
 async fn regions_without_the_one_of_global_services_are_warned_of_and_started_nevertheless() {
     let (log, _guard) = Log::keep();

@@ -13,7 +13,7 @@ use quittance_aws::{
     TypeDescription, Writer, listed, no_global_events,
     objects::ObjectsSettings,
     queue_name, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    windows::{WindowSettings, past_start_time, start_time},
 };
 use quittance_core::{Finding, Interval, Unit};
 use schemars::JsonSchema;
@@ -125,7 +125,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
     let queue = config.queue_name()?;
     let kind = Arc::new(Trail::new(config, account)?);
     let tag = config.tag_template()?.to_string();
-    let limits = config.objects.limits(&config.queue);
+    let limits = config.objects.limits(&config.queue)?;
     let limits = Limits { start_time: start_time(config.start_time.as_deref())?, ..limits };
     let unit = |region: &String| {
         let (queue, kind, limits) = (queue.clone(), kind.clone(), limits.clone());
@@ -138,7 +138,7 @@ fn trails(config: &Config, regions: &[String], account: &Arc<Account>) -> Result
 
 fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
     let tag = config.tag_template()?.to_string();
-    let start_time = start_time(config.start_time.as_deref())?;
+    let start_time = past_start_time(config.start_time.as_deref(), account)?;
     let unit = |region: &String| {
         let kind = Arc::new(Lookup::new(config, account, region)?);
         let mut settings = WindowSettings { start_time, ..WindowSettings::new(region, kind) };

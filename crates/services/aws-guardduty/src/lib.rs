@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_guardduty::Client;
 use quittance_aws::{
     Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions, tag_template,
-    windows::{WindowSettings, start_time},
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -60,7 +60,7 @@ impl ServiceKind for AwsGuardduty {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.guardduty.findings.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "findings")?;
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let period = config.request_period_in_seconds.map_or(Duration::from_secs(300), |Interval(period)| period);
         let unit = |region: String| {
             let client = Client::new(&account.config(&region));

@@ -146,7 +146,7 @@ impl Config {
         let queue = self.queue_name(queue)?;
         let (kind, tag) = (self.logs()?, self.tag_template()?.to_string());
         let start_time = start_time(self.start_time.as_deref())?;
-        let limits = Limits { start_time, ..self.objects.limits(&self.queue) };
+        let limits = Limits { start_time, ..self.objects.limits(&self.queue)? };
         let unit = |region: String| {
             let settings = ObjectsSettings {
                 queue: queue.clone(),
@@ -168,7 +168,7 @@ impl Config {
         };
         let usual = ListingSettings::new(name, region.clone(), Arc::new(Folders { root }), self.logs()?);
         let settings = ListingSettings {
-            limits: Limits { receivers: usual.limits.receivers, ..self.objects.limits(&self.queue) },
+            limits: Limits { receivers: usual.limits.receivers, ..self.objects.limits(&self.queue)? },
             period: self.request_period_in_seconds.map_or(usual.period, |period| period.0.max(SHORTEST_PERIOD)),
             lookback_days: self.lookback_days.unwrap_or(usual.lookback_days),
             start: bucket::day("start_time", self.start_time.as_deref())?,

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatchlogs::{Client, types::LogGroup};
 use quittance_aws::{AwsError, Calls, PlanError, Quota, listed, windows::Token};
+use quittance_core::Class;
 
 /// For an account in a region.
 const DESCRIBE_LOG_GROUPS: Quota = Quota { api: "DescribeLogGroups", per_second: 10.0 };
+
+/// How often a page is asked for before its listing begins anew.
+const TRIES: u32 = 5;
 
 /// The longest name of a group.
 const LONGEST_NAME: usize = 512;
@@ -98,9 +102,17 @@ impl Wanted {
                 .describe_log_groups()
                 .set_log_group_name_prefix(Some(name.text().to_owned()).filter(|prefix| !prefix.is_empty()))
                 .set_include_linked_accounts(self.linked.then_some(true))
-                .set_next_token(send)
-                .send();
-            let answer = calls.call(DESCRIBE_LOG_GROUPS, name.text(), request).await?;
+                .set_next_token(send);
+            let mut tries = 1;
+            let answer = loop {
+                match calls.call(DESCRIBE_LOG_GROUPS, name.text(), request.clone().send()).await {
+                    // The pages before would be lost. Each call waits for its turn, and the longer the more it is throttled.
+                    Err(error) if tries < TRIES && matches!(error.class(), Class::Throttled | Class::Retry) => {
+                        tries += 1
+                    }
+                    answer => break answer?,
+                }
+            };
             token.follow(DESCRIBE_LOG_GROUPS.api, answer.next_token)?;
             let groups = answer.log_groups.unwrap_or_default();
             let wanted = groups.iter().filter(|group| group.log_group_name().is_some_and(|group| name.means(group)));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use quittance_aws::{
     Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TagTemplate, TypeDescription, regions,
     tag_template,
-    windows::{WindowSettings, start_time},
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -98,7 +98,7 @@ impl ServiceKind for CustomLogs {
         let wanted = Wanted::new(&config.log_groups, config.include_linked_accounts)?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let unit = |region: String| {
             let kind = Arc::new(Logs::new(&config, wanted.clone(), template.clone(), account, &region));
             let mut settings = WindowSettings { start_time, ..WindowSettings::new(&region, kind) };

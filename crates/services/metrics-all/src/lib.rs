@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use quittance_aws::{
     Account, Calls, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions,
     tag_template,
-    windows::{WindowSettings, start_time},
+    windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
 use schemars::JsonSchema;
@@ -88,7 +88,7 @@ impl ServiceKind for MetricsAll {
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let default = "cloud.aws.cloudwatch.metrics.{account}.{region}";
         let template = tag_template("tag", config.tag.as_deref(), default, "metrics")?;
-        let start_time = start_time(config.start_time.as_deref())?;
+        let start_time = past_start_time(config.start_time.as_deref(), account)?;
         let selection = Arc::new(Selection::new(&config)?);
         let unit = |region: String| {
             let client = aws_sdk_cloudwatch::Client::new(&account.config(&region));

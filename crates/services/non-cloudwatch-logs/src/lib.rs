@@ -73,7 +73,7 @@ impl ServiceKind for NonCloudwatchLogs {
 
     fn plan(&self, config: Config, account: &Arc<Account>) -> Result<Vec<Unit>, PlanError> {
         let filter = config.objects.filter()?;
-        let limits = config.only.limits(config.objects.limits(&config.queue))?;
+        let limits = config.only.limits(config.objects.limits(&config.queue)?)?;
         let regions = config.only.regions()?;
         let mut units = Vec::new();
         for (queue, readings) in config.queues()? {

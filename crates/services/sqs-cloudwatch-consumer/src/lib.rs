@@ -61,7 +61,7 @@ impl ServiceKind for SqsCloudwatchConsumer {
         let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let limits = config.only.limits(config.queue.limits(Limits::of_bodies()))?;
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies())?)?;
         let regions = config.only.regions()?;
         let kind = Arc::new(Findings { template, from_event: config.use_region_and_account_id_from_event });
         let unit = |region: String| {

@@ -54,7 +54,7 @@ impl ServiceKind for Voiso {
         let queue = config.queue_name()?;
         let template = config.tag_template()?;
         let tag = template.to_string();
-        let limits = config.only.limits(config.queue.limits(Limits::of_bodies()))?;
+        let limits = config.only.limits(config.queue.limits(Limits::of_bodies())?)?;
         let regions = config.only.regions()?;
         let kind = Arc::new(SecurityEvents { template });
         let unit = |region: String| {

@@ -31,6 +31,12 @@ pub(super) struct Bucket {
     pub(super) region: Option<String>,
     pub(super) checksums: bool,
     pub(super) objects: BTreeMap<String, Object>,
+    /// Whether every version is kept.
+    pub(super) versioned: bool,
+    /// Whether whoever may read objects may not read versions.
+    pub(super) versions_denied: bool,
+    /// By key and version.
+    pub(super) versions: HashMap<(String, String), Object>,
     /// What will go wrong with the next GETs of a key.
     pub(super) faults: HashMap<String, VecDeque<BodyFault>>,
     /// The queues that learn of new objects.

@@ -50,7 +50,22 @@ impl FakeAws {
         size: u64,
         etag: &str,
     ) -> String {
-        let object = Created { region, bucket, key, size, etag };
+        self.announcement(shape, region, bucket, key, size, etag, None)
+    }
+
+    /// The same, for one version of an object.
+    #[allow(clippy::too_many_arguments, reason = "it says all that a notification does")]
+    pub(super) fn announcement(
+        &self,
+        shape: Shape,
+        region: &str,
+        bucket: &str,
+        key: &str,
+        size: u64,
+        etag: &str,
+        version: Option<&str>,
+    ) -> String {
+        let object = Created { region, bucket, key, size, etag, version };
         match shape {
             Shape::S3Event | Shape::SnsRaw => self.s3_event(&object),
             Shape::SnsWrapped => {
@@ -83,7 +98,8 @@ impl FakeAws {
     }
 
     fn s3_event(&self, object: &Created<'_>) -> String {
-        let Created { region, bucket, key, size, etag } = *object;
+        let Created { region, bucket, key, size, etag, version } = *object;
+        let version = version.map_or(String::new(), |version| format!(r#""versionId":"{version}","#));
         let encoded = utf8_percent_encode(key, KEY).to_string().replace("%20", "+");
         format!(
             concat!(
@@ -94,7 +110,7 @@ impl FakeAws {
                 r#""responseElements":{{"x-amz-request-id":"{request:016X}","x-amz-id-2":"aGVsbG8="}},"#,
                 r#""s3":{{"s3SchemaVersion":"1.0","configurationId":"logs","#,
                 r#""bucket":{{"name":{bucket},"ownerIdentity":{{"principalId":"A3EXAMPLE"}},"arn":{arn}}},"#,
-                r#""object":{{"key":{key},"size":{size},"eTag":"{etag}","sequencer":"{sequencer}"}}}}}}]}}"#,
+                r#""object":{{"key":{key},"size":{size},"eTag":"{etag}",{version}"sequencer":"{sequencer}"}}}}}}]}}"#,
             ),
             region = region,
             time = iso(self.now()),
@@ -104,18 +120,20 @@ impl FakeAws {
             key = quoted(&encoded),
             size = size,
             etag = etag,
+            version = version,
             sequencer = self.next_sequencer(),
         )
     }
 
     fn event_bridge(&self, object: &Created<'_>) -> String {
-        let Created { region, bucket, key, size, etag } = *object;
+        let Created { region, bucket, key, size, etag, version } = *object;
+        let version = version.map_or(String::new(), |version| format!(r#""version-id":"{version}","#));
         format!(
             concat!(
                 r#"{{"version":"0","id":"{id}","detail-type":"Object Created","source":"aws.s3","#,
                 r#""account":"{account}","time":"{time:.0}","region":"{region}","resources":[{arn}],"#,
                 r#""detail":{{"version":"0","bucket":{{"name":{bucket}}},"#,
-                r#""object":{{"key":{key},"size":{size},"etag":"{etag}","sequencer":"{sequencer}"}},"#,
+                r#""object":{{"key":{key},"size":{size},"etag":"{etag}",{version}"sequencer":"{sequencer}"}},"#,
                 r#""request-id":"{request:016X}","requester":"{account}","#,
                 r#""source-ip-address":"192.0.2.10","reason":"PutObject"}}}}"#,
             ),
@@ -128,6 +146,7 @@ impl FakeAws {
             key = quoted(key),
             size = size,
             etag = etag,
+            version = version,
             sequencer = self.next_sequencer(),
             request = self.random_u128() as u64,
         )
@@ -159,6 +178,7 @@ struct Created<'a> {
     key: &'a str,
     size: u64,
     etag: &'a str,
+    version: Option<&'a str>,
 }
 
 fn cloudtrail(object: &Created<'_>) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
@@ -57,20 +58,34 @@ impl FakeAws {
         let size = bytes.len() as u64;
         let etag = bucket::etag(&bytes);
         let modified = self.now();
-        let (notify, region) = self.with_bucket(bucket, |bucket| {
+        let (notify, region, version) = self.with_bucket(bucket, |bucket| {
             let crc32 = bucket.checksums.then(|| bucket::crc32(&bytes));
             let object = Object { bytes, etag: etag.clone(), modified, archived: false, encoding: None, crc32 };
+            let version = bucket.versioned.then(|| format!("v{}", self.0.sequence.fetch_add(1, Ordering::Relaxed)));
+            if let Some(id) = &version {
+                bucket.versions.insert((key.to_owned(), id.clone()), object.clone());
+            }
             bucket.objects.insert(key.to_owned(), object);
-            (bucket.notify.clone(), bucket.region.clone())
+            (bucket.notify.clone(), bucket.region.clone(), version)
         });
         let region = region.as_deref().unwrap_or(REGION);
         for (queue, shape) in notify {
-            let body = self.notification_in(shape, region, bucket, key, size, &etag);
+            let body = self.announcement(shape, region, bucket, key, size, &etag, version.as_deref());
             if let Ok(queue) = self.queue_named(&queue) {
                 queue.send(&self.0.clock, body, None);
             }
         }
         etag
+    }
+
+    /// Lets a bucket keep every version from now on, and says in its notifications which one they are of.
+    pub fn keep_versions(&self, bucket: &str) {
+        self.with_bucket(bucket, |bucket| bucket.versioned = true);
+    }
+
+    /// Takes the permission to read versions, or gives it back: objects can still be read.
+    pub fn deny_versions(&self, bucket: &str, denied: bool) {
+        self.with_bucket(bucket, |bucket| bucket.versions_denied = denied);
     }
 
     /// Removes an object, if it is there.
@@ -198,10 +213,15 @@ impl FakeAws {
     /// GetObject, and HeadObject, which is the same without the bytes.
     fn get_object(&self, call: &Call, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
         let (object, range, fault) = self.called_bucket(call, headers, |bucket| {
-            if call.param("versionId").is_some_and(|version| version != "null") {
-                return Err(ApiError::new(404, "NoSuchVersion", "The specified version does not exist."));
-            }
-            let object = bucket.object(&call.key)?.clone();
+            let object = match call.param("versionId").filter(|version| *version != "null") {
+                Some(_) if bucket.versions_denied => return Err(bucket::denied()),
+                Some(version) => {
+                    let found = bucket.versions.get(&(call.key.clone(), version.to_owned())).cloned();
+                    let missing = || ApiError::new(404, "NoSuchVersion", "The specified version does not exist.");
+                    found.ok_or_else(missing)?
+                }
+                None => bucket.object(&call.key)?.clone(),
+            };
             check_conditions(&object, headers)?;
             if object.archived && !call.is_head {
                 let message = "The operation is not valid for the object's storage class";

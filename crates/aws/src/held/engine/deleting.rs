@@ -107,8 +107,9 @@ impl<W: Work> Engine<W> {
                 rejected
             }
             Err(error) if is_gone(&error) => {
-                warn!(code = %codes::QUEUE_GONE, error = error.chain(), "the queue is gone, and its messages with it");
-                batch.iter().for_each(|(key, _)| self.forget_deleted(*key));
+                warn!(code = %codes::QUEUE_GONE, error = error.chain(), "the queue is gone, and its messages with it; or it may not be seen now");
+                // SQS says the same to whoever may not see the queue: what comes again then is only deleted.
+                batch.iter().for_each(|(key, _)| _ = self.give_up(*key));
                 return;
             }
             Err(error) => {

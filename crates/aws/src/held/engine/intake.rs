@@ -9,7 +9,7 @@ use tracing::info;
 use crate::{
     Message,
     held::{
-        Intake, Work,
+        Again, Intake, Work,
         engine::{Engine, Stage, poison::Poison},
         holdings::Arrival,
     },
@@ -45,7 +45,8 @@ impl<W: Work> Engine<W> {
                 if let Some(turn) = turn.filter(|_| self.comes_again(receives)) {
                     broken_off.insert(turn.group);
                 }
-                self.poison(Poison { id, handle, receives, address: None, reason: why.to_owned(), body });
+                let (again, body) = (Again::Message, body.into_bytes());
+                self.poison(Poison { id, handle, receives, address: None, reason: why.to_owned(), body, again });
                 return;
             }
         };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::held::{
-    Quarantine, Work,
+    Work,
     engine::{Called, Engine},
     holdings::MessageKey,
     marks::{MARK_EVERY, MarkWrite, Marks},
@@ -54,7 +54,7 @@ impl Marking {
 impl<W: Work> Engine<W> {
     /// Remembers what an earlier process marked.
     pub(super) async fn recall_marks(&mut self) {
-        let Quarantine { unit, store, .. } = &self.hold.quarantine;
+        let (unit, store) = (self.hold.quarantine.unit(), self.hold.quarantine.store());
         let marks = match store.list(unit.as_str(), Record::Progress).await {
             Ok(marks) => marks,
             Err(error) => {
@@ -92,7 +92,7 @@ impl<W: Work> Engine<W> {
         self.marking.writing = true;
         let hold = self.hold.clone();
         self.calls.spawn(async move {
-            let Quarantine { unit, store, .. } = &hold.quarantine;
+            let (unit, store) = (hold.quarantine.unit(), hold.quarantine.store());
             let (fence, unit) = (store.fence(), unit.as_str());
             Called::Marked(match write {
                 MarkWrite::Save { id, text } => store.save(fence, unit, Record::Progress, &id, &text).await,

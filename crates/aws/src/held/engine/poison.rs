@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::{
     codes,
     held::{
-        Work,
+        Again, Work,
         engine::{Called, Engine},
     },
 };
@@ -22,7 +22,9 @@ pub(super) struct Poison {
     pub(super) address: Option<String>,
     pub(super) reason: String,
     /// The body, if it says more than the address.
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
+    /// How it is given again.
+    pub(super) again: Again,
 }
 
 impl<W: Work> Engine<W> {
@@ -30,7 +32,7 @@ impl<W: Work> Engine<W> {
     /// hidden for longer each time so that it costs little; without one it is set aside here, and deleted.
     pub(super) fn poison(&mut self, poison: Poison) {
         self.hold.tally.poison.add(1);
-        let Poison { id, handle, receives, address, reason, body } = poison;
+        let Poison { id, handle, receives, address, reason, body, again } = poison;
         let most = self.hold.facts.max_receive_count;
         let hidden = hidden_poison(receives, most);
         if most.is_some() && !planted("poison-deleted") {
@@ -46,10 +48,7 @@ impl<W: Work> Engine<W> {
         let hold = self.hold.clone();
         self.calls.spawn(async move {
             let address = address.unwrap_or_else(|| format!("message {id}"));
-            if let Err(error) = hold.quarantine.put(address.clone(), reason.clone(), body.into_bytes()).await
-                && !planted("quarantine-believed-unwritten")
-            {
-                warn!(code = %error.code(), message = id, address, reason, error = quittance_core::chain(&error), hidden_for = ?hidden, "message stays: it cannot be set aside");
+            if !hold.quarantine.put(&address, &reason, body, &again).await && !planted("quarantine-believed-unwritten") {
                 return Called::SetAside(id, Some((handle, hidden)));
             }
             warn!(code = %codes::SET_ASIDE, message = id, address, reason, "message set aside: there is no redrive policy to leave it to");

@@ -55,6 +55,13 @@ impl<W: Work> Engine<W> {
         }
     }
 
+    /// A try told nothing of the item's bucket.
+    pub(super) fn lane_was_tried(&mut self, item: ItemKey, what: &W::Item) {
+        if let Some(lane) = self.hold.work.lane(what) {
+            self.lanes.tried(lane, item);
+        }
+    }
+
     /// Something in the item's bucket could be read, or asked for in vain: we are let in.
     pub(super) fn lane_is_open(&mut self, what: &W::Item, now: Instant) {
         let Some(lane) = self.hold.work.lane(what) else { return };

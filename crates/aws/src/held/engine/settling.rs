@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::{
     codes,
     held::{
-        Work,
+        Again, OwedObject, Source, Work,
         engine::{Engine, poison::Poison},
         holdings::{Held, MessageKey, Outcome},
     },
@@ -33,9 +33,9 @@ impl<W: Work> Engine<W> {
                 if self.holdings.message(key).is_some_and(|held| self.comes_again(held.receives)) {
                     self.holdings.take_along(key);
                 }
-                let address = Some(self.holdings.dead(key)).filter(|address| !address.is_empty());
+                let (address, body, again) = self.to_set_aside(key);
                 if let Some(Held { id, handle, receives, .. }) = self.give_up(key) {
-                    self.poison(Poison { id, handle, receives, address, reason, body: String::new() });
+                    self.poison(Poison { id, handle, receives, address, reason, body, again });
                 }
             }
             Some(Outcome::Idle(key)) => {
@@ -46,6 +46,24 @@ impl<W: Work> Engine<W> {
             }
             None => {}
         }
+    }
+
+    /// What is kept of a message that is out of reach: where its objects are, or its body, and how they are given again.
+    fn to_set_aside(&self, key: MessageKey) -> (Option<String>, Vec<u8>, Again) {
+        let (mut addresses, mut objects) = (Vec::new(), Vec::new());
+        for (item, version, owed) in self.holdings.dead(key) {
+            match self.hold.work.source(item) {
+                Source::Object(object) => {
+                    addresses.push(object.to_string());
+                    objects.push(OwedObject::new(object, version.map(str::to_owned), owed));
+                }
+                // A message has one body, and its address is the message.
+                Source::Bytes(body) => return (None, body.to_vec(), Again::Message),
+            }
+        }
+        let outputs = self.hold.outlet.names().into_iter().map(str::to_owned).collect();
+        let address = Some(addresses.join(", ")).filter(|address| !address.is_empty());
+        (address, Vec::new(), Again::Objects { outputs, objects })
     }
 
     /// Holds a message no longer. How far it came is remembered, should it come again.

@@ -136,6 +136,21 @@ async fn many_groups_share_half_the_quota_and_none_starves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_of_groups_that_is_throttled_costs_no_other_page() {
+    let scene = Scene::new().await;
+    scene.aws.fail_sometimes("DescribeLogGroups", 0.3, "ThrottlingException");
+    let expected: Vec<_> = (0..300).map(|n| format!("{n:03}")).collect();
+    for text in &expected {
+        scene.put(&format!("/app/{text}"), MINUTE, text);
+    }
+    let running = scene.run("cwl_1", section(&json!({})));
+    minutes(10).await;
+    assert!(scene.aws.calls_with("DescribeLogGroups", "ThrottlingException") > 0);
+    assert_eq!(scene.texts(), expected);
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn groups_are_found_when_they_come_into_being() {
     let scene = Scene::new().await;
     scene.put("/app/first", MINUTE, "first");
