@@ -177,7 +177,7 @@ impl Sources {
         let ordinal = self.next(1);
         let body = format!("{ordinal} {}", "x".repeat(LONGEST_EVENT + rng.usize(0..1000)));
         let id = place.expect("my.app.voiso.unknown", &body, Duty::SetAside);
-        let fate = Fate::Quarantined(format!("event {:016x}", fnv(body.as_bytes())));
+        let fate = Fate::Quarantined(format!("event {:032x}", quittance_aws::windows::event_id(&[body.as_bytes()])));
         self.send_security(place, rng, body, vec![id], fate);
     }
 
@@ -479,7 +479,3 @@ fn level(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }
 
-/// FNV-1a: by it the collector names an event that it sets aside.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
