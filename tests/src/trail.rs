@@ -55,6 +55,7 @@ fn tag(record: &Value, key: &str) -> String {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
     let account = text_at(record, &["userIdentity", "accountId"])
+        .filter(|text| is_account(text))
         .or(text_at(record, &["recipientAccountId"]))
         .filter(|text| is_account(text))
         .or(account_of_key);

@@ -119,12 +119,6 @@ pub enum AwsError {
         /// Bucket and key.
         object: String,
     },
-    /// An object is not the one that was announced.
-    #[error("`{object}` was overwritten before it was read")]
-    Replaced {
-        /// Bucket and key.
-        object: String,
-    },
     /// Nothing can be asked for by that name.
     #[error("`{object}` cannot be asked for: {problem}")]
     Impossible {
@@ -246,7 +240,7 @@ impl AwsError {
             }
             AwsError::Proxy { .. } | AwsError::CaBundle { .. } | AwsError::Tls { .. } => &codes::CONNECTOR,
             AwsError::Transfer { .. } | AwsError::Checksum { .. } => &codes::TRANSFER,
-            AwsError::Overwritten { .. } | AwsError::Replaced { .. } => &codes::OVERWRITTEN,
+            AwsError::Overwritten { .. } => &codes::OVERWRITTEN,
             AwsError::Oversized { .. } => &codes::TOO_LONG,
             AwsError::Unsupported { .. }
             | AwsError::Unclaimed { .. }

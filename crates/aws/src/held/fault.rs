@@ -15,8 +15,6 @@ pub(crate) enum Fault {
     Unfit,
     /// What was read is not what is there: everything is owed again.
     Changed,
-    /// What was announced is no more, and what is there in its place has an announcement of its own.
-    Replaced,
     /// It is not there.
     Missing,
     /// We are not let in, and neither would we be for others beside it.
@@ -31,7 +29,6 @@ impl Fault {
             | AwsError::Unsupported { .. }
             | AwsError::Unclaimed { .. }
             | AwsError::Impossible { .. } => Fault::Unfit,
-            AwsError::Replaced { .. } => Fault::Replaced,
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
             // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,

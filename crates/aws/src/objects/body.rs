@@ -71,11 +71,14 @@ impl<'a> Body<'a> {
             region.clone_from(right);
             answer = get(account, &region, object, key, version, None).await;
         }
-        // s3:GetObjectVersion is a permission of its own.
-        let denied = |error: &GetError| error.error.aws_code().is_some_and(|code| code.starts_with("AccessDenied"));
-        if version.is_some() && answer.as_ref().is_err_and(denied) {
+        // s3:GetObjectVersion is a permission of its own, and a version may be gone, or be none of this store's.
+        let code = answer.as_ref().err().and_then(|error| error.error.aws_code()).unwrap_or_default();
+        let (denied, unknown) = (code.starts_with("AccessDenied"), matches!(code, "NoSuchVersion" | "InvalidArgument"));
+        if version.is_some() && (denied || unknown) {
             let newest = get(account, &region, object, key, None, None).await;
-            if newest.is_ok() {
+            if newest.is_ok() && unknown {
+                (version, answer) = (None, newest);
+            } else if newest.is_ok() {
                 let bucket = object.bucket.clone();
                 if known().without_versions.insert(bucket.clone(), world.clock.now() + VERSIONS_REFUSED).is_none() {
                     info!(

@@ -42,8 +42,13 @@ impl Pass<'_> {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
-        if body.is_another() {
-            return untouched(owed, version, AwsError::Replaced { object: self.object.to_string() });
+        if version.is_none() && body.is_another() {
+            giving.tally.replaced.add(1);
+            // What is there now is given nevertheless: only its own announcement, which may never come, would be sure to.
+            warn!(
+                code = %codes::OVERWRITTEN, object = %self.object,
+                "the object was overwritten before it was read: what it held is gone, and what is there now may come twice"
+            );
         }
         if let Some(etag) = &body.etag {
             _ = reading.set(etag.clone());

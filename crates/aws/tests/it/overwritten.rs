@@ -41,7 +41,7 @@ async fn a_version_that_is_written_over_while_it_is_read_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_written_over_is_counted_and_what_is_there_comes_once() {
+async fn what_was_written_over_is_counted_and_what_is_there_comes_with_each_announcement() {
     for versions in [false, true] {
         let scene = Scene::new(Some(1)).await;
         if versions {
@@ -54,14 +54,18 @@ async fn what_was_written_over_is_counted_and_what_is_there_comes_once() {
         scene.put_lines("b", 20..30);
         let running = scene.objects(limits());
         scene.until_empty().await;
-        assert_eq!(scene.receiver.texts(), all_events(&[10..20, 20..30]), "versions: {versions}");
+        let mut expected = all_events(&[10..20, 10..20, 20..30]);
+        let mut texts = scene.receiver.texts();
+        expected.sort();
+        texts.sort();
+        assert_eq!(texts, expected, "versions: {versions}");
         assert_eq!(running.tally.replaced.get(), 1);
         scene.end(running).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_owed_of_an_object_that_was_written_over_is_given_up() {
+async fn what_is_there_instead_of_an_object_that_is_owed_is_given_whole() {
     let scene = Scene::new(Some(1)).await;
     scene.receiver.script(&[Fate::Deliver, Fate::Return, Fate::Keep]);
     scene.receiver.set(Fate::Keep);
@@ -72,8 +76,7 @@ async fn what_was_owed_of_an_object_that_was_written_over_is_given_up() {
     scene.receiver.set(Fate::Deliver);
     scene.until_empty().await;
     let texts = scene.receiver.texts();
-    assert_eq!(texts[texts.len() - 100..], events(50_000..50_100));
-    assert_eq!((texts.iter().filter(|text| text.starts_with("0500")).count(), running.tally.replaced.get()), (100, 1));
+    assert_eq!(texts.iter().filter(|text| text.starts_with("0500")).count(), 200, "with each of its announcements");
     scene.end(running).await;
 }
 

@@ -88,21 +88,13 @@ impl<W: Work> Engine<W> {
             AwsError::Impossible { .. } | AwsError::Api { status: Some(400), .. } => self.lane_was_tried(item, what),
             _ => self.lane_is_open(what, now),
         }
-        if fault == Fault::Replaced {
-            self.hold.tally.replaced.add(1);
-            warn!(
-                code = %codes::OVERWRITTEN, %what,
-                "the object was overwritten before it was read: what is there now comes with its own announcement"
-            );
-            return Next::Enough;
-        }
         let random = self.hold.world.random.clone();
         let Some(history) = self.holdings.history(item) else { return Next::Settle };
         history.reason = Some(error.chain());
         let range = Duration::from_millis(500) * 2_u32.pow(history.failures.min(7));
         let wait = range / 2 + random.up_to(range / 2);
         let next = match fault {
-            Fault::Passing | Fault::Refused | Fault::Replaced => Next::Again(now + wait),
+            Fault::Passing | Fault::Refused => Next::Again(now + wait),
             Fault::Unfit => Next::Stuck,
             Fault::Damaged if history.fault == Some(reached) || history.failures > MOST_CHANGES => Next::Stuck,
             Fault::Damaged if history.fault.is_some() => Next::Afresh(now + wait),
