@@ -177,7 +177,7 @@ impl Sources {
         let ordinal = self.next(1);
         let body = format!("{ordinal} {}", "x".repeat(LONGEST_EVENT + rng.usize(0..1000)));
         let id = place.expect("my.app.voiso.unknown", &body, Duty::SetAside);
-        let fate = Fate::Quarantined(format!("event {:032x}", quittance_aws::windows::event_id(&[body.as_bytes()])));
+        let fate = Fate::Quarantined(format!("event {:032x}", event_id(&[body.as_bytes()])));
         self.send_security(place, rng, body, vec![id], fate);
     }
 
@@ -478,4 +478,3 @@ fn text(value: &Value) -> String {
 fn level(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }
-
