@@ -30,7 +30,7 @@ const EXAMPLE: &str = include_str!("example.yaml");
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-struct FakeClock(FakeAws);
+pub(crate) struct FakeClock(pub(crate) FakeAws);
 
 impl Clock for FakeClock {
     fn wall(&self) -> SystemTime {
