@@ -91,7 +91,12 @@ fn of_queue(document: &mut Document, queue: &QueueSource, regions: &[String], ow
     match &queue.fed {
         Fed::Objects { buckets, .. } => {
             for (bucket, condition) in bucket_arns(buckets, regions, owner) {
-                document.allow("ReadObjects", &["s3:GetObject"], format!("{bucket}/*"), condition.clone());
+                document.allow(
+                    "ReadObjects",
+                    &["s3:GetObject", "s3:GetObjectVersion"],
+                    format!("{bucket}/*"),
+                    condition.clone(),
+                );
                 // Without it S3 says that an object which is gone is forbidden.
                 document.allow("ListBuckets", &["s3:ListBucket"], bucket, condition);
             }

@@ -79,7 +79,8 @@ fn made<'t>(template: &'t Value, kind: &str) -> Vec<(&'t str, &'t Value)> {
 
 #[test]
 fn each_service_is_allowed_what_it_calls_and_nothing_else() {
-    let of_objects: Vec<&str> = QUEUE.into_iter().chain(["s3:GetObject", "s3:ListBucket"]).collect();
+    let of_objects: Vec<&str> =
+        QUEUE.into_iter().chain(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"]).collect();
     for (service, expected) in [
         (EVENTS, QUEUE.to_vec()),
         ("sqs-cloudwatch-consumer: {cloudwatch_sqs_queue_name: hub, regions: [eu-west-1]}", QUEUE.to_vec()),
