@@ -182,7 +182,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A clock that agrees with the fake AWS.
-struct AwsClock(FakeAws);
+pub struct AwsClock(pub FakeAws);
 
 impl Clock for AwsClock {
     fn wall(&self) -> SystemTime {

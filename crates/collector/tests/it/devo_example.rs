@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use quittance_collector::{Collector, Config, Parts};
-use quittance_core::{Clock, Random, World};
+use quittance_core::{Random, World};
 use quittance_devo::Handshakes;
 use quittance_testbed::{
     aws::{FakeAws, Place, QueueSettings, Redrive, Sample, Shape},
@@ -18,6 +18,7 @@ use quittance_testbed::{
     link::SimDial,
     sink::{Keep, Sink},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
@@ -29,14 +30,6 @@ use tokio_util::sync::CancellationToken;
 const EXAMPLE: &str = include_str!("example.yaml");
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-pub(crate) struct FakeClock(pub(crate) FakeAws);
-
-impl Clock for FakeClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
-}
 
 /// A collector between the fake AWS and a receiver at Devo's own name.
 struct Scene {
@@ -71,7 +64,7 @@ impl Scene {
         std::fs::write(&path, yaml).unwrap();
         let server = self.pki.authority.server(&["collector-eu.devo.io"]).unwrap();
         let parts = Parts {
-            world: World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) },
+            world: World { clock: Arc::new(AwsClock(self.aws.clone())), random: Random::seeded(9) },
             http: Some(self.aws.http_client()),
             dial: Arc::new(SimDial {
                 sink: self.sink.clone(),

@@ -18,14 +18,12 @@ use quittance_testbed::{
     link::SimDial,
     sink::{Keep, Sink},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    devo_example::FakeClock,
-    support::{check, good_but, read},
-};
+use crate::support::{check, good_but, read};
 
 /// Every service, and of every source a little.
 const BASE: &str = r#"
@@ -147,7 +145,7 @@ async fn run(yaml: &str) -> Seen {
         asked: Mutex::default(),
     });
     let parts = Parts {
-        world: World { clock: Arc::new(FakeClock(aws.clone())), random: Random::seeded(9) },
+        world: World { clock: Arc::new(AwsClock(aws.clone())), random: Random::seeded(9) },
         http: Some(aws.http_client()),
         dial: dial.clone(),
         handshakes: Handshakes::default(),

@@ -1,13 +1,9 @@
 //! What is missing at AWS is named by a check, each with its code, and keeps no other unit from working.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use quittance_collector::{Collector, Config, Parts, Reach, Report, check};
-use quittance_core::{Clock, Random, World};
+use quittance_core::{Random, World};
 use quittance_devo::Handshakes;
 use quittance_testbed::{
     aws::{FakeAws, Place, QueueSettings, Redrive},
@@ -16,6 +12,7 @@ use quittance_testbed::{
     log::Log,
     sink::{Keep, Sink},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -42,14 +39,6 @@ inputs:
 ";
 
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
-
-struct FakeClock(FakeAws);
-
-impl Clock for FakeClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
-}
 
 struct Scene {
     aws: FakeAws,
@@ -86,7 +75,7 @@ impl Scene {
     }
 
     fn world(&self) -> World {
-        World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) }
+        World { clock: Arc::new(AwsClock(self.aws.clone())), random: Random::seeded(9) }
     }
 
     fn dial(&self) -> Arc<SimDial> {

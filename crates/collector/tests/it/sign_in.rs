@@ -1,18 +1,14 @@
 //! How inputs, services and many accounts are signed in to, from the keys of a configuration to the calls at AWS.
 
-use std::{
-    collections::BTreeSet,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use quittance_collector::{Collector, Config, Parts, Reach, Report};
-use quittance_core::{Clock, Random, World};
+use quittance_core::{Random, World};
 use quittance_devo::{Handshakes, TcpDial};
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -78,14 +74,6 @@ fn what_cannot_be_meant_is_told_where_it_stands() {
     assert!(fips.starts_with("17:5: error: inputs.aws.use_fips_endpoint: chooses among AWS's own"), "{fips}");
 }
 
-struct FakeClock(FakeAws);
-
-impl Clock for FakeClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
-}
-
 /// A fake AWS with a queue, and a configuration with these inputs.
 struct Scene {
     aws: FakeAws,
@@ -111,7 +99,7 @@ impl Scene {
     }
 
     fn world(&self) -> World {
-        World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) }
+        World { clock: Arc::new(AwsClock(self.aws.clone())), random: Random::seeded(9) }
     }
 
     async fn check(&self) -> Report {

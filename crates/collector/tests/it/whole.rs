@@ -1,13 +1,9 @@
 //! The whole collector in virtual time: its real configuration, the official SDK, real TLS, all in one process.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use quittance_collector::{Collector, CollectorError, Config, Messages, Parts, messages};
-use quittance_core::{Clock, Ledger, Random, World};
+use quittance_core::{Ledger, Random, World};
 use quittance_devo::Handshakes;
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, Redrive, Shape},
@@ -17,18 +13,11 @@ use quittance_testbed::{
     log::Log,
     sink::{Fault, Keep, Sink},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
-
-struct FakeClock(FakeAws);
-
-impl Clock for FakeClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
-}
 
 struct Scene {
     aws: FakeAws,
@@ -109,7 +98,7 @@ inputs:
         let path: PathBuf = self.folder.path().join("config.yaml");
         std::fs::write(&path, text).unwrap();
         let parts = Parts {
-            world: World { clock: Arc::new(FakeClock(self.aws.clone())), random: Random::seeded(9) },
+            world: World { clock: Arc::new(AwsClock(self.aws.clone())), random: Random::seeded(9) },
             http: Some(self.aws.http_client()),
             dial: Arc::new(SimDial { sink: self.sink.clone(), tls: self.pki.server_config().unwrap() }),
             handshakes: Handshakes::default(),

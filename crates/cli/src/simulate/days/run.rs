@@ -1,21 +1,18 @@
 //! One seed: the world, the collector in it, and what happens to both.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use quittance_collector::{Collector, CollectorError, Config, Parts};
-use quittance_core::{Clock, Ledger, Random, Store, World};
+use quittance_core::{Ledger, Random, Store, World};
 use quittance_testbed::{
     aws::FakeAws,
     certificates::Pki,
     link::SimDial,
     sink::{Keep, Sink},
     store::MemoryStore,
+    unit::AwsClock,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -33,15 +30,6 @@ use super::{
 
 /// How late the last event may be shown, and how long it then takes until it is looked for.
 const AFTERWARDS: Duration = Duration::from_secs(5 * 86_400);
-
-/// A clock that agrees with the fake AWS.
-struct AwsClock(FakeAws);
-
-impl Clock for AwsClock {
-    fn wall(&self) -> SystemTime {
-        self.0.now().into()
-    }
-}
 
 struct Place {
     aws: FakeAws,
