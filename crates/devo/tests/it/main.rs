@@ -8,6 +8,7 @@ mod confirmation;
 mod crossed_ends;
 mod faults;
 mod handshakes;
+mod orders;
 mod outlets;
 mod proxy;
 mod scene;
