@@ -33,7 +33,7 @@ pub(crate) async fn open(account: &Account, region: &str, name: &str) -> Result<
     let queue = SqsQueue::open(account, region, name).await?;
     let facts = queue.facts().await?;
     let at = Whereabouts { account: queue.account().unwrap_or_default().to_owned(), region: region.to_owned() };
-    Ok(Opened { queue: Box::new(queue), facts, at })
+    Ok(Opened { queue: Box::new(queue.holding().await), facts, at })
 }
 
 impl Opened {
