@@ -149,7 +149,7 @@ impl Configuration {
         format!(
             r#"globals:
   debug: false
-  id: not_used
+  id: tests
   name: collector
 outputs:
 {outputs}inputs:

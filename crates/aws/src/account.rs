@@ -240,6 +240,11 @@ impl Account {
         }
     }
 
+    /// Waits until `api` may be called in `region` by the user's bounds: for calls that are too few for a quota of ours.
+    pub async fn turn(&self, region: &str, api: &'static str) {
+        self.order(region).turn(api).await;
+    }
+
     /// The SQS client of a region.
     pub fn sqs(&self, region: &str) -> Turns<aws_sdk_sqs::Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);

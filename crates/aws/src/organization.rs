@@ -8,11 +8,10 @@ use crate::{Account, AwsError};
 pub async fn accounts_of_organization(account: &Account) -> Result<Vec<String>, AwsError> {
     const LIST: &str = "ListAccounts";
     let client = aws_sdk_organizations::Client::new(&account.config(account.region()));
-    let order = account.order(account.region());
     let mut numbers = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        order.turn(LIST).await;
+        account.turn(account.region(), LIST).await;
         let answer = client.list_accounts().set_next_token(token.clone()).send().await;
         let page = answer.map_err(|error| AwsError::api(LIST, account.id(), error))?;
         let active = page.accounts.unwrap_or_default().into_iter().filter(is_active);
