@@ -46,6 +46,10 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[OsString]) -> Result<()> 
             step::command(command.args(&names).envs(variables.iter().map(|(name, value)| (name, value))))
         });
         if names.is_empty() {
+            steps.run("interleavings of receipts", || {
+                let test = ["test", "--package", "quittance-core", "--features", "loom", "--test", "loom", "--quiet"];
+                step::command(&mut workspace.cargo(&test))
+            });
             steps.run("documentation examples", || {
                 let mut command = workspace.cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
                 step::command(command.envs(variables.iter().map(|(name, value)| (name, value))))

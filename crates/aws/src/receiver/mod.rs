@@ -175,6 +175,7 @@ impl Puller for Receiver {
             Ok(opened) => opened,
             Err(error) => return Ended::Failed(error.into()),
         };
+        context.outlet.vitals().asks_every(LONG_POLL);
         let ways = self.ways().clone();
         station.run(ways, opened, context).instrument(info_span!("receiver", queue, region)).await
     }

@@ -6,3 +6,4 @@ mod budgets;
 mod receipts;
 mod supervision;
 mod text;
+mod watchdog;

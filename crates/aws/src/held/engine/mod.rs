@@ -133,6 +133,7 @@ impl<W: Work> Engine<W> {
             if let Some(ended) = self.act(now) {
                 return ended;
             }
+            outlet.vitals().holds(self.holdings.len());
             // As of the same moment: what falls due in between would be neither begun nor waited for.
             let wake = self.next_wake(now);
             tokio::select! {

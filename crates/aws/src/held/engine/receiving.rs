@@ -164,6 +164,7 @@ impl<W: Work> Engine<W> {
     pub(super) fn received(&mut self, messages: Vec<Message>, now: Instant) {
         let hold = self.hold.clone();
         self.receives.brought(messages.len(), &hold.limits, now);
+        hold.outlet.vitals().answered();
         hold.tally.received.add(messages.len() as u64);
         let mut broken_off = HashSet::new();
         for message in messages {
