@@ -152,7 +152,7 @@ impl Configuration {
         format!(
             r#"globals:
   debug: false
-  id: not_used
+  id: tests
   name: collector
 {globals}outputs:
 {outputs}inputs:

@@ -26,6 +26,7 @@ mod settings;
 mod source;
 mod sqs;
 mod tagging;
+mod turns;
 
 pub mod listing;
 pub mod objects;
@@ -54,3 +55,4 @@ pub use settings::{
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};
+pub use turns::Turns;

@@ -188,6 +188,13 @@ impl<I> Holdings<I> {
         open
     }
 
+    /// Every message that only needs its delete, in the order in which they came.
+    pub(crate) fn closed_messages(&self) -> Vec<MessageKey> {
+        let mut closed: Vec<_> = self.closed.iter().copied().collect();
+        closed.sort_unstable();
+        closed
+    }
+
     /// Whether all items of the message are closed: it only needs its delete.
     pub(crate) fn is_closed(&self, key: MessageKey) -> bool {
         self.closed.contains(&key)

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use quittance_aws::{
-    Account, AccountSettings, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way, Whereabouts,
+    Account, AccountSettings, CallLimit, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way,
+    Whereabouts,
     listing::{Layout, Listing, ListingSettings},
     objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueueSettings},
@@ -293,6 +294,19 @@ impl Scene {
     /// The way to AWS that an account of this scene goes.
     pub(crate) fn way(&self) -> Way {
         way(&self.aws, self.world.clock.clone())
+    }
+
+    /// From now on an input reads it that has these bounds; it has the limiters of one process.
+    pub(crate) async fn bounded(&mut self, limiters: &Limiters, call_limits: &[CallLimit]) {
+        self.account = self.input("10001", limiters, call_limits).await;
+    }
+
+    /// An input of the account, with these bounds and limiters.
+    pub(crate) async fn input(&self, id: &str, limiters: &Limiters, call_limits: &[CallLimit]) -> Arc<Account> {
+        let way = Way { limiters: limiters.clone(), call_limits: call_limits.to_vec(), ..self.way() };
+        let (access_key, access_secret) = (Some("AKIATEST".to_owned().into()), Some("secret".to_owned().into()));
+        let sign_in = SignIn { access_key, access_secret, ..SignIn::default() };
+        Arc::new(Account::sign_in(id.to_owned(), &sign_in, way).await.unwrap())
     }
 
     /// From now on the account is reached so.
