@@ -6,6 +6,7 @@
 mod bodies;
 mod endpoints;
 mod fifo;
+mod fuzz;
 mod listing;
 mod marks;
 mod notifications;
