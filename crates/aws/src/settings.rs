@@ -144,7 +144,10 @@ impl ObjectKeys {
 pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {
     let regions = listed("regions", regions)?;
     match regions.iter().find(|region| !is_region(region.as_bytes())) {
-        Some(odd) => Err(PlanError::new("regions", format!("`{odd}` is no region: expected one as in `eu-west-1`"))),
+        Some(odd) => {
+            let problem = format!("`{}` is no region: expected one as in `eu-west-1`", odd.escape_debug());
+            Err(PlanError::new("regions", problem))
+        }
         None => Ok(regions),
     }
 }

@@ -169,6 +169,9 @@ impl SqsQueue {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
+
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RedrivePolicy {

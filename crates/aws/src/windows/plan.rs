@@ -10,6 +10,9 @@ use quittance_core::{Change, planted};
 
 use crate::windows::{Cadence, Window};
 
+#[cfg(test)]
+mod fuzz;
+
 /// Windows of one lane that may wait for their receipts: more says that nothing is confirmed.
 const MOST_OPEN: usize = 64;
 
@@ -33,7 +36,20 @@ pub(super) struct Checkpoint {
     pub(super) swept: Vec<i64>,
 }
 
+/// What no run has written: times that are none, or nothing between where it began and where it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} can be no checkpoint")]
+struct NoCheckpoint(Checkpoint);
+
 impl Checkpoint {
+    /// Reads one that was written down. Whatever was not written by a run is an error, as is what is no JSON.
+    pub(super) fn read(text: &str) -> Result<Checkpoint, Box<dyn std::error::Error + Send + Sync>> {
+        let read: Checkpoint = serde_json::from_str(text)?;
+        let is_time = |at: &i64| jiff::Timestamp::from_millisecond(*at).is_ok();
+        let all_are_times = [read.floor, read.frontier].iter().chain(&read.swept).all(is_time);
+        if all_are_times && read.floor <= read.frontier { Ok(read) } else { Err(NoCheckpoint(read).into()) }
+    }
+
     /// What writes it down for `cursor`.
     pub(super) fn change(&self, cursor: &str) -> Change {
         let value = serde_json::to_string(self).expect("numbers are JSON");

@@ -7,6 +7,7 @@ mod bodies;
 mod bounds;
 mod endpoints;
 mod fifo;
+mod fuzz;
 mod listing;
 mod marks;
 mod notifications;

@@ -7,6 +7,7 @@ mod certificates;
 mod confirmation;
 mod crossed_ends;
 mod faults;
+mod fuzz;
 mod handshakes;
 mod orders;
 mod outlets;
