@@ -343,7 +343,11 @@ impl Scene {
 
     /// The same, on the FIFO queue.
     pub(crate) fn ordered_bodies(&self) -> Running {
-        self.bodies_in(FIFO, Limits { drain: Duration::from_secs(5), ..Limits::of_bodies() })
+        self.ordered_bodies_within(Limits::of_bodies())
+    }
+
+    pub(crate) fn ordered_bodies_within(&self, limits: Limits) -> Running {
+        self.bodies_in(FIFO, Limits { drain: Duration::from_secs(5), ..limits })
     }
 
     fn bodies_in(&self, queue: &str, limits: Limits) -> Running {
