@@ -52,6 +52,8 @@ pub(crate) enum Fate {
     Return,
     /// It waits until the fate changes.
     Keep,
+    /// The same, and from then on the destination is not known to confirm.
+    KeepInDoubt,
     /// Its receipt comes with those of its connection, which ends after 5 seconds, or when an engine is in a hurry.
     Confirm,
 }
@@ -117,6 +119,9 @@ impl Receiver {
                         let texts = batch.events.iter().map(|event| String::from_utf8_lossy(event.bytes).into_owned());
                         state.came.extend(texts.map(|text| (text, delivered)));
                         let fate = state.script.pop_front().unwrap_or(state.fate);
+                        if fate == Fate::KeepInDoubt {
+                            inlet.set_ready(false);
+                        }
                         state.meet(batch, fate);
                     }
                     Ok(()) = changes.changed() => inlet.set_ready(*changes.borrow()),
@@ -187,7 +192,7 @@ impl State {
                 batch.receipt.delivered(Proof::Closed);
             }
             Fate::Return => drop(batch),
-            Fate::Keep => self.kept.push(batch),
+            Fate::Keep | Fate::KeepInDoubt => self.kept.push(batch),
             Fate::Confirm => {
                 self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(5));
                 self.kept.push(batch);
