@@ -91,7 +91,8 @@ async fn a_unit_that_stands_still_is_named_with_its_stage_and_no_other_is() {
     let announce = Announce { queue: "trail".to_owned(), shape: Shape::S3Event, prefix: String::new() };
     scene.aws.announce("logs", announce);
     scene.aws.fail_while("GetObject", "InternalError");
-    let key = "AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/01/111122223333_CloudTrail_us-east-1_20260101T0000Z_a.json";
+    let key =
+        "AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/01/111122223333_CloudTrail_us-east-1_20260101T0000Z_a.json";
     let record = r#"{"Records":[{"eventSource":"s3.amazonaws.com","eventName":"x","awsRegion":"us-east-1"}]}"#;
     scene.aws.put_object("logs", key, record);
     sleep(7 * MINUTE).await;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use quittance_aws::{
-    Account, KeyFilter, ObjectRef, PlanError, Whereabouts,
+    Account, KeyFilter, ObjectRef, PlanError, Whereabouts, is_write_test,
     objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
+    writer_folder,
 };
 use quittance_core::Tags;
 use quittance_formats::{FormatError, Frame, Framer, Records};
@@ -33,6 +34,8 @@ impl ObjectKind for Trail {
             None if object.key.contains("/CloudTrail-Lake/") => {
                 Selection::Skip("a query's results, not a trail's events")
             }
+            None if is_anothers(&object.key) => Selection::Skip("the logs of another service than CloudTrail"),
+            None if is_write_test(&object.key) => Selection::Skip("a service only tried whether it may write"),
             None => Selection::Read,
         }
     }
@@ -63,6 +66,11 @@ fn is_trails(key: &str) -> bool {
         let (before, after) = (key[..at].chars().next_back(), key[at + "CloudTrail".len()..].chars().next());
         matches!((before, after), (None | Some('/' | '_'), Some('/' | '_' | '-')))
     })
+}
+
+/// Whether a key is below the folder of another service, as in a bucket that AWS Config writes into too.
+fn is_anothers(key: &str) -> bool {
+    writer_folder(key).is_some_and(|folder| folder != "CloudTrail" && !folder.starts_with("CloudTrail-"))
 }
 
 fn is_digest(key: &str) -> bool {
@@ -186,6 +194,28 @@ mod tests {
             "x",
         ] {
             assert_eq!(trail(AUTO).claim(&object(key)), Claim::No, "{key}");
+        }
+    }
+
+    #[test]
+    fn in_a_bucket_of_several_services_only_the_trails_objects_are_read() {
+        let selection = |key: &str| trail(AUTO).select(&object(key));
+        for key in [
+            "o-abc/AWSLogs/o-abc/111122223333/Config/eu-west-1/2026/1/5/ConfigSnapshot/x.json.gz",
+            "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/01/15/x.log.gz",
+            "AWSLogs/111122223333/Config/ConfigWritabilityCheckFile",
+            "AWSLogs/111122223333/ELBAccessLogTestFile",
+        ] {
+            assert!(matches!(selection(key), Selection::Skip(_)), "{key}");
+        }
+        for key in [
+            KEY.to_owned(),
+            KEY.replace("/CloudTrail/", "/CloudTrail-Insight/"),
+            KEY.replace("/CloudTrail/", "/CloudTrail-NetworkActivity/"),
+            "AWSLogs/111122223333/moved.json.gz".to_owned(),
+            "anything.json.gz".to_owned(),
+        ] {
+            assert_eq!(selection(&key), Selection::Read, "{key}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! Objects of log lines, one event a line: what tells the types apart, and how each is read.
 
 use quittance_aws::{
-    KeyFilter, ObjectRef, TagTemplate, Tagger, Whereabouts,
+    KeyFilter, ObjectRef, TagTemplate, Tagger, Whereabouts, is_below_aws_logs, is_write_test,
     objects::{Claim, ObjectKind, Opened, Route, Router, Selection},
+    writer_folder,
 };
 use quittance_core::{TagId, Tags};
 use quittance_formats::{Header, Lines};
@@ -15,8 +16,10 @@ pub(crate) enum LogType {
 }
 
 impl LogType {
+    const ALL: [LogType; 2] = [LogType::VpcFlow, LogType::CloudFront];
+
     pub(crate) fn named(name: &str) -> Option<LogType> {
-        [LogType::VpcFlow, LogType::CloudFront].into_iter().find(|log| log.name() == name)
+        LogType::ALL.into_iter().find(|log| log.name() == name)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -41,17 +44,37 @@ impl LogType {
         }
     }
 
-    /// Whether a key looks like one of this type's.
+    /// Whether a key looks like one of this type's. Below `AWSLogs` the folder that names the service decides.
     fn claims(self, key: &str) -> bool {
+        match writer_folder(key) {
+            Some(folder) if LogType::ALL.iter().any(|log| log.writes_into(folder)) => self.writes_into(folder),
+            Some(_) => self.is_name(key),
+            None => {
+                let sign = match self {
+                    LogType::VpcFlow => ["/vpcflowlogs/", "aws-service=vpcflowlogs"],
+                    LogType::CloudFront => ["/CloudFront/", "aws-service=CloudFront"],
+                };
+                sign.into_iter().any(|sign| key.contains(sign)) || self.is_name(key)
+            }
+        }
+    }
+
+    /// Whether a folder below `AWSLogs` is that of the service that writes these logs. Who chooses a prefix may spell it
+    /// in another way.
+    fn writes_into(self, folder: &str) -> bool {
+        folder.eq_ignore_ascii_case(match self {
+            LogType::VpcFlow => "vpcflowlogs",
+            LogType::CloudFront => "CloudFront",
+        })
+    }
+
+    /// Whether an object is named as these logs are, wherever it was moved.
+    fn is_name(self, key: &str) -> bool {
+        let name = key.rsplit('/').next().unwrap_or_default();
         match self {
-            LogType::VpcFlow => {
-                ["/vpcflowlogs/", "aws-service=vpcflowlogs", "_vpcflowlogs_"].into_iter().any(|sign| key.contains(sign))
-            }
-            LogType::CloudFront => {
-                let name = key.rsplit('/').next().unwrap_or_default();
-                // As in `E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz`.
-                key.contains("/CloudFront/") || name.split('.').nth(1).is_some_and(is_hour)
-            }
+            LogType::VpcFlow => name.contains("_vpcflowlogs_"),
+            // As in `E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz`.
+            LogType::CloudFront => name.split('.').nth(1).is_some_and(is_hour),
         }
     }
 
@@ -67,24 +90,6 @@ impl LogType {
         }
         refined
     }
-}
-
-/// Whether a key is that of logs which are none of these types, as in `AWSLogs/111122223333/vpcdnsquerylogs/...`.
-fn is_anothers(key: &str) -> bool {
-    const OTHERS: [&str; 9] = [
-        "CloudTrail",
-        "CloudTrail-Digest",
-        "CloudTrail-Insight",
-        "vpcdnsquerylogs",
-        "elasticloadbalancing",
-        "WAFLogs",
-        "GuardDuty",
-        "Config",
-        "network-firewall",
-    ];
-    let logs = key.strip_prefix("AWSLogs/").or_else(|| key.split_once("/AWSLogs/").map(|(_, logs)| logs));
-    // The account comes first, or the organization and the account.
-    logs.is_some_and(|logs| logs.split('/').take(3).any(|folder| OTHERS.contains(&folder)))
 }
 
 /// `YYYY-MM-DD-HH`.
@@ -107,11 +112,11 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Which type an object is. A queue of one type announces that type, whatever its keys look like, if they do not say
-    /// that they are another service's: a bucket may hold the logs of several.
+    /// Which type an object is. A queue of one type announces that type, whatever its keys look like; but not below
+    /// `AWSLogs`, where a bucket may hold the logs of several services.
     fn reading(&self, key: &str) -> Option<&Reading> {
         match &*self.readings {
-            [only] => (only.log.claims(key) || !is_anothers(key)).then_some(only),
+            [only] => (only.log.claims(key) || !is_below_aws_logs(key)).then_some(only),
             several => several.iter().find(|reading| reading.log.claims(key)),
         }
     }
@@ -121,6 +126,7 @@ impl ObjectKind for Logs {
     fn select(&self, object: &ObjectRef) -> Selection {
         match self.filter.refuses(object) {
             Some(reason) => Selection::Skip(reason),
+            None if is_write_test(&object.key) => Selection::Skip("a service only tried whether it may write"),
             None if self.reading(&object.key).is_none() => Selection::Skip("its key is that of no type read here"),
             None => Selection::Read,
         }
@@ -177,6 +183,12 @@ mod tests {
         check("AWSLogs/111122223333/CloudFront/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz", Some(LogType::CloudFront));
         check("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_x.json.gz", None);
         check("E2K9QW7RT4ZX1M.2026-01-15.gz", None);
+        // Below AWSLogs the folder says whose it is, whatever the prefix and the names are.
+        check("vpcflowlogs/AWSLogs/111122223333/CloudTrail/eu-west-1/x.json.gz", None);
+        check("p/CloudFront/AWSLogs/111122223333/redshift/x.gz", None);
+        check("AWSLogs/111122223333/vpcflowlogs/a.2026-01-15-12.5f2c19aa.gz", Some(LogType::VpcFlow));
+        check("AWSLogs/111122223333/cloudfront/all.gz", Some(LogType::CloudFront));
+        check("AWSLogs/111122223333/cdn/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz", Some(LogType::CloudFront));
     }
 
     fn object(key: &str) -> ObjectRef {
@@ -221,7 +233,18 @@ mod tests {
         assert_eq!(logs.select(&object("anything.gz")), Selection::Read);
         assert!(matches!(logs.select(&object("anything.txt")), Selection::Skip(_)));
         assert!(matches!(logs.select(&object("folder.gz/")), Selection::Skip(_)));
+        let cdn = Logs {
+            readings: vec![Reading { log: LogType::CloudFront, template: TagTemplate::new("a.b", "events").unwrap() }],
+            from_key: false,
+            filter: KeyFilter::default(),
+        };
+        let flows = "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/01/15/x.log.gz";
+        assert!(matches!(cdn.select(&object(flows)), Selection::Skip(_)));
         for others in [
+            "AWSLogs/111122223333/CloudFront/E2K9QW7RT4ZX1M.2026-01-15-12.5f2c19aa.gz",
+            "AWSLogs/111122223333/redshift/eu-west-1/2026/01/15/x.gz",
+            "AWSLogs/111122223333/CloudTrail-NetworkActivity/eu-west-1/2026/01/15/x.json.gz",
+            "AWSLogs/111122223333/ELBAccessLogTestFile.gz",
             "AWSLogs/111122223333/vpcdnsquerylogs/vpc-0a/2026/01/15/vpc-0a_vpcdnsquerylogs_111122223333_x.log.gz",
             "p/AWSLogs/o-abc123/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_x.json.gz",
             "AWSLogs/111122223333/elasticloadbalancing/eu-west-1/2026/01/15/x.log.gz",
@@ -230,6 +253,16 @@ mod tests {
         }
         assert_eq!(logs.select(&object("CloudTrail/vpcflowlogs.gz")), Selection::Read);
         assert_eq!(read(&logs, "anything.gz", b"version\n2 a\n").1, "cloud.aws.vpc.flow.999999999999.us-east-1");
+    }
+
+    #[test]
+    fn what_a_service_wrote_to_try_a_bucket_is_no_log() {
+        let log = LogType::VpcFlow;
+        let readings = vec![Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap() }];
+        let logs = Logs { readings, from_key: false, filter: KeyFilter::default() };
+        for test in ["AWSLogs/111122223333/ELBAccessLogTestFile", "p/ELBAccessLogTestFile", "aws-logs-write-test"] {
+            assert!(matches!(logs.select(&object(test)), Selection::Skip(_)), "{test}");
+        }
     }
 
     #[test]
