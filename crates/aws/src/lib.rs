@@ -55,4 +55,4 @@ pub use settings::{
 };
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
-pub use tagging::{TagTemplate, Tagger, Whereabouts, bare};
+pub use tagging::{TagTemplate, Tagger, Whereabouts, bare, service_of};

@@ -169,6 +169,12 @@ mod tests {
         for account in ["ANONYMOUS_PRINCIPAL", "anonymous", ""] {
             check(&ec2.replace("444455556666", account), true, "ec2.111122223333.ap-south-1");
         }
+        // Null says as little as nothing.
+        check(
+            r#"{"eventSource":null,"awsRegion":null,"userIdentity":null,"recipientAccountId":"111122223333"}"#,
+            true,
+            "events.111122223333.eu-west-1",
+        );
         let insight = r#"{"eventType":"AwsCloudTrailInsight","eventCategory":"Insight","awsRegion":"eu-west-1","recipientAccountId":"111122223333","insightDetails":{"eventSource":"ec2.amazonaws.com"}}"#;
         check(insight, true, "insights.111122223333.eu-west-1");
         // What says nothing has its key's account and region.
