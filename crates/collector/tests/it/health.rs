@@ -6,7 +6,7 @@ use quittance_collector::{Collector, Config, Parts};
 use quittance_core::{Health, Random, Stage, World};
 use quittance_devo::Handshakes;
 use quittance_testbed::{
-    aws::{Announce, FakeAws, QueueSettings, Shape},
+    aws::{FakeAws, QueueSettings, Shape},
     certificates::Pki,
     link::SimDial,
     log::Log,
@@ -85,11 +85,10 @@ impl Scene {
 async fn a_unit_that_stands_still_is_named_with_its_stage_and_no_other_is() {
     let (log, _guard) = Log::keep();
     let scene = Scene::run().await;
-    sleep(24 * 60 * MINUTE).await;
+    sleep(60 * MINUTE).await;
     assert_eq!((scene.health.units().len(), scene.stalled()), (2, Vec::new()), "nothing to do is no trouble");
 
-    let announce = Announce { queue: "trail".to_owned(), shape: Shape::S3Event, prefix: String::new() };
-    scene.aws.announce("logs", announce);
+    scene.aws.notify("logs", "trail", Shape::S3Event);
     scene.aws.fail_while("GetObject", "InternalError");
     let key =
         "AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/01/111122223333_CloudTrail_us-east-1_20260101T0000Z_a.json";
@@ -117,7 +116,8 @@ async fn an_outage_of_the_destination_is_one_line_for_all_units() {
     let (log, _guard) = Log::keep();
     let scene = Scene::run().await;
     sleep(MINUTE).await;
-    scene.sink.refuse_all(true);
+    scene.sink.set_down(true);
+    scene.sink.reset_open();
     let event = r#"{"source":"aws.ec2","detail-type":"x","account":"111122223333","region":"us-east-1","detail":{}}"#;
     scene.aws.send("events", event);
     sleep(6 * MINUTE).await;
@@ -125,7 +125,7 @@ async fn an_outage_of_the_destination_is_one_line_for_all_units() {
     let said = log.lines_with("units wait for a destination to confirm");
     assert!(said.len() == 1 && said[0].contains("units=2"), "{said:?}");
     assert!(log.lines_with("unit does not get on").is_empty());
-    scene.sink.refuse_all(false);
+    scene.sink.set_down(false);
     scene.sink.wait_for(|totals| totals.distinct == 1).await;
     sleep(MINUTE).await;
     assert_eq!(scene.stalled(), []);
