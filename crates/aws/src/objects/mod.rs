@@ -34,6 +34,12 @@ pub trait ObjectKind: Send + Sync {
     /// Whether an object holds events of this service.
     fn select(&self, object: &ObjectRef) -> Selection;
 
+    /// What an object is that holds none of this service's events, in words, if its first bytes say so: six at most, and
+    /// of a small object all.
+    fn refuses(&self, _object: &ObjectRef, _head: &[u8]) -> Option<&'static str> {
+        None
+    }
+
     /// How to read one. `at` is the account and region that pull, for tags of events that do not say theirs.
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened;
 

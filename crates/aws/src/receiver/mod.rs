@@ -5,6 +5,7 @@
 //! announces, goes.
 
 mod replay;
+mod skips;
 mod ways;
 
 use std::{
@@ -28,6 +29,7 @@ use crate::{
     queue::BodyKind,
 };
 
+use skips::Skips;
 use ways::Ways;
 
 /// How long a receive waits for a message.
@@ -81,6 +83,7 @@ pub(crate) struct Station {
     account: Arc<Account>,
     memory: Arc<Mutex<Memory>>,
     tally: Arc<Tally>,
+    skips: Arc<Skips>,
 }
 
 /// The receivers of an account, by region and queue.
@@ -230,7 +233,7 @@ impl Setup for Receiver {
 
 impl Station {
     pub(crate) fn new(account: &Arc<Account>) -> Self {
-        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default() }
+        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default(), skips: Arc::default() }
     }
 
     pub(crate) fn account(&self) -> &Arc<Account> {
@@ -259,7 +262,7 @@ impl Station {
             quarantine: quarantine.clone(),
             tally: self.tally(),
         };
-        let work = Ways::new(&self.account, ways, &giving);
+        let work = Ways::new(&self.account, ways, &giving, self.skips.clone());
         let (memory, tally) = (self.memory.clone(), self.tally());
         let hold = Hold { work, quarantine, queue, facts, limits, outlet, world, memory, tally };
         Box::pin(held::run(hold, settlements, stop)).await
