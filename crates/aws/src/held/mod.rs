@@ -29,6 +29,7 @@ use std::{
     fmt,
     future::Future,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use quittance_core::{Debts, Outlet, Tags, World};
@@ -87,6 +88,8 @@ pub(crate) struct Giving {
     pub(crate) tags: Tags,
     /// An event longer than this cannot be sent.
     pub(crate) max_event_bytes: usize,
+    /// The longest silence within the transfer of an object.
+    pub(crate) transfer_timeout: Duration,
     /// What is known to have happened earlier is not wanted.
     pub(crate) start_time: Option<i64>,
     pub(crate) outlet: Outlet,

@@ -255,6 +255,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,

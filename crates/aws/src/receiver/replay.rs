@@ -33,6 +33,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: None,
             outlet: outlet.clone(),
             debts,

@@ -63,4 +63,7 @@ async fn what_is_wrong_is_said() {
     let mut filter = config("audits_s3", "q");
     filter["s3_file_type_filter"] = json!("[");
     refused(filter, "`s3_file_type_filter`: no regular expression").await;
+    let mut hasty = config("audits_s3", "q");
+    hasty["transfer_timeout"] = json!("900ms");
+    refused(hasty, "`transfer_timeout`: 900ms: expected at least a second").await;
 }
