@@ -17,7 +17,7 @@ use quittance_devo::Mode;
 use quittance_testbed::{link::SimDial, sink::Fault};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use crate::scene::{Setting, confirm};
@@ -113,8 +113,10 @@ async fn an_end_that_came_before_our_last_bytes_were_taken_confirms_nothing() {
 async fn a_network_that_swallows_the_first_probe_does_not_weaken_the_proof() {
     let setting = CrossingDial::setting(|number| number == 0, (25, FOR_EVER));
     let setting = Setting { confirm: confirm(Mode::Auto, 30), ..setting };
-    setting.sink.script([Some(Fault::NeverEnds)]);
+    setting.sink.always(Some(Fault::NeverEnds));
     let mut scene = setting.scene();
+    sleep(Duration::from_secs(5)).await;
+    scene.sink.always(None);
     scene.deliver_all(5, 10, 100).await;
     assert_eq!((scene.ledger.total().delivered_acked, &*scene.store.records()[0].3), (0, "closes"));
 }
