@@ -98,6 +98,7 @@ impl DevoError {
             DevoError::Timeout { .. }
             | DevoError::NeverEnded { .. }
             | DevoError::PeerEnded
+            | DevoError::ProxyEnded
             | DevoError::Broken { .. } => &NOT_CONFIRMED,
         }
     }
