@@ -99,6 +99,8 @@ pub struct Configuration {
     pub output: String,
     /// Other outputs than the usual one, as YAML.
     pub outputs: Option<String>,
+    /// Further keys of `globals`, as YAML.
+    pub globals: String,
     /// Further keys of the input, as YAML.
     pub input: String,
     /// `credentials.access_secret`.
@@ -121,6 +123,7 @@ impl Configuration {
             confirm: String::new(),
             output: String::new(),
             outputs: None,
+            globals: String::new(),
             input: String::new(),
             access_secret: "test",
             services: audits(QUEUE, REGION),
@@ -152,14 +155,14 @@ impl Configuration {
     fn to_yaml(&self) -> String {
         let Configuration { endpoint, access_secret, .. } = self;
         let outputs = self.outputs.clone().unwrap_or_else(|| self.devo("devo_1", self.port));
-        let (outputs, input) = (indented(2, &outputs), indented(4, &self.input));
+        let (globals, outputs, input) = (indented(2, &self.globals), indented(2, &outputs), indented(4, &self.input));
         let services = indented(6, &self.services);
         format!(
             r#"globals:
   debug: false
-  id: not_used
+  id: tests
   name: collector
-outputs:
+{globals}outputs:
 {outputs}inputs:
   aws:
     id: 10001

@@ -42,7 +42,7 @@ pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
 pub(crate) use quarantine::{Again, OwedObject, Quarantine};
 pub(crate) use replay::{give, give_event, never};
-pub(crate) use setup::{Opened, check, open};
+pub(crate) use setup::{Checked, Opened, check, open};
 
 pub use limits::{Limits, OnMissingObject};
 pub use owed::Owed;

@@ -245,7 +245,8 @@ async fn get(
     version: Option<&str>,
     rest: Option<(u64, String)>,
 ) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
-    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(key);
+    let client = account.s3(region);
+    let mut request = client.turn("GetObject").await.get_object().bucket(&object.bucket).key(key);
     request = request.set_version_id(version.map(str::to_owned));
     if let Some((from, etag)) = rest {
         request = request.range(format!("bytes={from}-"));

@@ -7,6 +7,7 @@ mod devo_keys;
 mod devo_shape;
 mod environment;
 mod garbage;
+mod health;
 mod iam;
 mod permissions;
 mod positions;

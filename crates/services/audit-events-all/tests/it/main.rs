@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 mod api;
+mod audited;
 mod own;
 
 use std::sync::Arc;
