@@ -210,14 +210,18 @@ impl<I> Holdings<I> {
         self.waiting.next()
     }
 
-    /// A message came that is held already: from now on its newest handle counts.
+    /// A message came that is held already: from now on its newest handle counts. Answers of receives that ran at the same time
+    /// may come in another order than SQS gave them, so the one that was received most often has it.
     pub(crate) fn came_again(&mut self, id: &str, handle: &str, receives: u32, now: Instant) -> Option<MessageKey> {
         let key = *self.by_id.get(id)?;
         let held = self.messages.get_mut(&key)?;
-        if !planted("old-handle-kept") {
-            handle.clone_into(&mut held.handle);
+        if receives >= held.receives || held.lapsed {
+            if !planted("old-handle-kept") {
+                handle.clone_into(&mut held.handle);
+            }
+            held.receives = receives;
         }
-        (held.receives, held.received, held.lapsed) = (receives, now, false);
+        (held.received, held.lapsed) = (now, false);
         Some(key)
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use quittance_tests::raw_json::compact;
+use quittance_tests::{raw_json::compact, rsyslog};
 
 /// Bytes of one arrival: its mark and its length in hexadecimal digits.
 const RECORD: usize = 16 + 1 + 8 + 1;
@@ -84,8 +84,14 @@ impl Reader {
 }
 
 /// A line of [`Writer`].
-pub(crate) fn parse(line: &[u8]) -> Option<Arrival> {
+pub(crate) fn written(line: &[u8]) -> Option<Arrival> {
     let text = std::str::from_utf8(line).ok().filter(|text| text.len() == RECORD - 1)?;
     let (mark, bytes) = text.split_once(' ')?;
     Some(Arrival { mark: Mark(u64::from_str_radix(mark, 16).ok()?), bytes: u64::from_str_radix(bytes, 16).ok()? })
+}
+
+/// A line that rsyslog wrote.
+pub(crate) fn of_rsyslog(line: &[u8]) -> Option<Arrival> {
+    let (tag, message) = rsyslog::parse(line.trim_ascii_end())?;
+    Some(Arrival { mark: Mark::of(tag.as_bytes(), &message), bytes: message.len() as u64 })
 }

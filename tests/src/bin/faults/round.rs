@@ -9,14 +9,14 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
-use quittance_testbed::sink::Fault;
-use quittance_tests::{Collector, Configuration, Place};
+use quittance_testbed::{aws::BodyFault, sink::Fault};
+use quittance_tests::{Collector, Configuration, Place, rsyslog::Rsyslog};
 use rustix::process::Signal;
 
 use crate::{
-    arrivals::{self, Reader},
-    aws::{self, AwsOrder},
-    classes::{Class, Explained},
+    arrivals::Reader,
+    aws::{self, AwsOrder, AwsState},
+    classes::{Class, Disk, Explained, Network},
     clock::{millis, now},
     load::{Load, Source},
     remote::Remote,
@@ -63,9 +63,7 @@ pub(crate) struct Outcome {
 
 /// A round under way.
 pub(crate) struct Round {
-    pub(crate) seed: u64,
     pub(crate) rng: fastrand::Rng,
-    pub(crate) place: Place,
     pub(crate) configuration: Configuration,
     /// Further keys of the services.
     pub(crate) keys: Vec<(Source, String)>,
@@ -73,7 +71,7 @@ pub(crate) struct Round {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) sink_place: SinkPlace,
     sink: Option<Remote<SinkOrder>>,
-    pub(crate) aws: Remote<AwsOrder>,
+    aws: Remote<AwsOrder>,
     pub(crate) load: Load,
     pub(crate) watch: Watch,
     collector: Option<Collector>,
@@ -86,6 +84,15 @@ pub(crate) struct Round {
     /// Bytes that may come again, as far as they are known by now.
     bound: u64,
     looked_at_sources: Option<Instant>,
+    /// Whether events that were damaged on their way to the collector may arrive so, beside the sound ones.
+    pub(crate) damaged: bool,
+    /// Things that must be in the quarantine at the end.
+    pub(crate) unfit: u64,
+    pub(crate) rsyslog: Option<Rsyslog>,
+    pub(crate) network: Option<Network>,
+    pub(crate) disk: Option<Disk>,
+    /// Last, for the others stand in its folder.
+    pub(crate) place: Place,
 }
 
 impl Round {
@@ -94,8 +101,9 @@ impl Round {
         let place = Place::new()?;
         let certs = place.folder().join("sink");
         place.pki.write_to(&certs)?;
-        let arrivals = place.folder().join("arrivals");
-        let reader = Reader::open(&arrivals, arrivals::parse)?;
+        let arrivals = place.folder().join(class.arrivals);
+        std::fs::create_dir_all(arrivals.parent().context("a file without a folder")?)?;
+        let reader = Reader::open(&arrivals, class.parse)?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let sink_place = SinkPlace { within: Vec::new(), listen, certs, arrivals: arrivals.clone() };
         let (aws, endpoint) = aws::start(seed, &arrivals)?;
@@ -107,14 +115,12 @@ impl Round {
             configuration.output = "compression: true".to_owned();
         }
         let mut sources: Vec<Source> =
-            Source::ALL.into_iter().filter(|source| class.needs.contains(source) || rng.u8(..3) > 0).collect();
+            class.among.iter().copied().filter(|s| class.needs.contains(s) || rng.u8(..3) > 0).collect();
         if sources.is_empty() {
-            sources.push(*pick(&mut rng, &Source::ALL));
+            sources.push(*pick(&mut rng, class.among));
         }
         Ok(Round {
-            seed,
             rng,
-            place,
             configuration,
             keys: Vec::new(),
             environment: Vec::new(),
@@ -129,6 +135,12 @@ impl Round {
             cleared: None,
             bound: 0,
             looked_at_sources: None,
+            damaged: false,
+            unfit: 0,
+            rsyslog: None,
+            network: None,
+            disk: None,
+            place,
         })
     }
 
@@ -138,7 +150,7 @@ impl Round {
         self.load.escaped = self.configuration.output.contains("compression: true");
         self.load.prepare(&mut self.aws, self.max_receives, self.versions)?;
         if self.configuration.port == 0 {
-            self.sink = Some(self.sink_place.start()?);
+            self.start_sink()?;
             self.configuration.port = self.sink_place.listen.port();
         }
         self.put_more()?;
@@ -197,7 +209,9 @@ impl Round {
         let started = now();
         loop {
             if let Some(status) = collector.has_ended() {
-                ensure!(status.success(), "the collector ended with {status}");
+                // A signal that comes before it listens for any ends it at once: it has nothing to settle.
+                let began = collector.logged("collector started") > 0;
+                ensure!(status.success() || !began, "the collector ended with {status}");
                 return Ok(());
             }
             ensure!(started.elapsed() < Duration::from_secs(40), "the collector does not stop");
@@ -209,18 +223,19 @@ impl Round {
     /// Has every message come back that a collector held which is no more, as its visibility timeout would.
     pub(crate) fn hold_ends(&mut self) -> Result<()> {
         // A receive that was under way when it went may still take what comes back, and nobody hears of it.
-        for _ in 0..8 {
-            for queue in self.load.sources.clone().into_iter().filter_map(Source::queue) {
-                self.aws.ask(&AwsOrder::MakeVisible { queue: queue.to_owned() })?;
+        let queues: Vec<&str> = self.load.sources.iter().filter_map(|source| source.queue()).collect();
+        let (mut quiet, end) = (0, now() + PATIENCE);
+        while quiet < 10 && now() < end {
+            let mut flying = 0;
+            for queue in &queues {
+                let state = self.aws.ask(&AwsOrder::MakeVisible { queue: (*queue).to_owned() })?;
+                flying += state.queues.get(*queue).map_or(0, |counts| counts.in_flight);
+                self.watch.look_at_sources(state, &self.load);
             }
-            self.pause(Duration::from_millis(5))?;
+            quiet = if flying == 0 { quiet + 1 } else { 0 };
+            self.pause(LOOK)?;
         }
         Ok(())
-    }
-
-    /// What the collector has logged.
-    pub(crate) fn logged(&self, text: &str) -> usize {
-        self.collector.as_ref().map_or(0, |collector| collector.logged(text))
     }
 
     /// Orders something of the receiver.
@@ -265,12 +280,25 @@ impl Round {
         Ok(())
     }
 
-    /// Starts the receiver, for a class that does it in its own way.
-    pub(crate) fn place_sink(&mut self) -> Result<()> {
-        self.start_sink()?;
-        self.configuration.port = self.sink_place.listen.port();
-        self.configuration.address = self.sink_place.listen.ip().to_string();
-        Ok(())
+    /// So many bytes more may come again.
+    pub(crate) fn explain(&mut self, bytes: u64) {
+        self.bound += bytes;
+    }
+
+    /// What so many connections carry may come again.
+    pub(crate) fn explain_connections(&mut self, connections: u64) {
+        self.bound += connections * self.share();
+    }
+
+    /// Puts an object, under a key of its own or over another one, whose next transfers meet `faults`.
+    pub(crate) fn put_object(&mut self, events: usize, over: Option<&str>, faults: Vec<BodyFault>) -> Result<String> {
+        self.watch.forget_done();
+        self.load.object(&mut self.aws, &mut self.rng, events, over, faults)
+    }
+
+    /// Orders something of the fake AWS.
+    pub(crate) fn aws(&mut self, order: &AwsOrder) -> Result<AwsState> {
+        self.aws.ask(order)
     }
 
     /// The most that one connection carries.
@@ -347,7 +375,10 @@ impl Round {
         let mut say = |count: u64, what: &str| outcome.problems.extend((count > 0).then(|| format!("{count} {what}")));
         say(tally.missing, "events are missing");
         say(early, "events were forgotten by their source before they had arrived");
-        say(tally.unexpected, "arrivals are no event that there was, or in another table");
+        say(
+            if self.damaged { 0 } else { tally.unexpected },
+            "arrivals are no event that there was, or in another table",
+        );
         say(self.watch.strange, "lines are no event");
         say(self.watch.dead(), "good messages became dead letters");
         let beyond = tally.duplicate_bytes.saturating_sub(self.bound);

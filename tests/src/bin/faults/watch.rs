@@ -103,11 +103,6 @@ impl Watch {
         load.sources.iter().all(|source| self.done.contains_key(source))
     }
 
-    /// Events that have not arrived, as of the last look.
-    pub(crate) fn missing(&self) -> u64 {
-        self.missing
-    }
-
     /// Something was put into sources: they are no longer done.
     pub(crate) fn forget_done(&mut self) {
         self.done.clear();
@@ -116,11 +111,6 @@ impl Watch {
     /// Arrivals so far.
     pub(crate) fn arrived(&self) -> usize {
         self.arrivals.len()
-    }
-
-    /// How a queue stands.
-    pub(crate) fn queue(&self, name: &str) -> Counts {
-        self.queues.get(name).copied().unwrap_or_default()
     }
 
     /// Messages that became dead letters.

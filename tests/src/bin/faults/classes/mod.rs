@@ -1,10 +1,20 @@
 //! The classes of faults.
 
+mod apis;
+mod machine;
+mod network;
+mod objects;
+mod processes;
+mod queues;
 mod receiver;
+
+pub(crate) use machine::Disk;
+pub(crate) use network::Network;
 
 use anyhow::Result;
 
 use crate::{
+    arrivals::{Arrival, written},
     load::Source,
     round::{Outcome, Round},
 };
@@ -19,6 +29,11 @@ pub(crate) struct Class {
     pub(crate) needs: &'static [Source],
     /// What explains that something comes again.
     pub(crate) explained: Explained,
+    /// The only sources that there may be.
+    pub(crate) among: &'static [Source],
+    /// What the receiver writes what it has got to, in the round's folder, and what a line there says.
+    pub(crate) arrivals: &'static str,
+    pub(crate) parse: fn(&[u8]) -> Option<Arrival>,
     /// Whether this machine can run it.
     pub(crate) can: fn() -> bool,
     /// Before the collector is started.
@@ -34,12 +49,10 @@ pub(crate) struct Class {
 /// What explains that something comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Explained {
-    /// Nothing does.
+    /// Nothing does, or what the class says itself.
     Never,
     /// Connections that were not confirmed: what they carried.
     Connections,
-    /// A kill: what had arrived and was not yet forgotten by its source.
-    Kill,
 }
 
 impl Class {
@@ -48,6 +61,9 @@ impl Class {
         name: "",
         what: "",
         needs: &[],
+        among: &Source::ALL,
+        arrivals: "arrivals",
+        parse: written,
         explained: Explained::Never,
         can: || true,
         prepare: |_| Ok(()),
@@ -59,5 +75,15 @@ impl Class {
 
 /// Every class, whether or not this machine can run it.
 pub(crate) fn all() -> impl Iterator<Item = &'static Class> {
-    [receiver::CLASSES].into_iter().flatten()
+    [
+        receiver::CLASSES,
+        network::CLASSES,
+        objects::CLASSES,
+        queues::CLASSES,
+        apis::CLASSES,
+        machine::CLASSES,
+        processes::CLASSES,
+    ]
+    .into_iter()
+    .flatten()
 }
