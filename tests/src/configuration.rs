@@ -96,6 +96,8 @@ pub struct Configuration {
     pub input: String,
     /// `credentials.access_secret`.
     pub access_secret: &'static str,
+    /// Further keys of `credentials`, as YAML.
+    pub credentials_keys: String,
     /// The sections under `services`, as YAML.
     pub services: String,
 }
@@ -115,6 +117,7 @@ impl Configuration {
             outputs: None,
             input: String::new(),
             access_secret: "test",
+            credentials_keys: String::new(),
             services: audits(QUEUE, REGION),
         }
     }
@@ -146,6 +149,7 @@ impl Configuration {
         let outputs = self.outputs.clone().unwrap_or_else(|| self.devo("devo_1", self.port));
         let (outputs, input) = (indented(2, &outputs), indented(4, &self.input));
         let services = indented(6, &self.services);
+        let credentials = indented(6, &self.credentials_keys);
         format!(
             r#"globals:
   debug: false
@@ -160,7 +164,7 @@ outputs:
 {input}    credentials:
       access_key: AKIATESTTESTTESTTEST
       access_secret: {access_secret}
-    services:
+{credentials}    services:
 {services}"#
         )
     }

@@ -18,32 +18,36 @@ fn certificates() {
     let both = [&*cert, &*key].concat();
     // Within the validity of what the test makes.
     let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
-    fuzz_slowly("certificates", [&*chain, &*cert, &*key, &*both, b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n"], |input| {
-        fs::write(at("odd"), input).unwrap();
-        let shown = |path: &std::path::Path| path.display().to_string();
-        for odd in [IdentityFile::Chain, IdentityFile::Cert, IdentityFile::Key] {
-            let file = |file, name: &str| at(if file == odd { "odd" } else { name });
-            let chain = file(IdentityFile::Chain, "chain.crt");
-            let cert = file(IdentityFile::Cert, "client.crt");
-            let key = file(IdentityFile::Key, "client.key");
-            let identity = Identity { chain: &chain, cert: &cert, key: &key };
-            let findings = examine_identity(&identity, now);
-            let config = client_config(&identity);
-            let time = |finding: &str| finding.contains("is not valid before") || finding.contains("expired at");
-            let sound = findings.iter().all(|(_, found)| found.severity != Severity::Error || time(&found.problem));
-            assert!(!sound || config.is_ok(), "{odd:?}: {findings:?}, but {:?}", config.err());
-            let told = findings.iter().map(|(_, found)| format!("{} {}", found.problem, found.fix));
-            let told = told.chain(config.err().map(|error| quittance_core::chain(&error))).collect::<String>();
-            let told = told.replace(&shown(folder.path()), "");
-            assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'), "{told:?}");
-            let pieces =
-                input.split(|byte| *byte == b'\n').filter(|line| line.len() > 40 && !line.starts_with(b"-----"));
-            for piece in pieces {
-                let piece = String::from_utf8_lossy(&piece[..40]).into_owned();
-                assert!(!told.contains(&piece), "{piece} is in {told}");
+    fuzz_slowly(
+        "certificates",
+        [&*chain, &*cert, &*key, &*both, b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n"],
+        |input| {
+            fs::write(at("odd"), input).unwrap();
+            let shown = |path: &std::path::Path| path.display().to_string();
+            for odd in [IdentityFile::Chain, IdentityFile::Cert, IdentityFile::Key] {
+                let file = |file, name: &str| at(if file == odd { "odd" } else { name });
+                let chain = file(IdentityFile::Chain, "chain.crt");
+                let cert = file(IdentityFile::Cert, "client.crt");
+                let key = file(IdentityFile::Key, "client.key");
+                let identity = Identity { chain: &chain, cert: &cert, key: &key };
+                let findings = examine_identity(&identity, now);
+                let config = client_config(&identity);
+                let time = |finding: &str| finding.contains("is not valid before") || finding.contains("expired at");
+                let sound = findings.iter().all(|(_, found)| found.severity != Severity::Error || time(&found.problem));
+                assert!(!sound || config.is_ok(), "{odd:?}: {findings:?}, but {:?}", config.err());
+                let told = findings.iter().map(|(_, found)| format!("{} {}", found.problem, found.fix));
+                let told = told.chain(config.err().map(|error| quittance_core::chain(&error))).collect::<String>();
+                let told = told.replace(&shown(folder.path()), "");
+                assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'), "{told:?}");
+                let pieces =
+                    input.split(|byte| *byte == b'\n').filter(|line| line.len() > 40 && !line.starts_with(b"-----"));
+                for piece in pieces {
+                    let piece = String::from_utf8_lossy(&piece[..40]).into_owned();
+                    assert!(!told.contains(&piece), "{piece} is in {told}");
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[test]

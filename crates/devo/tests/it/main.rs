@@ -12,4 +12,5 @@ mod handshakes;
 mod outlets;
 mod proxy;
 mod scene;
+mod tls;
 mod wire;
