@@ -16,6 +16,7 @@ enum Role {
     Aws,
     Service,
     Collector,
+    Monitor,
     Server,
     Cli,
     Testbed,
@@ -33,6 +34,7 @@ impl Role {
             "crates/state" => Role::State,
             "crates/aws" => Role::Aws,
             "crates/collector" => Role::Collector,
+            "crates/monitor" => Role::Monitor,
             "crates/server" => Role::Server,
             "crates/cli" => Role::Cli,
             "crates/testbed" => Role::Testbed,
@@ -50,13 +52,13 @@ impl Role {
         use Role::*;
         match self {
             Core | Fuzz | Xtask => &[],
-            Formats | Devo | State => &[Core],
+            Formats | Devo | State | Monitor => &[Core],
             Aws | Testbed => &[Core, Formats],
             Service => &[Core, Formats, Aws],
             Collector => &[Core, Formats, Devo, State, Aws, Service],
-            Server => &[Core, Formats, Devo, State, Aws, Service, Collector],
-            Cli => &[Core, Formats, Devo, State, Aws, Service, Collector, Server, Testbed],
-            Tests => &[Core, Formats, Devo, State, Aws, Service, Collector, Server, Cli, Testbed],
+            Server => &[Core, Formats, Devo, State, Aws, Service, Collector, Monitor],
+            Cli => &[Core, Formats, Devo, State, Aws, Service, Collector, Monitor, Server, Testbed],
+            Tests => &[Core, Formats, Devo, State, Aws, Service, Collector, Monitor, Server, Cli, Testbed],
         }
     }
 

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod documents;
 mod errors;
+mod health;
 mod iam;
 mod logging;
 mod output;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Options),
     /// Lists the services, their types and the Devo tables of their events.
     Services(services::Options),
+    /// Asks a running collector how its units and outputs get on.
+    Health(health::Options),
     /// Explains the codes of what goes wrong.
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
                 Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
+                Command::Health(options) => health::run(options).await,
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
                 Command::Iam(command) => iam::run(command),

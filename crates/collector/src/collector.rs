@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Clock, Dial, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag,
-    Unit, World, output,
+    Budget, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor,
+    Tag, Unit, Watchdog, World, output,
 };
 use quittance_devo::{
     Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
@@ -84,6 +84,7 @@ pub struct Collector {
     pub(crate) units: Vec<Unit>,
     pub(crate) organizations: Vec<Organization>,
     quarantine_max_age: Option<Duration>,
+    unhealthy_after: Duration,
     pub(crate) sending: Sending,
 }
 
@@ -192,20 +193,27 @@ impl Collector {
             outputs: outputs.into(),
             budget: outlet_budget(&config.globals),
             ledger: Arc::default(),
+            health: Arc::default(),
             store,
             world,
             stop,
         };
         let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
         let sending = Sending { senders, beside, stop, clock };
+        let unhealthy_after = config.globals.unhealthy_after();
         let Globals { id, name, persistence, .. } = config.globals;
         let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
-        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending })
+        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending })
     }
 
     /// The accounts of all units.
     pub fn ledger(&self) -> Arc<Ledger> {
         self.supervisor.ledger.clone()
+    }
+
+    /// How every unit gets on.
+    pub fn health(&self) -> Arc<Health> {
+        self.supervisor.health.clone()
     }
 
     /// Whether each output is known to confirm.
@@ -216,7 +224,15 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending } = self;
+        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending } =
+            self;
+        let watchdog = Watchdog {
+            health: supervisor.health.clone(),
+            ledger: supervisor.ledger.clone(),
+            outputs: supervisor.outputs.clone(),
+            clock: supervisor.world.clock.clone(),
+            unhealthy_after,
+        };
         info!(id, name, units = units.len(), "collector started");
         let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
         let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
@@ -227,6 +243,7 @@ impl Collector {
             tokio::select! {
                 () = units_done => {}
                 () = age::watch(store, clock, quarantine_max_age) => {}
+                never = watchdog.run() => match never {},
             }
         };
         Box::pin(sending.around(work)).await

@@ -6,6 +6,7 @@ mod certificates;
 mod confirm_modes;
 mod emulators;
 mod forging;
+mod health;
 mod iam;
 mod kill;
 mod memory;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     confirm_modes::add(&mut suite);
     emulators::add(&mut suite);
     forging::add(&mut suite);
+    health::add(&mut suite);
     iam::add(&mut suite);
     kill::add(&mut suite);
     memory::add(&mut suite);

@@ -1,5 +1,7 @@
 //! Gives once more what a unit that holds messages has set aside.
 
+use std::sync::Arc;
+
 use quittance_core::{Failure, Outlet, PullerContext, Quarantined, Settlements, Tags, World, debts};
 
 use crate::{
@@ -31,6 +33,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: None,
             outlet: outlet.clone(),
             debts,
@@ -38,7 +41,7 @@ impl Station {
             quarantine: Quarantine::new(unit, store, world.clock.clone()).replaying(&item.address),
             tally: self.tally(),
         };
-        let ways = Ways::new(self.account(), ways, &giving);
+        let ways = Ways::new(self.account(), ways, &giving, Arc::default());
         Replay { ways, outlet, world, settlements }.give(item, again).await
     }
 }

@@ -274,6 +274,7 @@ impl Follower {
         let (store, scope) = (&*shared.store, shared.unit.as_str());
         while let Err(error) = self.seen.load(store, scope, page.events.iter().map(|found| found.at)).await {
             // Without it nobody knows what is new.
+            shared.outlet.vitals().state_refuses(true);
             warn!(unit = scope, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
             tokio::select! {
                 biased;
@@ -281,6 +282,7 @@ impl Follower {
                 () = shared.world.clock.sleep(SAVE_EVERY) => {}
             }
         }
+        shared.outlet.vitals().state_refuses(false);
         let (mut groups, mut filtered, mut left) = (Vec::new(), Filtered::default(), false);
         for Found { place, id, at, route } in page.events {
             let to = match self.seen.of(id, hour(at)) {
@@ -413,11 +415,13 @@ impl Follower {
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
             Ok(()) => {
                 self.saved = checkpoint;
+                shared.outlet.vitals().state_refuses(false);
                 self.seen.unload();
             }
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
                 let (code, error) = (error.code(), quittance_core::chain(&error));
+                shared.outlet.vitals().state_refuses(true);
                 warn!(unit = %shared.unit, %code, error, "what was delivered cannot be written down, it is tried again");
                 self.seen.keep(changes);
             }
@@ -476,7 +480,10 @@ async fn next_page<'s>(shared: &'s Shared, pages: &mut dyn Pages) -> Result<Turn
         shared.outlet.ready().await;
         let turn = shared.turns.acquire().await.expect("nobody closes it");
         let error = match pages.next().await {
-            Ok(page) => return Ok((page, turn)),
+            Ok(page) => {
+                shared.outlet.vitals().answered();
+                return Ok((page, turn));
+            }
             Err(error) => error,
         };
         drop(turn);

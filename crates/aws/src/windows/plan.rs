@@ -26,7 +26,7 @@ const GROWTH: f64 = 1.25;
 const CLOCK_STEP: i64 = 60_000;
 
 /// What outlives a run; all times in milliseconds since the epoch.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Checkpoint {
     /// Nothing that happened earlier is wanted.
     pub(super) floor: i64,
@@ -70,7 +70,7 @@ pub(super) enum Step {
 }
 
 /// A window that was planned and is not confirmed.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 struct Open {
     number: Number,
     window: Window,
@@ -95,7 +95,7 @@ impl Open {
 }
 
 /// A sweep under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Hash, Debug)]
 struct Run {
     began: i64,
     next: i64,
@@ -103,6 +103,7 @@ struct Run {
 }
 
 /// Plans the windows of one cursor.
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub(super) struct Plan {
     cadence: Cadence,
     checkpoint: Checkpoint,

@@ -167,6 +167,7 @@ impl WindowPuller {
             remembered_ids,
             in_memory: Arc::default(),
         });
+        shared.outlet.vitals().asks_every(shared.kind.cadence().period.max(REFRESH));
         let mut life = recall(&shared, start_time).await?;
         let opened = shared.world.clock.now();
         let mut followed = Followed::default();
@@ -178,6 +179,7 @@ impl WindowPuller {
             };
             match listed {
                 Ok(cursors) => {
+                    shared.outlet.vitals().answered();
                     let now = shared.now();
                     life.follow_clock_back(now, now - millis(shared.world.clock.now() - opened));
                     self.adjust(&shared, life, cursors, &mut followed, &stop).await?;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod bounds;
 mod endpoints;
 mod fifo;
 mod fuzz;

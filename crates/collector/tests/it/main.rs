@@ -8,6 +8,7 @@ mod devo_shape;
 mod environment;
 mod fuzz;
 mod garbage;
+mod health;
 mod iam;
 mod permissions;
 mod positions;

@@ -7,3 +7,4 @@ mod fuzz;
 mod receipts;
 mod supervision;
 mod text;
+mod watchdog;

@@ -9,6 +9,7 @@ mod crossed_ends;
 mod faults;
 mod fuzz;
 mod handshakes;
+mod orders;
 mod outlets;
 mod proxy;
 mod scene;

@@ -1,30 +1,36 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use async_trait::async_trait;
 use memchr::memmem;
 use quittance_aws::{
-    Account, KeyFilter, ObjectRef, PlanError, Whereabouts,
+    Account, KeyFilter, ObjectRef, PlanError, Whereabouts, is_write_test,
     objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
+    writer_folder,
 };
-use quittance_core::Tags;
+use quittance_core::{Finding, Tags};
 use quittance_formats::{FormatError, Frame, Framer, Records};
 
-use crate::{Config, record::RecordRoutes};
+use crate::{Config, audited::Audited, record::RecordRoutes};
 
 pub(crate) struct Trail {
     records: RecordRoutes,
     filter: KeyFilter,
+    /// Unless our own reads are dropped.
+    audited: Option<Audited>,
 }
 
 impl Trail {
     pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
-        Ok(Trail { records: RecordRoutes::new(config, account)?, filter })
+        let audited = (!config.drop_own_calls).then(|| Audited::new(account));
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter, audited })
     }
 }
 
+#[async_trait]
 impl ObjectKind for Trail {
     fn select(&self, object: &ObjectRef) -> Selection {
         match self.filter.refuses(object) {
@@ -33,6 +39,8 @@ impl ObjectKind for Trail {
             None if object.key.contains("/CloudTrail-Lake/") => {
                 Selection::Skip("a query's results, not a trail's events")
             }
+            None if is_anothers(&object.key) => Selection::Skip("the logs of another service than CloudTrail"),
+            None if is_write_test(&object.key) => Selection::Skip("a service only tried whether it may write"),
             None => Selection::Read,
         }
     }
@@ -46,6 +54,13 @@ impl ObjectKind for Trail {
             Some(own) if own.are_dropped() => CallerUse::Needed,
             Some(_) => CallerUse::Helpful,
             None => CallerUse::None,
+        }
+    }
+
+    async fn advice(&self, region: &str, buckets: &BTreeSet<String>) -> Vec<Finding> {
+        match &self.audited {
+            Some(audited) => audited.findings(region, buckets).await,
+            None => Vec::new(),
         }
     }
 
@@ -63,6 +78,11 @@ fn is_trails(key: &str) -> bool {
         let (before, after) = (key[..at].chars().next_back(), key[at + "CloudTrail".len()..].chars().next());
         matches!((before, after), (None | Some('/' | '_'), Some('/' | '_' | '-')))
     })
+}
+
+/// Whether a key is below the folder of another service, as in a bucket that AWS Config writes into too.
+fn is_anothers(key: &str) -> bool {
+    writer_folder(key).is_some_and(|folder| folder != "CloudTrail" && !folder.starts_with("CloudTrail-"))
 }
 
 fn is_digest(key: &str) -> bool {
@@ -133,7 +153,7 @@ mod tests {
             from_event: true,
             own: None,
         };
-        Trail { records, filter: KeyFilter::default() }
+        Trail { records, filter: KeyFilter::default(), audited: None }
     }
 
     fn object(key: &str) -> ObjectRef {
@@ -189,6 +209,12 @@ mod tests {
         for account in ["ANONYMOUS_PRINCIPAL", "anonymous", ""] {
             check(&ec2.replace("444455556666", account), true, "ec2.111122223333.ap-south-1");
         }
+        // Null says as little as nothing.
+        check(
+            r#"{"eventSource":null,"awsRegion":null,"userIdentity":null,"recipientAccountId":"111122223333"}"#,
+            true,
+            "events.111122223333.eu-west-1",
+        );
         let insight = r#"{"eventType":"AwsCloudTrailInsight","eventCategory":"Insight","awsRegion":"eu-west-1","recipientAccountId":"111122223333","insightDetails":{"eventSource":"ec2.amazonaws.com"}}"#;
         check(insight, true, "insights.111122223333.eu-west-1");
         // What says nothing has its key's account and region.
@@ -214,6 +240,28 @@ mod tests {
             "x",
         ] {
             assert_eq!(trail(AUTO).claim(&object(key)), Claim::No, "{key}");
+        }
+    }
+
+    #[test]
+    fn in_a_bucket_of_several_services_only_the_trails_objects_are_read() {
+        let selection = |key: &str| trail(AUTO).select(&object(key));
+        for key in [
+            "o-abc/AWSLogs/o-abc/111122223333/Config/eu-west-1/2026/1/5/ConfigSnapshot/x.json.gz",
+            "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/01/15/x.log.gz",
+            "AWSLogs/111122223333/Config/ConfigWritabilityCheckFile",
+            "AWSLogs/111122223333/ELBAccessLogTestFile",
+        ] {
+            assert!(matches!(selection(key), Selection::Skip(_)), "{key}");
+        }
+        for key in [
+            KEY.to_owned(),
+            KEY.replace("/CloudTrail/", "/CloudTrail-Insight/"),
+            KEY.replace("/CloudTrail/", "/CloudTrail-NetworkActivity/"),
+            "AWSLogs/111122223333/moved.json.gz".to_owned(),
+            "anything.json.gz".to_owned(),
+        ] {
+            assert_eq!(selection(&key), Selection::Read, "{key}");
         }
     }
 

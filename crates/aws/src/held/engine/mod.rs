@@ -133,6 +133,7 @@ impl<W: Work> Engine<W> {
             if let Some(ended) = self.act(now) {
                 return ended;
             }
+            outlet.vitals().holds(self.holdings.len());
             // As of the same moment: what falls due in between would be neither begun nor waited for.
             let wake = self.next_wake(now);
             tokio::select! {
@@ -226,6 +227,10 @@ impl<W: Work> Engine<W> {
         self.stage = Stage::Leaving(now + LAST_CALLS);
         self.passes.abort_all();
         self.receives.abort(now);
+        // Deletes may still wait for their turn, or for SQS: what comes again then is only deleted.
+        for key in self.holdings.closed_messages() {
+            self.mark(key);
+        }
         for key in self.holdings.open_messages() {
             self.mark(key);
             self.holdings.take_along(key);
