@@ -133,7 +133,7 @@ impl Framer for TrailFramer {
 /// Whether a document that begins so, and ends at this place, is a digest.
 fn says_digest(head: &[u8], end: u64) -> bool {
     let document = &head[..usize::try_from(end).unwrap_or(usize::MAX).min(head.len())];
-    memmem::find(document, b"\"digestStartTime\"").is_some()
+    memmem::find(document, b"\"digestStartTime\"").is_some() && memmem::find(document, b"\"Records\"").is_none()
 }
 
 #[cfg(test)]

@@ -56,11 +56,13 @@ fn read(
 fn objects() {
     let mut rng = fastrand::Rng::with_seed(5);
     let origin = Origin::new("111122223333", "eu-west-1", jiff::Timestamp::UNIX_EPOCH);
-    let reading = |log: LogType| Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap() };
+    let reading =
+        |log: LogType| Reading { log, template: TagTemplate::new(log.tag(), "events").unwrap(), own_tag: false };
     let kind = Logs {
         readings: vec![reading(LogType::VpcFlow), reading(LogType::CloudFront)],
         from_key: true,
         filter: KeyFilter::default(),
+        warned: false.into(),
     };
     let seeds = [
         seed(&vpcflow::key(&mut rng, &origin), &vpcflow::object(&mut rng, &origin, 0, 3)),
