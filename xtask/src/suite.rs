@@ -75,8 +75,12 @@ fn provided(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(variables)
 }
 
-/// Builds the binary, and runs a command that it hides from its users.
+/// Builds the binary, and runs a command that it hides from its users. What receipts cost is measured beside a build without.
 pub(crate) fn hidden(workspace: &Workspace, command: &str, arguments: &[OsString]) -> Result<()> {
+    if command == "bench" && arguments.first().is_some_and(|what| what == "receipts") {
+        let binary = mutants_binary(workspace)?;
+        return step::command(Command::new(binary).arg(command).args(arguments).current_dir(&workspace.root));
+    }
     step::command(&mut workspace.cargo(&["build", "--release"]))?;
     step::command(Command::new(workspace.binary()).arg(command).args(arguments).current_dir(&workspace.root))
 }
@@ -93,11 +97,15 @@ pub(crate) fn faults(workspace: &Workspace, arguments: &[OsString]) -> Result<()
 
 /// Builds a binary with planted bugs, in a folder of its own, and lets the simulation look for each.
 pub(crate) fn mutants(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let binary = mutants_binary(workspace)?;
+    step::command(Command::new(binary).args(["simulate", "--mutants"]).args(arguments).current_dir(&workspace.root))
+}
+
+fn mutants_binary(workspace: &Workspace) -> Result<PathBuf> {
     let target = workspace.target.join("mutants");
     let mut build = workspace.cargo(&["build", "--release", "--package", "quittance-cli", "--features", "mutants"]);
     step::command(build.arg("--target-dir").arg(&target))?;
-    let binary = target.join("release").join(format!("quittance{}", env::consts::EXE_SUFFIX));
-    step::command(Command::new(binary).args(["simulate", "--mutants"]).args(arguments).current_dir(&workspace.root))
+    Ok(target.join("release").join(format!("quittance{}", env::consts::EXE_SUFFIX)))
 }
 
 fn list(workspace: &Workspace, nextest: bool, names: &[&OsString]) -> Result<()> {
