@@ -9,7 +9,7 @@ use quittance_core::{
     Tag, Unit, Watchdog, World, output,
 };
 use quittance_devo::{
-    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
+    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
 };
 use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
@@ -315,6 +315,9 @@ pub(crate) fn pool(
     };
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
+    if let Some(found) = examine_mode(&key) {
+        warn!(output = name, code = %found.code, problem = found.problem, fix = &*found.fix, "a secret is less secret than it could be");
+    }
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
         .map_err(|source| CollectorError::Output { output: output(), source })?;
     let dial: Arc<dyn Dial> = match &settings.proxy {

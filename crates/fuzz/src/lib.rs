@@ -7,6 +7,7 @@
 mod cuts;
 #[cfg(not(fuzzing_libfuzzer))]
 mod engine;
+#[cfg(not(fuzzing_libfuzzer))]
 mod mutate;
 
 use std::panic::{AssertUnwindSafe, RefUnwindSafe};

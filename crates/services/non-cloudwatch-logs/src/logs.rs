@@ -223,6 +223,9 @@ impl Router for ToOne {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use quittance_testbed::{
         generate::{Origin, cloudfront, vpcflow},
