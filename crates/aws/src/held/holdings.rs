@@ -446,6 +446,7 @@ impl<I> Holdings<I> {
             let closed = state.stage == Stage::Closed && state.dead.is_none();
             let owed = match &version {
                 _ if closed => Owed::default(),
+                Some(_) if planted("mark-too-far") => state.owed.clone(),
                 Some(_) => state.unconfirmed.clone(),
                 None => Owed::all(self.all),
             };

@@ -190,6 +190,9 @@ impl Follower {
                 () = clock.sleep_until(until) => break,
             }
         }
+        if planted("stop-does-not-save") {
+            return Ok(());
+        }
         self.save().await
     }
 

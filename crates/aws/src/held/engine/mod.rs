@@ -232,6 +232,10 @@ impl<W: Work> Engine<W> {
             self.mark(key);
         }
         for key in self.holdings.open_messages() {
+            if planted("late-stop-deletes") {
+                self.finish(key, now);
+                continue;
+            }
             self.mark(key);
             self.holdings.take_along(key);
             if let Some(held) = self.forget(key) {
