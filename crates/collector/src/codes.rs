@@ -94,6 +94,15 @@ pub(crate) static ORGANIZATION: Code = Code::new(
     "Sign in as one of them, with organizations:ListAccounts, or list the accounts in `ids`.",
 );
 
+/// A tag of more levels than tables have.
+pub(crate) static TAG_LEVELS: Code = Code::new(
+    InitVariables,
+    11,
+    "a tag has many levels",
+    "Devo's tags have up to six levels: those of the table, and some that tell its sources apart.",
+    "Leave some out, or make sure that your domain takes such a tag.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -106,6 +115,7 @@ static OWN: &[&Code] = &[
     &READ_TWICE,
     &FILE_MISSING,
     &ORGANIZATION,
+    &TAG_LEVELS,
 ];
 
 /// Every code there is, by number.
