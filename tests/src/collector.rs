@@ -79,11 +79,16 @@ impl Collector {
         until(&format!("the collector says `{text}`"), Duration::from_secs(20), || self.logged(text) > 0).await;
     }
 
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// # Panics
     ///
     /// If it has ended.
     pub fn assert_running(&mut self) {
-        if let Ok(Some(status)) = self.child.try_wait() {
+        if let Some(status) = self.has_ended() {
             panic!("the collector ended by itself: {status}");
         }
     }
@@ -117,7 +122,7 @@ impl Collector {
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         until("the collector ends", limit, || {
-            status = self.child.try_wait().ok().flatten();
+            status = self.has_ended();
             status.is_some()
         })
         .await;

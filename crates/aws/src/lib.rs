@@ -27,6 +27,7 @@ mod settings;
 mod source;
 mod sqs;
 mod tagging;
+mod turns;
 
 pub mod listing;
 pub mod objects;
@@ -56,3 +57,4 @@ pub use settings::{
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare, service_of};
+pub use turns::Turns;

@@ -16,6 +16,9 @@ use crate::{
 /// SQS's limit.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
+/// A shorter silence says nothing: a busy bucket may take so long.
+const SHORTEST_TRANSFER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Keys of a service that reads queues and nothing else, to be flattened into its own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "QueueOnlyKeys")]
@@ -107,6 +110,9 @@ pub struct ObjectKeys {
     /// What becomes of an object that is announced, and is still not there after 15 minutes.
     #[serde(default)]
     pub on_missing_object: OnMissingObject,
+    /// How long nothing may come within the transfer of an object, before what is left of it is asked for anew: at least a second,
+    /// and a minute if unset.
+    pub transfer_timeout: Option<Interval>,
     /// The buckets whose objects the queue announces, with `{account}` and `{region}` filled in. They are for the permissions
     /// and templates that `quittance iam` writes, and change nothing else: every object that is announced is read.
     #[serde(default)]
@@ -136,7 +142,13 @@ impl ObjectKeys {
 
     /// Bounds of a unit that reads objects, with the user's own.
     pub fn limits(&self, queue: &QueueKeys) -> Result<Limits, PlanError> {
-        queue.limits(Limits { on_missing_object: self.on_missing_object, ..Limits::of_objects() })
+        let usual = Limits::of_objects();
+        let transfer_timeout = self.transfer_timeout.map_or(usual.transfer_timeout, |timeout| timeout.0);
+        if transfer_timeout < SHORTEST_TRANSFER_TIMEOUT {
+            let problem = format!("{transfer_timeout:?}: expected at least a second");
+            return Err(PlanError::new("transfer_timeout", problem));
+        }
+        queue.limits(Limits { on_missing_object: self.on_missing_object, transfer_timeout, ..usual })
     }
 }
 
@@ -144,7 +156,10 @@ impl ObjectKeys {
 pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {
     let regions = listed("regions", regions)?;
     match regions.iter().find(|region| !is_region(region.as_bytes())) {
-        Some(odd) => Err(PlanError::new("regions", format!("`{odd}` is no region: expected one as in `eu-west-1`"))),
+        Some(odd) => {
+            let problem = format!("`{}` is no region: expected one as in `eu-west-1`", odd.escape_debug());
+            Err(PlanError::new("regions", problem))
+        }
         None => Ok(regions),
     }
 }

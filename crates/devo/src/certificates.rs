@@ -39,6 +39,10 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
     match tls::certificates("the chain", identity.chain) {
         Err(problem) => note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain())),
         Ok(chain) => {
+            // One that TLS cannot read is worse than one that is out of date: no client is made with it.
+            if let Err(problem) = tls::roots(chain.iter().cloned()) {
+                note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain()));
+            }
             let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
             // A chain often carries an old root beside its successor; one good certificate is enough to go on.
             let some_are_good =

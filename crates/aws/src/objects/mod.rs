@@ -10,11 +10,12 @@ mod pass;
 mod settings;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
-use quittance_core::Tags;
+use async_trait::async_trait;
+use quittance_core::{Finding, Tags};
 use quittance_formats::Framer;
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ pub use crate::routing::{Claim, Route, Router};
 pub use settings::ObjectsSettings;
 
 /// What a kind of object needs to become events; a service brings one.
+#[async_trait]
 pub trait ObjectKind: Send + Sync {
     /// Whether an object holds events of this service.
     fn select(&self, object: &ObjectRef) -> Selection;
@@ -49,6 +51,12 @@ pub trait ObjectKind: Send + Sync {
     /// What it is to a kind to know who asks ([`Account::known_caller`]) when it opens an object.
     fn caller(&self) -> CallerUse {
         CallerUse::None
+    }
+
+    /// What is to be said of the buckets that objects come from, beyond whether they can be read. No run needs it, so it is
+    /// asked seldom, and not waited for long.
+    async fn advice(&self, _region: &str, _buckets: &BTreeSet<String>) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

@@ -31,14 +31,14 @@ impl Pass<'_> {
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
         let Objects { account, learnt, kind, giving } = self.shared;
-        let Giving { at, world, tags, max_event_bytes, .. } = giving;
+        let Giving { at, world, tags, max_event_bytes, transfer_timeout, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
             && let Err(error) = account.caller().await
         {
             return untouched(owed, version, error);
         }
-        let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
+        let mut body = match Body::open(account, self.object, &at.region, learnt, *transfer_timeout, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };

@@ -33,6 +33,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: None,
             outlet: outlet.clone(),
             debts,
@@ -66,16 +67,16 @@ impl Replay {
             }
             Again::Objects { outputs, objects } => {
                 let is_same = self.outlet.names() == outputs;
-                for owed in objects {
-                    self.object(&owed, is_same).await?;
+                for what in objects {
+                    let owed = what.owed(outputs.len()).ok_or_else(|| never("what is owed of it cannot be read"))?;
+                    self.object(&what, owed, is_same).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    async fn object(&mut self, what: &OwedObject, is_same: bool) -> Result<(), Failure> {
-        let mut owed = what.owed();
+    async fn object(&mut self, what: &OwedObject, mut owed: Owed, is_same: bool) -> Result<(), Failure> {
         if !is_same {
             // With other outputs the bits say something else: it is given to all.
             let ranges: Vec<_> = owed.iter().map(|(range, _)| range.clone()).collect();

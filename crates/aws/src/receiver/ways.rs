@@ -47,8 +47,8 @@ impl Ways {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new(), skips };
         let learnt = Learnt::default();
         for Way { kind, limits, .. } in ways {
-            let Limits { max_event_bytes, start_time, .. } = limits;
-            let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
+            let Limits { max_event_bytes, transfer_timeout, start_time, .. } = limits;
+            let giving = Giving { max_event_bytes, transfer_timeout, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, learnt) = (account.clone(), learnt.clone());

@@ -115,9 +115,9 @@ impl Follower {
         let now = shared.now();
         let cadence = shared.kind.cadence();
         let known = shared.store.load(shared.unit.as_str(), Record::Checkpoint, &cursor).await?;
-        let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
-        let checkpoint = checkpoint
-            .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let checkpoint = known.map(|known| Checkpoint::read(&known)).transpose();
+        let checkpoint =
+            checkpoint.map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source })?;
         let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,

@@ -21,7 +21,7 @@ async fn check(inputs: &str) -> Vec<String> {
 }
 
 async fn service(section: &str) -> Vec<String> {
-    let aws = "  aws:\n    id: 1\n    credentials: {access_key: A, access_secret: s}\n    services:\n";
+    let aws = "  aws:\n    id: 10001\n    credentials: {access_key: A, access_secret: s}\n    services:\n";
     let found = check(&format!("{aws}      {section}\n")).await.into_iter();
     found.map(|said| said.split_once(": ").map_or(said.clone(), |(_, said)| said.to_owned())).collect()
 }
@@ -30,12 +30,12 @@ async fn service(section: &str) -> Vec<String> {
 async fn what_is_wrong_in_one_section_hides_nothing_of_the_others() {
     let told = check(
         "  one:
-    id: 1
+    id: 10001
     credentials: {access_key: A}
     services:
       voiso: {voiso_sqs_queue_name: q, regions: [Ireland]}
   two:
-    id: 2
+    id: 10002
     endpoint_url: [x]
     services:
       voiso: {voiso_sqs_queue_name: q, regions: eu-west-1}

@@ -2,12 +2,13 @@
 
 use std::{fs, path::PathBuf, time::SystemTime};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use quittance_core::Severity::{self, Error, Warning};
 use quittance_devo::{
     Identity,
     IdentityFile::{self, Cert, Chain},
-    examine_identity,
+    client_config, examine_identity,
 };
 use quittance_testbed::certificates::{Pki, Validity};
 
@@ -68,6 +69,21 @@ fn an_old_root_beside_a_good_one_is_a_warning() {
     let found = files.examine("client", "2026-06-01T00:00:00Z");
     assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Warning)]);
     fs::write(files.path("chain.crt"), old).unwrap();
+    let found = files.examine("client", "2026-06-01T00:00:00Z");
+    assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
+}
+
+/// What a lenient reader makes sense of is of no use if TLS does not.
+#[test]
+fn a_certificate_that_tls_cannot_read_is_found_before_it_is_used() {
+    let files = Files::new();
+    let good = fs::read_to_string(files.path("chain.crt")).unwrap();
+    let lines: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+    let longer = STANDARD.encode([&*STANDARD.decode(lines).unwrap(), b"x"].concat());
+    let odd = format!("-----BEGIN CERTIFICATE-----\n{longer}\n-----END CERTIFICATE-----\n{good}");
+    fs::write(files.path("chain.crt"), odd).unwrap();
+    let [chain, cert, key] = ["chain.crt", "client.crt", "client.key"].map(|name| files.path(name));
+    assert!(client_config(&Identity { chain: &chain, cert: &cert, key: &key }).is_err());
     let found = files.examine("client", "2026-06-01T00:00:00Z");
     assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
 }

@@ -9,14 +9,14 @@ use quittance_formats::{FormatError, Inflate, unreadable};
 
 use crate::support::{cuts, scale};
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
 
 /// Decodes pieces that end at `cuts`, with room for `room` bytes at a time.
-fn inflate(input: &[u8], cuts: &[usize], room: usize) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn inflate(input: &[u8], cuts: &[usize], room: usize) -> Result<Vec<u8>, FormatError> {
     let mut decoder = Inflate::new();
     let mut all = Vec::new();
     let mut out = Vec::with_capacity(room);

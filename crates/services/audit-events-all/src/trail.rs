@@ -1,31 +1,36 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use async_trait::async_trait;
 use memchr::memmem;
 use quittance_aws::{
     Account, KeyFilter, ObjectRef, PlanError, Whereabouts, is_write_test,
     objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
     writer_folder,
 };
-use quittance_core::Tags;
+use quittance_core::{Finding, Tags};
 use quittance_formats::{FormatError, Frame, Framer, Records};
 
-use crate::{Config, record::RecordRoutes};
+use crate::{Config, audited::Audited, record::RecordRoutes};
 
 pub(crate) struct Trail {
     records: RecordRoutes,
     filter: KeyFilter,
+    /// Unless our own reads are dropped.
+    audited: Option<Audited>,
 }
 
 impl Trail {
     pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
-        Ok(Trail { records: RecordRoutes::new(config, account)?, filter })
+        let audited = (!config.drop_own_calls).then(|| Audited::new(account));
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter, audited })
     }
 }
 
+#[async_trait]
 impl ObjectKind for Trail {
     fn select(&self, object: &ObjectRef) -> Selection {
         match self.filter.refuses(object) {
@@ -49,6 +54,13 @@ impl ObjectKind for Trail {
             Some(own) if own.are_dropped() => CallerUse::Needed,
             Some(_) => CallerUse::Helpful,
             None => CallerUse::None,
+        }
+    }
+
+    async fn advice(&self, region: &str, buckets: &BTreeSet<String>) -> Vec<Finding> {
+        match &self.audited {
+            Some(audited) => audited.findings(region, buckets).await,
+            None => Vec::new(),
         }
     }
 
@@ -113,7 +125,7 @@ mod tests {
             from_event: true,
             own: None,
         };
-        Trail { records, filter: KeyFilter::default() }
+        Trail { records, filter: KeyFilter::default(), audited: None }
     }
 
     fn object(key: &str) -> ObjectRef {

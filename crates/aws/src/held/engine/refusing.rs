@@ -12,10 +12,8 @@ use crate::{
 
 impl<W: Work> Engine<W> {
     pub(super) fn try_lanes(&mut self, now: Instant) {
-        while let Some(item) = self.lanes.try_one(now) {
-            if !self.holdings.release(item, now) {
-                self.lanes.gone(item);
-            }
+        while let Some(item) = self.lanes.try_one(now, |item| self.holdings.is_begun(item)) {
+            self.holdings.release(item, now);
         }
     }
 
