@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod advice;
 mod devo_example;
 mod devo_keys;
 mod devo_shape;
