@@ -101,10 +101,31 @@ fn packages(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>> {
     found.collect::<Option<_>>().context("metadata of a package without name or manifest")
 }
 
-/// Builds the tests of these packages, and finds the targets in them.
+/// Builds the tests of these packages, and finds the targets in them. A test without a target is not to be built: libFuzzer
+/// would be missing in it.
 fn build(workspace: &Workspace, packages: &[&(String, PathBuf)]) -> Result<Vec<Target>> {
-    let mut command =
-        workspace.cargo(&["test", "--no-run", "--lib", "--tests", "--message-format", "json-render-diagnostics"]);
+    let of =
+        |folder: &str| packages.iter().copied().filter(|(_, root)| has_target(&root.join(folder))).collect::<Vec<_>>();
+    let mut targets = built(workspace, &of("src"), &["--lib"])?;
+    targets.extend(built(workspace, &of("tests"), &["--test", "it"])?);
+    Ok(targets)
+}
+
+/// Whether there is a module of targets somewhere below.
+fn has_target(folder: &Path) -> bool {
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .any(|entry| entry.file_name() == "fuzz.rs" || (entry.path().is_dir() && has_target(&entry.path())))
+}
+
+fn built(workspace: &Workspace, packages: &[&(String, PathBuf)], which: &[&str]) -> Result<Vec<Target>> {
+    if packages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut command = workspace.cargo(&["test", "--no-run", "--message-format", "json-render-diagnostics"]);
+    command.args(which);
     // With a target of its own, build scripts and macros are built as always.
     command.arg("--target").arg(host()?).arg("--target-dir").arg(folder(workspace)).env("RUSTFLAGS", FLAGS);
     for (name, _) in packages {

@@ -91,7 +91,7 @@ fn a_certificate_that_tls_cannot_read_is_found_before_it_is_used() {
 #[test]
 fn a_key_that_others_may_read_or_change_is_a_warning() {
     let files = Files::new();
-    let mut found = |mode| {
+    let found = |mode| {
         fs::set_permissions(files.path("client.key"), fs::Permissions::from_mode(mode)).unwrap();
         files.examine("client", "2026-06-01T00:00:00Z")
     };

@@ -38,7 +38,8 @@ async fn fill(folder: &std::path::Path, text: &str, bytes: &[u8]) -> Result<(), 
 #[test]
 fn what_is_kept() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    fuzz_slowly("what_is_kept", ["unit", "a'b\"; DROP TABLE record; --", "\0\u{202e}\n\u{1b}[31m", "é😀"], |input| {
+    let seeds = ["unit", "a'b\"; DROP TABLE record; --", "\0\u{202e}\n\u{1b}[31m", "é😀"];
+    fuzz_slowly("what_is_kept", 100, seeds, |input| {
         let folder = tempfile::tempdir().unwrap();
         let text = String::from_utf8_lossy(input).into_owned();
         runtime.block_on(fill(folder.path(), &text, input)).unwrap();
@@ -58,6 +59,7 @@ fn damaged_files() {
     // What is to be written where: a file is too long for an input.
     fuzz_slowly(
         "damaged_files",
+        10,
         [&b"\0\0SQLite format 4\0"[..], b"\x10\0\xff\xff", b"\0\x10\0\0\0\0\0\0", b""],
         |input| {
             let folder = tempfile::tempdir().unwrap();
