@@ -91,6 +91,7 @@ impl Pass<'_> {
             left_events: 0,
             filtered: Filtered::default(),
             lost: false,
+            stopped: false,
             version: body.etag.clone(),
         };
         let mut result = cutter.read(&mut body).await;
@@ -106,8 +107,8 @@ impl Pass<'_> {
             result = Err(AwsError::Oversized { object, events, max_event_bytes: *max_event_bytes });
         }
         let rest = match &result {
-            Ok(()) => Owed::default(),
-            Err(_) => {
+            Ok(()) if !cutter.stopped => Owed::default(),
+            _ => {
                 let mut rest = cutter.owed.from(cutter.given);
                 rest.join(cutter.left);
                 rest
@@ -164,17 +165,29 @@ struct Cutter<'a> {
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
+    /// It was stopped on its way.
+    stopped: bool,
     /// The version that is read.
     version: Option<String>,
 }
 
 impl Cutter<'_> {
     async fn read(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
-        let object = self.pass.object;
+        let Pass { object, shared } = self.pass;
+        let stop = &shared.giving.stop;
         let decode = |source| AwsError::Decode { object: object.to_string(), source };
         let mut inflate = Inflate::new();
         let mut told = false;
-        while let Some(piece) = body.next().await? {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.stopped = true;
+                    return Ok(());
+                }
+                piece = body.next() => piece?,
+            };
+            let Some(piece) = piece else { break };
             let mut at = 0;
             while at < piece.len() || !inflate.is_drained() {
                 at += inflate.decode(&piece[at..], &mut self.window).map_err(decode)?;

@@ -233,6 +233,7 @@ impl Station {
             world: world.clone(),
             quarantine: quarantine.clone(),
             tally: self.tally(),
+            stop: stop.clone(),
         };
         let work = Ways::new(&self.account, ways, &giving);
         let (memory, tally) = (self.memory.clone(), self.tally());

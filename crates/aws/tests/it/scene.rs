@@ -55,6 +55,8 @@ pub(crate) enum Fate {
     KeepInDoubt,
     /// Its receipt comes with those of its connection, which ends after 5 seconds, or when an engine is in a hurry.
     Confirm,
+    /// The same, after a minute.
+    ConfirmLate,
 }
 
 /// A destination.
@@ -192,8 +194,9 @@ impl State {
             }
             Fate::Return => drop(batch),
             Fate::Keep | Fate::KeepInDoubt => self.kept.push(batch),
-            Fate::Confirm => {
-                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(5));
+            Fate::Confirm | Fate::ConfirmLate => {
+                let after = if fate == Fate::Confirm { 5 } else { 60 };
+                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(after));
                 self.kept.push(batch);
             }
         }
