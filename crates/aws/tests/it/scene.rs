@@ -141,6 +141,13 @@ impl Receiver {
         }
     }
 
+    /// The batch that has waited longest is delivered.
+    pub(crate) fn deliver_first(&self) {
+        let mut state = self.state.lock().unwrap();
+        let first = state.kept.remove(0);
+        state.meet(first, Fate::Deliver);
+    }
+
     /// The batches that wait are lost with the process that they were given by.
     pub(crate) fn forget_kept(&self) {
         self.state.lock().unwrap().kept.clear();
@@ -626,6 +633,7 @@ pub(crate) struct One(pub(crate) TagId);
 
 impl Router for One {
     fn route(&mut self, event: &[u8]) -> Route {
+        assert!(!event.starts_with(b"panic"), "this cannot be read");
         if event.starts_with(b"drop") { Route::Drop(self.0) } else { Route::Send(self.0) }
     }
 }
