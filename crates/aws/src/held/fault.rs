@@ -24,7 +24,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn of(error: &AwsError) -> Fault {
         match error {
-            AwsError::Decode { .. } => Fault::Damaged,
+            AwsError::Decode { .. } | AwsError::Panicked { .. } => Fault::Damaged,
             AwsError::Oversized { .. }
             | AwsError::Unsupported { .. }
             | AwsError::Unclaimed { .. }

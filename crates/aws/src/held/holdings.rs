@@ -195,6 +195,11 @@ impl<I> Holdings<I> {
         closed
     }
 
+    /// Whether receipts are waited for.
+    pub(crate) fn awaits(&self) -> bool {
+        self.out > 0
+    }
+
     /// Whether all items of the message are closed: it only needs its delete.
     pub(crate) fn is_closed(&self, key: MessageKey) -> bool {
         self.closed.contains(&key)

@@ -430,7 +430,8 @@ impl Plan {
         if let Some(open) = self.get(number) {
             open.read = true;
             open.owed |= left;
-            open.not_before = not_before;
+            // What came back meanwhile may have to wait for longer.
+            open.not_before = open.not_before.max(not_before);
         }
         self.advance();
     }

@@ -15,7 +15,7 @@ use quittance_aws::{
         past_start_time,
     },
 };
-use quittance_core::{Class, Finding, Tag, Tags};
+use quittance_core::{Change, Class, Ended, Finding, Store, Tag, Tags};
 use tokio::time::{Instant, sleep};
 
 use crate::scene::{Fate, REGION, Scene};
@@ -575,6 +575,38 @@ async fn an_event_that_cannot_be_set_aside_holds_up_no_other() {
     hours(16).await;
     assert_eq!(scene.receiver.texts(), expected);
     scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_that_cannot_be_read_is_not_taken_for_none() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let change = Change::Checkpoint { cursor: String::new(), value: "{".to_owned() };
+    scene.store.commit(scene.store.fence(), "test", vec![change]).await.unwrap();
+    let ended = scene.windows(settings(&api)).ended().await;
+    assert!(
+        matches!(&ended, Ended::Failed(failure) if failure.chain().contains("understanding a checkpoint")),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_delivered_during_a_stop_is_written_down_before_it_ends() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    scene.receiver.set(Fate::Keep);
+    let running = scene.windows(settings(&api));
+    sleep(Duration::from_secs(90)).await;
+    api.put("one", now + 100 * SECOND, now + 100 * SECOND, "first");
+    api.put("one", now + 300 * SECOND, now + 300 * SECOND, "second");
+    scene.until("both were given", |scene| scene.receiver.given() == 2).await;
+    scene.stop.cancel();
+    sleep(Duration::from_secs(1)).await;
+    scene.receiver.deliver_first();
+    sleep(Duration::from_secs(9)).await;
+    running.killed().await;
+    assert_eq!(scene.store.remembered_hours("test", "one").await.unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
