@@ -113,6 +113,8 @@ struct Message {
     deleted: bool,
     /// How often it was received.
     receives: u32,
+    /// SQS said that it was deleted, and it was not.
+    out_of_turn: bool,
 }
 
 #[derive(Default)]
@@ -187,7 +189,9 @@ impl Oracle {
 
     /// A message that holds, or announces, these events.
     pub(super) fn message(&self, id: MessageId, events: Vec<Id>, fate: Fate, turn: Option<(String, u64)>) {
-        self.state().messages.insert(id, Message { events, fate, turn, deleted: false, receives: 0 });
+        self.state()
+            .messages
+            .insert(id, Message { events, fate, turn, deleted: false, receives: 0, out_of_turn: false });
     }
 
     /// Whoever remembers this id will never give these events again.
@@ -277,7 +281,10 @@ impl Oracle {
         let Some(message) = state.messages.get_mut(&id) else { return };
         message.deleted |= really;
         let (events, fate, turn) = (message.events.clone(), message.fate.clone(), message.turn.clone());
+        let turn = turn.filter(|_| !message.out_of_turn);
         if !really {
+            // It counts as deleted for those who asked: it is no longer in the way of the later ones of its group.
+            message.out_of_turn = true;
             events.iter().for_each(|id| state.events[*id].may_repeat = true);
             return;
         }

@@ -46,6 +46,8 @@ enum Action {
     Happen(Source),
     Begin(Kind),
     End(Lasting),
+    /// The collector is killed, and started again after so many seconds.
+    Down(u64),
     /// The collector is started again.
     Start,
 }
@@ -93,11 +95,25 @@ impl Course {
     fn trouble(&mut self, rng: &mut Rng, kind: Kind, at: u64) {
         self.add(at, Action::Begin(kind));
         let concerned = kind.concerns();
-        for _ in 0..if concerned.is_empty() { 0 } else { rng.usize(1..5) } {
+        let many = match kind {
+            _ if concerned.is_empty() => 0,
+            Kind::TooLong | Kind::FullQuarantine => rng.usize(4..9),
+            _ => rng.usize(1..5),
+        };
+        for _ in 0..many {
             let source = concerned[rng.usize(..concerned.len())];
-            // Before a restart, and after whatever else begins.
-            let when = if kind.is_of_process() { at - rng.u64(0..4) } else { at + rng.u64(0..4) };
+            // Before a restart, so that it was just asked for or given, and after whatever else begins.
+            let before = if rng.bool() { rng.u64(0..4) } else { rng.u64(0..40) };
+            let when = if kind.is_of_process() { at.saturating_sub(before) } else { at + rng.u64(0..4) };
             self.add(when, Action::Happen(source));
+        }
+        if kind == Kind::EmptyPages {
+            let pause = rng.u64(150..400);
+            self.add(at, Action::Down(pause));
+            for _ in 0..rng.usize(6..12) {
+                let source = [Source::Logs, Source::Logs, Source::Audits][rng.usize(..3)];
+                self.add(at + rng.u64(1..pause), Action::Happen(source));
+            }
         }
         // What a restart finds in the midst of it is worth more than what it finds elsewhere.
         let coupled = match kind {
@@ -156,6 +172,12 @@ pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
                 end_process(kind, &mut place, ending, &mut rng).await;
                 let pause = if rng.u8(0..4) == 0 { rng.u64(60..400) } else { rng.u64(0..10) };
                 // What happens meanwhile is found when it is back.
+                course.add(began.elapsed().as_secs() + pause, Action::Start);
+            }
+            Action::Down(pause) => {
+                let Some(ending) = running.take() else { continue };
+                place.oracle.receives_spent(2);
+                place.kill(ending).await;
                 course.add(began.elapsed().as_secs() + pause, Action::Start);
             }
             Action::Start => running = Some(place.start().await?),

@@ -403,7 +403,7 @@ impl Sources {
     /// When something is shown: usually at once, sometimes later.
     fn shown(&mut self, rng: &mut Rng, at: Timestamp, latest: i64, overlap: i64) -> Timestamp {
         let late = match rng.u8(0..6) {
-            0 => rng.i64(0..latest.max(1)),
+            0 => rng.i64(if latest > 3000 { latest / 2 } else { 0 }..latest.max(1)),
             1 => rng.i64(0..60),
             _ => 0,
         };

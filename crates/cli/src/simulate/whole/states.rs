@@ -13,7 +13,7 @@ use tracing::{
 };
 
 /// States by what is said of them: the words of a message, and words of its fields.
-const SAID: [(&str, &str, &str); 42] = [
+const SAID: [(&str, &str, &str); 41] = [
     ("batch returned", "connection lost, its batches are given again", ""),
     ("connection broken while it carried", "connection lost", "writing"),
     ("connection broken while it waited", "connection lost", "reading"),
@@ -42,7 +42,6 @@ const SAID: [(&str, &str, &str); 42] = [
     ("mark write failed", "progress mark not written", ""),
     ("marks cannot be read", "progress marks cannot be read", ""),
     ("checkpoint write failed", "what was delivered cannot be written down", ""),
-    ("state cannot be read", "the state cannot be read", ""),
     ("window asked again after an error", "a window could not be read", ""),
     ("page token refused", "a window could not be read", "nextToken"),
     ("page token refused", "a window could not be read", "InvalidNextToken"),

@@ -72,6 +72,7 @@ pub(super) enum Kind {
     ExpiredSessions,
     NoSts,
     BadTokens,
+    EmptyPages,
     FullDisk,
     BrokenStore,
     SlowStore,
@@ -90,7 +91,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 46] = [
+    pub(super) const ALL: [Kind; 47] = [
         Kind::Reset,
         Kind::ResetAtEnd,
         Kind::Close,
@@ -122,6 +123,7 @@ impl Kind {
         Kind::ExpiredSessions,
         Kind::NoSts,
         Kind::BadTokens,
+        Kind::EmptyPages,
         Kind::FullDisk,
         Kind::BrokenStore,
         Kind::SlowStore,
@@ -173,6 +175,7 @@ impl Kind {
             Kind::ExpiredSessions => "expired credentials",
             Kind::NoSts => "outage of STS",
             Kind::BadTokens => "expired or repeated page token",
+            Kind::EmptyPages => "empty pages after a long time",
             Kind::FullDisk => "full disk",
             Kind::BrokenStore => "failing store",
             Kind::SlowStore => "slow store",
@@ -214,6 +217,8 @@ impl Kind {
         ];
         const ASKED: [Source; 4] = [Source::Audits, Source::Logs, Source::Metrics, Source::GuardDuty];
         match self {
+            // Groups that wait for their turn are in a hurry, so that ends cross.
+            Kind::Close => &[Source::Security, Source::Security, Source::Trail, Source::Audits],
             _ if self.is_of_process() || self.is_of_receiver() => &Source::ALL,
             Kind::FullDisk | Kind::BrokenStore | Kind::SlowStore | Kind::ClockAhead | Kind::ClockBehind => &Source::ALL,
             Kind::Errors | Kind::Throttling | Kind::LostCalls | Kind::SlowCalls => &Source::ALL,
@@ -291,7 +296,8 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         | Kind::Stall
         | Kind::SlowReader
         | Kind::Refusal => {
-            let bytes = rng.u64(0..20_000);
+            // Often within the first event.
+            let bytes = if rng.bool() { rng.u64(0..600) } else { rng.u64(0..20_000) };
             let fault = match kind {
                 Kind::Reset => Fault::ResetAfter(bytes),
                 Kind::ResetAtEnd => Fault::ResetAtEnd,
@@ -346,8 +352,12 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         }
         Kind::OtherReader => {
             // Of messages that are being read, for as long as it takes until they are to be hidden anew.
-            _ = begin(Kind::SlowBody, place, sources, rng);
-            let (wait, keeps) = (Duration::from_secs(rng.u64(1..15)), Duration::from_secs(rng.u64(5..60)));
+            let (wait, keeps) = (rng.u64(1..10), place.shape.visibility / 2 + rng.u64(5..30));
+            let object = sources.object(place, rng, Use::Flows, Flaw::None);
+            let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64);
+            aws.body_fault(&object.bucket, &object.key, BodyFault::Slow((size / (wait + keeps + 20)).max(1)));
+            sources.announce(place, &object, None, Flaw::None);
+            let (wait, keeps) = (Duration::from_secs(wait), Duration::from_secs(keeps));
             let (aws, oracle) = (aws.clone(), place.oracle.clone());
             place.oracle.receives_spent(2);
             tokio::spawn(async move {
@@ -412,8 +422,8 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             let of = [Use::Flows, Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..5)];
             // Nothing but its length says of an object that is not compressed whether all of it came.
             let (object, key) = match rng.u8(0..4) {
-                0 if kind != Kind::Corrupted => {
-                    let events = if rng.bool() { large(rng) } else { rng.usize(1..12) };
+                n if n == 0 && kind != Kind::Corrupted || n == 2 && kind == Kind::SlowBody => {
+                    let events = if kind == Kind::SlowBody || rng.bool() { large(rng) } else { rng.usize(1..12) };
                     let object = sources.plain_object(place, rng, events);
                     let place = (object.bucket.clone(), object.key.clone());
                     (Some(object), place)
@@ -440,7 +450,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                     Kind::Cut => BodyFault::CutAfter(at),
                     Kind::StalledBody => BodyFault::StallAfter(at),
                     Kind::Corrupted => BodyFault::CorruptAt(at),
-                    _ => BodyFault::Slow((size / rng.u64(5..60)).max(10)),
+                    _ => BodyFault::Slow((size / rng.u64(15..60)).max(10)),
                 };
                 aws.body_fault(&bucket, &key, fault);
             }
@@ -464,15 +474,18 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             let events = if is_large { large(rng) } else { rng.usize(1..12) };
             let object = sources.plain_object(place, rng, events);
             let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
-            let at = if is_large { size - size / 8 } else { rng.u64(0..size) };
-            aws.stall_after(&object.bucket, &object.key, at);
+            match is_large {
+                true => aws.body_fault(&object.bucket, &object.key, BodyFault::CutAfter(size - size / 8)),
+                false => aws.stall_after(&object.bucket, &object.key, rng.u64(0..size)),
+            }
             sources.announce(place, &object, None, Flaw::None);
             place.oracle.change(&object.events, Duty::May);
             let (new, bytes) = sources.overwritten(place, rng, &object);
             // Two messages announce it.
             place.oracle.may_repeat(&object.events);
             place.oracle.may_repeat(&new.events);
-            let (aws, wait, oracle) = (aws.clone(), Duration::from_secs(rng.u64(0..50)), place.oracle.clone());
+            let wait = if is_large { Duration::from_millis(20) } else { Duration::from_secs(rng.u64(0..50)) };
+            let (aws, oracle) = (aws.clone(), place.oracle.clone());
             let (queue, body) = (place.shape.queue(Use::Flows), sources.announcement(place, &new));
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
@@ -535,6 +548,11 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             aws.token_lifetime(api, Duration::from_millis(10));
             aws.delay(api, Duration::from_secs(1));
             Some((seconds(rng, 120), lasting(vec![api])))
+        }
+        Kind::EmptyPages => {
+            // More than a window may have: it is cut in two.
+            aws.empty_pages(["FilterLogEvents", "FilterLogEvents", "LookupEvents"][rng.usize(..3)], 300);
+            None
         }
         Kind::FullDisk => {
             store.refuse_writes(true);
