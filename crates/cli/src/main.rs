@@ -5,9 +5,11 @@ mod check;
 mod demo;
 mod documents;
 mod errors;
+mod health;
 mod iam;
 mod logging;
 mod output;
+mod plain;
 mod quarantine;
 mod run;
 mod services;
@@ -43,6 +45,8 @@ enum Command {
     Check(check::Options),
     /// Lists the services, their types and the Devo tables of their events.
     Services(services::Options),
+    /// Asks a running collector how its units and outputs get on.
+    Health(health::Options),
     /// Explains the codes of what goes wrong.
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
                 Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
+                Command::Health(options) => health::run(options).await,
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
                 Command::Iam(command) => iam::run(command),
@@ -99,7 +104,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let code = error.chain().find_map(|cause| cause.downcast_ref::<CollectorError>()?.code());
-            eprintln!("error: {error:#}{}", code.map(|code| format!(" [{code}]")).unwrap_or_default());
+            let error = format!("error: {error:#}{}", code.map(|code| format!(" [{code}]")).unwrap_or_default());
+            eprintln!("{}", plain::lines(&error));
             ExitCode::from(1)
         }
     }

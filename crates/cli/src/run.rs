@@ -1,12 +1,17 @@
 //! `quittance run`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
+use futures_util::future::OptionFuture;
 use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
 use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
-use tokio::signal::unix::{SignalKind, signal};
+use quittance_monitor::Probes;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -20,6 +25,11 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     }
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
+    // Before anything runs: a port that is taken is a mistake of the configuration.
+    let listener = match config.globals.probes_address {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
@@ -31,7 +41,14 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    let running = collector.run();
+    let probes = Probes { health: collector.health(), outputs: collector.readiness() };
+    let answering = OptionFuture::from(listener.map(|listener| probes.serve(listener)));
+    let running = async {
+        tokio::select! {
+            ended = collector.run() => ended,
+            Some(never) = answering => match never {},
+        }
+    };
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => ended?,
@@ -57,6 +74,14 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
         "ledger"
     );
     Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("globals.probes_address: cannot listen on {address}"))?;
+    // Port 0 is one that is free.
+    info!(address = %listener.local_addr()?, "probes are answered");
+    Ok(listener)
 }
 
 /// The real clock, the real network.

@@ -5,11 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Clock, Dial, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor, Tag,
-    Unit, World, output,
+    Budget, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor,
+    Tag, Unit, Watchdog, World, output,
 };
 use quittance_devo::{
-    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
+    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
 };
 use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     CollectorError, Config, Files, KeyPath, Messages, Problem, age,
-    config::{DevoPlatform, Globals, Output, PersistenceConfig},
+    config::{DevoPlatform, Globals, Input, Output, PersistenceConfig},
     console::Console,
     internal,
     planning::{Organization, Plan, PlannedUnit, plan},
@@ -37,6 +37,9 @@ const MAX_OUTPUTS: usize = 64;
 
 /// How long senders may take to settle after the last puller has ended.
 const SETTLE: Duration = Duration::from_secs(10);
+
+/// Calls that a bounded unit may take until it gets on: those of its setup, beside others that have a turn.
+const CALLS_OF_A_STANDSTILL: u32 = 20;
 
 /// What a collector works with: the parameters that tests and the demo replace.
 pub struct Parts {
@@ -84,6 +87,7 @@ pub struct Collector {
     pub(crate) units: Vec<Unit>,
     pub(crate) organizations: Vec<Organization>,
     quarantine_max_age: Option<Duration>,
+    unhealthy_after: Duration,
     pub(crate) sending: Sending,
 }
 
@@ -192,20 +196,31 @@ impl Collector {
             outputs: outputs.into(),
             budget: outlet_budget(&config.globals),
             ledger: Arc::default(),
+            health: Arc::default(),
             store,
             world,
             stop,
         };
         let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
         let sending = Sending { senders, beside, stop, clock };
+        // A unit that waits for its turn gets on, however slowly its user wants it to.
+        let bounds = config.inputs.values().flat_map(Input::call_limits);
+        let unhealthy_after = bounds
+            .map(|bound| bound.spacing().saturating_mul(CALLS_OF_A_STANDSTILL))
+            .fold(config.globals.unhealthy_after(), Duration::max);
         let Globals { id, name, persistence, .. } = config.globals;
         let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
-        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending })
+        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending })
     }
 
     /// The accounts of all units.
     pub fn ledger(&self) -> Arc<Ledger> {
         self.supervisor.ledger.clone()
+    }
+
+    /// How every unit gets on.
+    pub fn health(&self) -> Arc<Health> {
+        self.supervisor.health.clone()
     }
 
     /// Whether each output is known to confirm.
@@ -216,7 +231,15 @@ impl Collector {
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, sending } = self;
+        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending } =
+            self;
+        let watchdog = Watchdog {
+            health: supervisor.health.clone(),
+            ledger: supervisor.ledger.clone(),
+            outputs: supervisor.outputs.clone(),
+            clock: supervisor.world.clock.clone(),
+            unhealthy_after,
+        };
         info!(id, name, units = units.len(), "collector started");
         let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
         let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
@@ -227,6 +250,7 @@ impl Collector {
             tokio::select! {
                 () = units_done => {}
                 () = age::watch(store, clock, quarantine_max_age) => {}
+                never = watchdog.run() => match never {},
             }
         };
         Box::pin(sending.around(work)).await
@@ -291,6 +315,9 @@ pub(crate) fn pool(
     };
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
+    if let Some(found) = examine_mode(&key) {
+        warn!(output = name, code = %found.code, problem = found.problem, fix = &*found.fix, "a secret is less secret than it could be");
+    }
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
         .map_err(|source| CollectorError::Output { output: output(), source })?;
     let dial: Arc<dyn Dial> = match &settings.proxy {

@@ -38,6 +38,16 @@ pub static FAILED: Code = Code::new(
     "It is started again by itself, with growing waits. Look at the text if it goes on.",
 );
 
+/// A unit has work and does not get on.
+pub static STALLED: Code = Code::new(
+    Pull,
+    303,
+    "the unit does not get on",
+    "It has work, or its source does not answer, and nothing was done for `unhealthy_after`. The line names the stage: `destination`, \
+     `setup`, `retry`, `state`, `room`, `delivery` or `source`.",
+    "Look at the lines of the stage before it. It goes on by itself once the cause is gone; it is said again while it lasts.",
+);
+
 /// The state cannot be written.
 pub static NOT_WRITTEN: Code = Code::new(
     SaveState,
@@ -89,6 +99,7 @@ pub static CODES: &[&Code] = &[
     &STATE_UNREADABLE,
     &PANICKED,
     &FAILED,
+    &STALLED,
     &NOT_WRITTEN,
     &TAKEN_OVER,
     &QUARANTINE_FULL,

@@ -80,7 +80,7 @@ impl Ledger {
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
         for unit in lock(&self.0).values() {
-            lock(&unit.0).values().for_each(|counts| total += *counts);
+            total += unit.total();
         }
         total
     }
@@ -105,6 +105,13 @@ impl UnitLedger {
         let counts = tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.quarantined += events;
+    }
+
+    /// The sum of all tags.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        lock(&self.0).values().for_each(|counts| total += *counts);
+        total
     }
 
     /// By tag, in the order of the tags.

@@ -25,6 +25,8 @@ mod store;
 mod supervisor;
 mod tag;
 mod unit;
+mod vitals;
+mod watchdog;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Room};
@@ -46,6 +48,8 @@ pub use store::{Change, Discarded, EventId, Fence, NoStore, Quarantined, Record,
 pub use supervisor::Supervisor;
 pub use tag::{Tag, TagError, TagId, Tags};
 pub use unit::{Class, Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
+pub use vitals::{Health, Stage, UnitHealth, Vitals};
+pub use watchdog::Watchdog;
 
 /// Clock and randomness of a collector: the parameters that a test replaces.
 #[derive(Clone)]

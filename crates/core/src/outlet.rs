@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, planted, receipt};
+use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, Vitals, planted, receipt};
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
 const CHANNEL_BATCHES: usize = 4096;
@@ -103,19 +103,27 @@ pub struct Output {
 
 /// Whether an output is known to confirm, for whoever shows it.
 #[derive(Clone)]
-pub struct Readiness(Arc<Ready>);
+pub struct Readiness {
+    name: Arc<str>,
+    ready: Arc<Ready>,
+}
 
 impl Readiness {
+    /// The output's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// As last said by the sender.
     pub fn is_ready(&self) -> bool {
-        self.0.is()
+        self.ready.is()
     }
 }
 
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        Readiness(self.ready.clone())
+        Readiness { name: self.name.clone(), ready: self.ready.clone() }
     }
 }
 
@@ -136,12 +144,18 @@ pub struct Outlet {
     outputs: Arc<[Output]>,
     budget: Arc<Budget>,
     ledger: Arc<UnitLedger>,
+    vitals: Arc<Vitals>,
 }
 
 impl Outlet {
     /// An outlet to `outputs` with room from `budget`, entered in `ledger`.
     pub fn new(outputs: Arc<[Output]>, budget: Arc<Budget>, ledger: Arc<UnitLedger>) -> Self {
-        Outlet { outputs, budget, ledger }
+        Outlet { outputs, budget, ledger, vitals: Arc::default() }
+    }
+
+    /// The same, of a unit that shows its signs of life in `vitals`.
+    pub fn with_vitals(self, vitals: Arc<Vitals>) -> Self {
+        Outlet { vitals, ..self }
     }
 
     /// The names of the required outputs, in the order of their indices.
@@ -159,7 +173,9 @@ impl Outlet {
     /// The engine hears of it through `debts`, exactly once, whatever happens.
     pub async fn emit(&self, events: Events, debt: Debt, to: OutputSet, debts: &Debts) {
         self.ready().await;
+        let crowded = self.vitals.crowded();
         let room = Arc::new(self.budget.take(self.budget.weight(events.footprint(), events.len())).await);
+        drop(crowded);
         let events = Arc::new(events);
         for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
@@ -189,6 +205,11 @@ impl Outlet {
     /// Asks the senders for receipts now: the engine holds much, or stops.
     pub fn hurry(&self) {
         self.outputs.iter().for_each(|output| output.hurry.notify_one());
+    }
+
+    /// Where this unit shows its signs of life.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// The account of this unit.

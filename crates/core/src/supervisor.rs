@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Budget, Class, Ended, Failure, Finding, Ledger, Outlet, Output, PullerContext, Severity, Store, Unit,
-    UnitId, World, chain, codes,
+    Backoff, Budget, Class, Ended, Failure, Finding, Health, Ledger, Outlet, Output, PullerContext, Severity, Store,
+    Unit, UnitId, Vitals, World, chain, codes, vitals::Phase,
 };
 
 /// Bytes that one unit may have on their way, within the collector's budget.
@@ -24,6 +24,8 @@ pub struct Supervisor {
     pub budget: Arc<Budget>,
     /// Where every unit has its account.
     pub ledger: Arc<Ledger>,
+    /// Where every unit shows its signs of life.
+    pub health: Arc<Health>,
     /// What outlives a run.
     pub store: Arc<dyn Store>,
     /// Clock and randomness.
@@ -41,17 +43,22 @@ impl Supervisor {
         let mut running = JoinSet::new();
         for unit in units {
             let this = this.clone();
-            running.spawn(async move { this.keep_running(unit).await });
+            running.spawn(async move {
+                let vitals = this.health.unit(&unit.id);
+                this.keep_running(&unit, &vitals).await;
+                this.health.gone(&unit.id);
+            });
         }
         while running.join_next().await.is_some() {}
     }
 
-    async fn keep_running(&self, unit: Unit) {
+    async fn keep_running(&self, unit: &Unit, vitals: &Arc<Vitals>) {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), self.world.random.fork());
         let mut told = Told::default();
         while !self.stop.is_cancelled() {
             let started = self.world.clock.now();
-            let ended = AssertUnwindSafe(self.run_once(&unit, &mut told)).catch_unwind().await;
+            let ended = AssertUnwindSafe(self.run_once(unit, vitals, &mut told)).catch_unwind().await;
+            vitals.enter(Phase::Rests);
             // A run that lasted was a success, whatever ended it.
             if self.world.clock.now() - started > Duration::from_secs(600) {
                 backoff.reset();
@@ -80,14 +87,17 @@ impl Supervisor {
         }
     }
 
-    async fn run_once(&self, unit: &Unit, told: &mut Told) -> Ended {
-        let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id));
+    async fn run_once(&self, unit: &Unit, vitals: &Arc<Vitals>, told: &mut Told) -> Ended {
+        vitals.enter(Phase::AwaitsDestination);
+        let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id))
+            .with_vitals(vitals.clone());
         // Nothing is asked of a source, not even by a check, while its events could not be delivered.
         tokio::select! {
             biased;
             () = outlet.ready() => {}
             () = self.stop.cancelled() => return Ended::Stopped,
         }
+        vitals.enter(Phase::Setup);
         let findings = tokio::select! {
             biased;
             findings = unit.setup.check() => findings,
@@ -103,6 +113,7 @@ impl Supervisor {
             return Ended::Failed(Failure { code: &codes::SETUP_FAILED, class: Class::NeedsPerson, error });
         }
         info!(unit = %unit.id, "puller started");
+        vitals.enter(Phase::Pulls);
         let context = PullerContext {
             unit: unit.id.clone(),
             store: self.store.clone(),

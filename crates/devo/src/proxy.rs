@@ -37,7 +37,8 @@ impl FromStr for Proxy {
         let (host, port) = address.rsplit_once(':').ok_or(ProxyError)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = port.parse().map_err(|_| ProxyError)?;
-        if host.is_empty() || host.contains(['/', '@', ' ']) {
+        let odd = |c: char| matches!(c, '/' | '@') || c.is_whitespace() || c.is_control();
+        if host.is_empty() || host.contains(odd) {
             return Err(ProxyError);
         }
         let credentials = user.map(|user| STANDARD.encode(percent_decode_str(user).collect::<Vec<u8>>()));
@@ -61,6 +62,10 @@ pub struct ProxyDial {
 
 #[async_trait]
 impl Dial for ProxyDial {
+    fn is_relayed(&self) -> bool {
+        true
+    }
+
     async fn dial(&self, host: &str, port: u16) -> io::Result<Box<dyn Link>> {
         let Proxy { host: proxy, port: proxy_port, credentials } = &self.proxy;
         let mut link = self.dial.dial(proxy, *proxy_port).await?;

@@ -24,13 +24,13 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn of(error: &AwsError) -> Fault {
         match error {
-            AwsError::Decode { .. } => Fault::Damaged,
+            AwsError::Decode { .. } | AwsError::Panicked { .. } => Fault::Damaged,
             AwsError::Oversized { .. }
             | AwsError::Unsupported { .. }
             | AwsError::Unclaimed { .. }
             | AwsError::Impossible { .. } => Fault::Unfit,
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
-            // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
+            // One archived object says nothing about its bucket, and only a restore changes it, which nobody waits for.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,
             AwsError::Api { class: Class::NeedsPerson, .. } if planted("refused-is-poison") => Fault::Unfit,
             AwsError::Api { class: Class::NeedsPerson, .. } | AwsError::SignIn { class: Class::NeedsPerson, .. } => {

@@ -188,6 +188,18 @@ impl<I> Holdings<I> {
         open
     }
 
+    /// Every message that only needs its delete, in the order in which they came.
+    pub(crate) fn closed_messages(&self) -> Vec<MessageKey> {
+        let mut closed: Vec<_> = self.closed.iter().copied().collect();
+        closed.sort_unstable();
+        closed
+    }
+
+    /// Whether receipts are waited for.
+    pub(crate) fn awaits(&self) -> bool {
+        self.out > 0
+    }
+
     /// Whether all items of the message are closed: it only needs its delete.
     pub(crate) fn is_closed(&self, key: MessageKey) -> bool {
         self.closed.contains(&key)
@@ -203,14 +215,18 @@ impl<I> Holdings<I> {
         self.waiting.next()
     }
 
-    /// A message came that is held already: from now on its newest handle counts.
+    /// A message came that is held already: from now on its newest handle counts. Answers of receives that ran at the same time
+    /// may come in another order than SQS gave them, so the one that was received most often has it.
     pub(crate) fn came_again(&mut self, id: &str, handle: &str, receives: u32, now: Instant) -> Option<MessageKey> {
         let key = *self.by_id.get(id)?;
         let held = self.messages.get_mut(&key)?;
-        if !planted("old-handle-kept") {
-            handle.clone_into(&mut held.handle);
+        if receives >= held.receives || held.lapsed {
+            if !planted("old-handle-kept") {
+                handle.clone_into(&mut held.handle);
+            }
+            held.receives = receives;
         }
-        (held.receives, held.received, held.lapsed) = (receives, now, false);
+        (held.received, held.lapsed) = (now, false);
         Some(key)
     }
 
@@ -297,14 +313,18 @@ impl<I> Holdings<I> {
         }
     }
 
-    /// Lets a parked item be begun from `at` on. Whether it is still there.
-    pub(crate) fn release(&mut self, item: ItemKey, at: Instant) -> bool {
-        let Some(state) = self.items.get_mut(&item).filter(|state| state.stage == Stage::Parked) else { return false };
+    /// Lets a parked item be begun from `at` on, if it is still there.
+    pub(crate) fn release(&mut self, item: ItemKey, at: Instant) {
+        let Some(state) = self.items.get_mut(&item).filter(|state| state.stage == Stage::Parked) else { return };
         state.stage = Stage::Open;
         state.not_before = at;
         // Never the end of its message: a parked item owes something.
         _ = self.review(item, at);
-        true
+    }
+
+    /// Whether the item is being given, or will be with nothing else to happen before.
+    pub(crate) fn is_begun(&self, item: ItemKey) -> bool {
+        self.waiting.contains(item) || self.items.get(&item).is_some_and(|state| state.stage == Stage::Reading)
     }
 
     /// A pass over an item ended.

@@ -69,6 +69,11 @@ impl Lanes {
         }
     }
 
+    /// Whether the lane refuses us now.
+    pub(crate) fn rests(&self, lane: &str) -> bool {
+        self.resting.contains_key(lane)
+    }
+
     /// Something in the lane could be read. If it was resting: the items to release, and whether its recovery is news.
     pub(crate) fn read(&mut self, lane: &str, now: Instant) -> Option<(Vec<ItemKey>, bool)> {
         match self.readable.get_mut(lane) {
@@ -112,10 +117,14 @@ impl Lanes {
         }
     }
 
-    /// An item to be tried, from a lane that has rested.
-    pub(crate) fn try_one(&mut self, now: Instant) -> Option<ItemKey> {
-        let mut rested = self.resting.values_mut().filter(|lane| lane.until <= now && lane.trying.is_none());
-        rested.find_map(|lane| {
+    /// An item to be tried, from a lane that has rested. What was to be tried and is not `begun` makes room for another: it
+    /// may be gone, or wait in its group for the very item that is parked here.
+    pub(crate) fn try_one(&mut self, now: Instant, begun: impl Fn(ItemKey) -> bool) -> Option<ItemKey> {
+        self.resting.values_mut().find_map(|lane| {
+            lane.trying = lane.trying.filter(|item| begun(*item));
+            if lane.until > now || lane.trying.is_some() {
+                return None;
+            }
             lane.trying = lane.parked.pop_any();
             lane.trying
         })
@@ -157,15 +166,15 @@ mod tests {
         assert_eq!(lanes.refused("b", 1, now, now), Refusal::Lane { news: false });
         assert!(!lanes.admit("b", 2, now));
         assert!(lanes.admit("other", 3, now));
-        assert_eq!(lanes.try_one(now), None);
+        assert_eq!(lanes.try_one(now, |_| true), None);
         let second = now + SECOND_LOOK;
-        assert_eq!(lanes.try_one(second), Some(1));
-        assert_eq!(lanes.try_one(second), None, "one at a time");
+        assert_eq!(lanes.try_one(second, |_| true), Some(1));
+        assert_eq!(lanes.try_one(second, |_| true), None, "one at a time");
         assert!(lanes.admit("b", 1, now));
         assert_eq!(lanes.refused("b", 1, now, second), Refusal::Lane { news: true });
         let third = lanes.next_try().unwrap();
         assert!(third >= second + Duration::from_secs(15));
-        assert_eq!(lanes.try_one(third), Some(2), "in turn, so that one bad item does not stand for all");
+        assert_eq!(lanes.try_one(third, |_| true), Some(2), "in turn, so that one bad item does not stand for all");
         assert_eq!(lanes.read("b", third), Some((vec![1], true)));
         assert!(lanes.admit("b", 1, now));
         assert_eq!((lanes.parked(), lanes.next_try()), (0, None));

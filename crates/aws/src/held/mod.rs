@@ -29,9 +29,11 @@ use std::{
     fmt,
     future::Future,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use quittance_core::{Debts, Outlet, Tags, World};
+use tokio_util::sync::CancellationToken;
 
 use crate::{AwsError, ObjectRef, Whereabouts};
 
@@ -41,7 +43,7 @@ pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
 pub(crate) use quarantine::{Again, OwedObject, Quarantine};
 pub(crate) use replay::{give, give_event, never};
-pub(crate) use setup::{Opened, check, open};
+pub(crate) use setup::{Checked, Opened, check, open};
 
 pub use limits::{Limits, OnMissingObject};
 pub use owed::Owed;
@@ -87,6 +89,8 @@ pub(crate) struct Giving {
     pub(crate) tags: Tags,
     /// An event longer than this cannot be sent.
     pub(crate) max_event_bytes: usize,
+    /// The longest silence within the transfer of an object.
+    pub(crate) transfer_timeout: Duration,
     /// What is known to have happened earlier is not wanted.
     pub(crate) start_time: Option<i64>,
     pub(crate) outlet: Outlet,
@@ -94,6 +98,8 @@ pub(crate) struct Giving {
     pub(crate) world: World,
     pub(crate) quarantine: Quarantine,
     pub(crate) tally: Arc<Tally>,
+    /// Once it is cancelled, a pass ends where it is, with what it did not give as its rest.
+    pub(crate) stop: CancellationToken,
 }
 
 /// What a message asks for.
@@ -136,7 +142,7 @@ pub(crate) struct Task<I> {
 pub(crate) struct PassEnd {
     /// Debts that were lent, each of which will be settled.
     pub(crate) lent: u64,
-    /// What the pass did not give, since it broke.
+    /// What the pass did not give, since it broke or was stopped.
     pub(crate) rest: Owed,
     /// The version that was read.
     pub(crate) version: Option<String>,

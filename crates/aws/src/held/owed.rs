@@ -14,6 +14,22 @@ impl Owed {
         Owed(vec![(0..u64::MAX, to)])
     }
 
+    /// What was written down of a collector with so many outputs: first ordinals, those one past the last, and outputs as
+    /// bits. `None` if no collector can have written it.
+    pub(crate) fn stored(ranges: &[(u64, u64, u64)], outputs: usize) -> Option<Self> {
+        let mut owed = Owed::default();
+        let mut before = 0;
+        for (start, end, to) in ranges {
+            let to = OutputSet::from_bits(*to);
+            if *start < before || start >= end || to.is_empty() || to != to.and(OutputSet::first(outputs)) {
+                return None;
+            }
+            owed.add(*start..*end, to);
+            before = *end;
+        }
+        Some(owed)
+    }
+
     /// Whether nothing is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

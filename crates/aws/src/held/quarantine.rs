@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use quittance_core::{Clock, OutputSet, Quarantined, Store, StoreError, UnitId, codes::QUARANTINE_FULL};
+use quittance_core::{Clock, Quarantined, Store, StoreError, UnitId, codes::QUARANTINE_FULL};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
@@ -47,7 +47,10 @@ pub(crate) struct OwedObject {
     key: String,
     raw_key: Option<String>,
     region: Option<String>,
-    /// The version that the ordinals count in, if it was seen.
+    /// The version that was announced, where its bucket keeps versions.
+    #[serde(default)]
+    version_id: Option<String>,
+    /// The entity tag of what the ordinals count in, if it was seen.
     pub(crate) version: Option<String>,
     /// First ordinal, one past the last, and the outputs that lack them as bits.
     owed: Vec<(u64, u64, u64)>,
@@ -112,21 +115,19 @@ impl Quarantine {
 
 impl OwedObject {
     pub(crate) fn new(object: &ObjectRef, version: Option<String>, owed: &Owed) -> Self {
-        let ObjectRef { bucket, key, raw_key, region, .. } = object.clone();
+        let ObjectRef { bucket, key, raw_key, region, version: version_id, .. } = object.clone();
         let owed = owed.iter().map(|(range, to)| (range.start, range.end, to.bits())).collect();
-        OwedObject { bucket, key, raw_key, region, version, owed }
+        OwedObject { bucket, key, raw_key, region, version_id, version, owed }
     }
 
     pub(crate) fn object(&self) -> ObjectRef {
-        let (raw_key, region) = (self.raw_key.clone(), self.region.clone());
+        let (raw_key, region, version) = (self.raw_key.clone(), self.region.clone(), self.version_id.clone());
         // When it was created is of no matter to who wants it once more.
-        ObjectRef { raw_key, region, ..ObjectRef::new(&self.bucket, &self.key) }
+        ObjectRef { raw_key, region, version, ..ObjectRef::new(&self.bucket, &self.key) }
     }
 
-    /// What is owed of it.
-    pub(crate) fn owed(&self) -> Owed {
-        let mut owed = Owed::default();
-        self.owed.iter().for_each(|(start, end, to)| owed.add(*start..*end, OutputSet::from_bits(*to)));
-        owed
+    /// What is owed of it, if a collector with so many outputs can have written that. Nothing is never set aside.
+    pub(crate) fn owed(&self, outputs: usize) -> Option<Owed> {
+        Owed::stored(&self.owed, outputs).filter(|owed| !owed.is_empty())
     }
 }

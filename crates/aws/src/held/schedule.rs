@@ -35,6 +35,11 @@ impl<K: Copy + Ord + Hash> Schedule<K> {
         }
     }
 
+    /// Whether `key` is due at some time.
+    pub(crate) fn contains(&self, key: K) -> bool {
+        self.at.contains_key(&key)
+    }
+
     /// When the next key is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.order.first().map(|(at, _)| *at)

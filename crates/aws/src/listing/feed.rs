@@ -94,7 +94,11 @@ impl Feed {
                     found.extend(folders.into_iter().filter_map(|folder| folder.prefix).map(|name| form_decode(&name)));
                     return Ok(());
                 }
-                let today = today(&self.world);
+                let today = today(self.account.skew().now(&*self.world.clock));
+                let back = self.seen().follow_clock_back(today);
+                if let Some(commit) = back {
+                    commit.write().await.map_err(|source| AwsError::State { source })?;
+                }
                 let days = self.seen().begin(today, self.world.clock.now());
                 let of_day =
                     |day| self.settings.layout.prefixes(found, date_of(day)).into_iter().map(move |p| (day, p));
@@ -164,8 +168,13 @@ impl Feed {
         token: Option<String>,
     ) -> Result<ListObjectsV2Output, SdkError<ListObjectsV2Error, HttpResponse>> {
         let region = self.region.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let request = self.account.s3(&region).list_objects_v2().bucket(&self.settings.bucket).prefix(prefix);
-        let request = request.encoding_type(EncodingType::Url).set_continuation_token(token);
+        let client = self.account.s3(&region);
+        let request = client.turn("ListObjectsV2").await.list_objects_v2();
+        let request = request
+            .bucket(&self.settings.bucket)
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+            .set_continuation_token(token);
         let request = if folders { request.delimiter("/") } else { request };
         Box::pin(request.send()).await
     }

@@ -114,6 +114,7 @@ impl Puller for Listing {
             Err(error) => return Ended::Failed(error.into()),
         };
         let ListingSettings { bucket, region, kind, limits, .. } = settings.clone();
+        context.outlet.vitals().asks_every(settings.period);
         let span = info_span!("listing", bucket, region);
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
         let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };

@@ -1,10 +1,14 @@
 //! One pass over an object: bytes in, batches out, of what is owed.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use quittance_core::{Debt, EventsBuilder, OutputSet, planted};
-use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parquet};
+use quittance_formats::{FormatError, Frame, Inflate, compact::compact, unreadable};
 use tracing::warn;
 
 use crate::{
@@ -18,7 +22,7 @@ use crate::{
 const WINDOW: usize = 256 << 10;
 
 /// Bytes that tell a kind of content.
-const PREFIX: usize = 4;
+const HEAD: usize = 6;
 
 /// A pass over one object.
 pub(super) struct Pass<'a> {
@@ -31,14 +35,14 @@ impl Pass<'_> {
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
         let Objects { account, learnt, kind, giving } = self.shared;
-        let Giving { at, world, tags, max_event_bytes, .. } = giving;
+        let Giving { at, world, tags, max_event_bytes, transfer_timeout, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
             && let Err(error) = account.caller().await
         {
             return untouched(owed, version, error);
         }
-        let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
+        let mut body = match Body::open(account, self.object, &at.region, learnt, *transfer_timeout, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
@@ -56,7 +60,12 @@ impl Pass<'_> {
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
-        let Opened { framer, mut router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        let panicked = || AwsError::Panicked { object: self.object.to_string() };
+        let opened = catch_unwind(AssertUnwindSafe(|| kind.open(self.object, at, tags, *max_event_bytes)));
+        let Opened { framer, mut router, json } = match opened {
+            Ok(opened) => opened,
+            Err(_) => return untouched(owed, version, panicked()),
+        };
         // What an object holds happened before it was made.
         if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
             && created < start
@@ -91,23 +100,18 @@ impl Pass<'_> {
             left_events: 0,
             filtered: Filtered::default(),
             lost: false,
+            stopped: false,
             version: body.etag.clone(),
         };
-        let mut result = cutter.read(&mut body).await;
-        if let Err(AwsError::Decode { .. }) = result {
-            // What stands before the damage is sound, also where it was not framed yet when inflating failed.
-            if !cutter.lost {
-                _ = cutter.frame(false);
-            }
-            cutter.cut(true).await;
-        }
+        let read = AssertUnwindSafe(cutter.read_on(&mut body)).catch_unwind().await;
+        let mut result = read.unwrap_or_else(|_| Err(panicked()));
         if result.is_ok() && !cutter.left.is_empty() {
             let (object, events) = (self.object.to_string(), cutter.left_events);
             result = Err(AwsError::Oversized { object, events, max_event_bytes: *max_event_bytes });
         }
         let rest = match &result {
-            Ok(()) => Owed::default(),
-            Err(_) => {
+            Ok(()) if !cutter.stopped => Owed::default(),
+            _ => {
                 let mut rest = cutter.owed.from(cutter.given + u64::from(planted("broken-pass-skips-an-event")));
                 rest.join(cutter.left);
                 rest
@@ -164,25 +168,48 @@ struct Cutter<'a> {
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
+    /// It was stopped on its way.
+    stopped: bool,
     /// The version that is read.
     version: Option<String>,
 }
 
 impl Cutter<'_> {
+    /// Reads to the end, or as far as it is sound.
+    async fn read_on(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
+        let result = self.read(body).await;
+        if let Err(AwsError::Decode { .. }) = result {
+            // What stands before the damage is sound, also where it was not framed yet when inflating failed.
+            if !self.lost {
+                _ = self.frame(false);
+            }
+            self.cut(true).await;
+        }
+        result
+    }
+
     async fn read(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
-        let object = self.pass.object;
+        let Pass { object, shared } = self.pass;
+        let stop = &shared.giving.stop;
         let decode = |source| AwsError::Decode { object: object.to_string(), source };
         let mut inflate = Inflate::new();
         let mut told = false;
-        while let Some(piece) = body.next().await? {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.stopped = true;
+                    return Ok(());
+                }
+                piece = body.next() => piece?,
+            };
+            let Some(piece) = piece else { break };
             let mut at = 0;
             while at < piece.len() || !inflate.is_drained() {
                 at += inflate.decode(&piece[at..], &mut self.window).map_err(decode)?;
-                if !told && self.window.len() >= PREFIX {
+                if !told && self.window.len() >= HEAD {
                     told = true;
-                    if is_parquet(&self.window) {
-                        return Err(AwsError::Unsupported { object: object.to_string(), format: "a parquet file" });
-                    }
+                    self.judge()?;
                 }
                 if self.window.len() == self.window.capacity() {
                     self.frame(false).map_err(decode)?;
@@ -195,10 +222,23 @@ impl Cutter<'_> {
         }
         // An object of nothing, or gzip of nothing, is no event of any format.
         if told || !self.window.is_empty() {
+            if !told {
+                self.judge()?;
+            }
             self.frame(true).map_err(decode)?;
             self.cut(true).await;
         }
         Ok(())
+    }
+
+    /// Refuses what nothing here, or not this kind, can read, as its first bytes tell.
+    fn judge(&self) -> Result<(), AwsError> {
+        let Pass { object, shared } = self.pass;
+        let head = &self.window[..self.window.len().min(HEAD)];
+        match unreadable(head).or_else(|| shared.kind.refuses(object, head)) {
+            Some(format) => Err(AwsError::Unsupported { object: object.to_string(), format }),
+            None => Ok(()),
+        }
     }
 
     /// Finds the events in what is not framed yet, and tags those that are owed.

@@ -70,8 +70,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn now(&self) -> i64 {
-        let since = self.world.clock.wall().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, millis)
+        self.calls.now()
     }
 }
 
@@ -115,9 +114,9 @@ impl Follower {
         let now = shared.now();
         let cadence = shared.kind.cadence();
         let known = shared.store.load(shared.unit.as_str(), Record::Checkpoint, &cursor).await?;
-        let checkpoint = known.map(|known| serde_json::from_str(&known)).transpose();
-        let checkpoint = checkpoint
-            .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+        let checkpoint = known.map(|known| Checkpoint::read(&known)).transpose();
+        let checkpoint =
+            checkpoint.map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source })?;
         let first_opened = checkpoint.is_none().then(|| shared.world.clock.now());
         let checkpoint = match checkpoint {
             Some(checkpoint) => checkpoint,
@@ -189,6 +188,7 @@ impl Follower {
                 biased;
                 Some(settlement) = self.settlements.recv() => self.settle(settlement),
                 () = clock.sleep_until(until) => break,
+                () = clock.sleep(SAVE_EVERY) => self.save_if_due().await?,
             }
         }
         if planted("stop-does-not-save") {
@@ -205,6 +205,9 @@ impl Follower {
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
         loop {
+            while self.seen.unsaved() > MOST_UNSAVED && !stop.is_cancelled() {
+                self.rest(stop).await?;
+            }
             let Some(page) = self.page(&shared, &mut *pages, stop).await? else { return Ok(()) };
             match page {
                 Ok((Some(page), turn)) => {
@@ -234,6 +237,20 @@ impl Follower {
         self.seen.unload();
         self.say_lag(now);
         Ok(())
+    }
+
+    /// Waits for the state, which cannot be written.
+    async fn rest(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let clock = self.shared.world.clock.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            Some(settlement) = self.settlements.recv() => {
+                self.settle(settlement);
+                Ok(())
+            }
+            () = clock.sleep(SAVE_EVERY) => self.save_if_due().await,
+        }
     }
 
     /// The next page, with the turn that it was had in; `None` at a stop. What is delivered meanwhile is written down.
@@ -277,6 +294,7 @@ impl Follower {
         let (store, scope) = (&*shared.store, shared.unit.as_str());
         while let Err(error) = self.seen.load(store, scope, page.events.iter().map(|found| found.at)).await {
             // Without it nobody knows what is new.
+            shared.outlet.vitals().state_refuses(true);
             warn!(unit = scope, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "the state cannot be read: waiting for it");
             tokio::select! {
                 biased;
@@ -284,6 +302,7 @@ impl Follower {
                 () = shared.world.clock.sleep(SAVE_EVERY) => {}
             }
         }
+        shared.outlet.vitals().state_refuses(false);
         let (mut groups, mut filtered, mut left) = (Vec::new(), Filtered::default(), false);
         for Found { place, id, at, route } in page.events {
             let to = match self.seen.of(id, hour(at)) {
@@ -307,7 +326,7 @@ impl Follower {
                     }
                 }
                 Route::Send(tag) => {
-                    self.seen.given(id);
+                    self.seen.given(id, hour(at));
                     if planted("id-remembered-at-emit") {
                         self.seen.settled(id, hour(at));
                     }
@@ -373,7 +392,7 @@ impl Follower {
                 self.seen.settled(id, hour(at));
                 continue;
             }
-            self.seen.owed(id, settlement.owed);
+            self.seen.owed(id, hour(at), settlement.owed);
             owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
         }
         // A destination that takes nothing is not fed again and again with the same.
@@ -416,11 +435,13 @@ impl Follower {
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
             Ok(()) => {
                 self.saved = checkpoint;
+                shared.outlet.vitals().state_refuses(false);
                 self.seen.unload();
             }
             Err(error @ StoreError::Fenced { .. }) => return Err(error),
             Err(error) => {
                 let (code, error) = (error.code(), quittance_core::chain(&error));
+                shared.outlet.vitals().state_refuses(true);
                 warn!(unit = %shared.unit, %code, error, "what was delivered cannot be written down, it is tried again");
                 self.seen.keep(changes);
             }
@@ -479,7 +500,10 @@ async fn next_page<'s>(shared: &'s Shared, pages: &mut dyn Pages) -> Result<Turn
         shared.outlet.ready().await;
         let turn = shared.turns.acquire().await.expect("nobody closes it");
         let error = match pages.next().await {
-            Ok(page) => return Ok((page, turn)),
+            Ok(page) => {
+                shared.outlet.vitals().answered();
+                return Ok((page, turn));
+            }
             Err(error) => error,
         };
         drop(turn);

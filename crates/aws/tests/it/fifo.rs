@@ -99,6 +99,50 @@ async fn what_comes_back_together_is_given_again_in_order() {
     scene.end(running).await;
 }
 
+/// The second has its turn, and cannot be given while the destination is in doubt: then the first comes back.
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_goes_before_one_that_had_its_turn_meanwhile() {
+    let scene = Scene::new(Some(3)).await;
+    let sent = scene.fill_groups(&["red"], 3);
+    scene.receiver.script(&[Fate::KeepInDoubt]);
+    let running = scene.ordered_bodies();
+    scene.until("the first was given", |scene| scene.receiver.given() == 1).await;
+    sleep(Duration::from_secs(10)).await;
+    scene.receiver.set(Fate::Return);
+    scene.receiver.set(Fate::Deliver);
+    sleep(Duration::from_secs(10)).await;
+    scene.receiver.set_ready(true);
+    scene.until_fifo_empty().await;
+    scene.assert_in_order(&["red"]);
+    scene.assert_deleted_in_order(&sent, &["red"]);
+    assert_eq!(scene.receiver.in_order(), ["red 000", "red 001", "red 002"]);
+    scene.end(running).await;
+}
+
+/// The second is refused, and then the first comes back from its destination: only the first may be tried.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_is_tried_with_the_item_whose_turn_it_is() {
+    let scene = Scene::new(Some(3)).await;
+    for n in 0..2 {
+        scene.put_silently(&n.to_string(), n..n + 1);
+        scene.aws.send_to_group(FIFO, "red", announcement(&[(SILENT, &n.to_string())]));
+    }
+    // Whether it may be read is decided after the delay.
+    scene.aws.delay("GetObject", Duration::from_secs(1));
+    scene.receiver.script(&[Fate::Keep]);
+    let running = scene.ordered_objects();
+    scene.until("the first was given", |scene| scene.receiver.given() == 1).await;
+    scene.aws.set_access(SILENT, Access::Denied);
+    sleep(Duration::from_millis(1500)).await;
+    scene.receiver.set(Fate::Return);
+    scene.receiver.set(Fate::Deliver);
+    sleep(Duration::from_secs(600)).await;
+    scene.aws.set_access(SILENT, Access::Full);
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(scene.receiver.in_order(), [events(0..1), events(1..2)].concat());
+    scene.end(running).await;
+}
+
 /// What can never be read goes back with all that follow it, until it is dead; none of them dies with it.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cannot_be_processed_goes_before_the_rest_of_its_group() {

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use quittance_aws::{
-    Account, AccountSettings, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way, Whereabouts,
+    Account, AccountSettings, CallLimit, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way,
+    Whereabouts,
     listing::{Layout, Listing, ListingSettings},
     objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueueSettings},
@@ -51,8 +52,12 @@ pub(crate) enum Fate {
     Return,
     /// It waits until the fate changes.
     Keep,
+    /// The same, and from then on the destination is not known to confirm.
+    KeepInDoubt,
     /// Its receipt comes with those of its connection, which ends after 5 seconds, or when an engine is in a hurry.
     Confirm,
+    /// The same, after a minute.
+    ConfirmLate,
 }
 
 /// A destination.
@@ -116,6 +121,9 @@ impl Receiver {
                         let texts = batch.events.iter().map(|event| String::from_utf8_lossy(event.bytes).into_owned());
                         state.came.extend(texts.map(|text| (text, delivered)));
                         let fate = state.script.pop_front().unwrap_or(state.fate);
+                        if fate == Fate::KeepInDoubt {
+                            inlet.set_ready(false);
+                        }
                         state.meet(batch, fate);
                     }
                     Ok(()) = changes.changed() => inlet.set_ready(*changes.borrow()),
@@ -132,6 +140,13 @@ impl Receiver {
         for batch in std::mem::take(&mut state.kept) {
             state.meet(batch, fate);
         }
+    }
+
+    /// The batch that has waited longest is delivered.
+    pub(crate) fn deliver_first(&self) {
+        let mut state = self.state.lock().unwrap();
+        let first = state.kept.remove(0);
+        state.meet(first, Fate::Deliver);
     }
 
     /// The batches that wait are lost with the process that they were given by.
@@ -186,9 +201,10 @@ impl State {
                 batch.receipt.delivered(Proof::Closed);
             }
             Fate::Return => drop(batch),
-            Fate::Keep => self.kept.push(batch),
-            Fate::Confirm => {
-                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(5));
+            Fate::Keep | Fate::KeepInDoubt => self.kept.push(batch),
+            Fate::Confirm | Fate::ConfirmLate => {
+                let after = if fate == Fate::Confirm { 5 } else { 60 };
+                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(after));
                 self.kept.push(batch);
             }
         }
@@ -293,6 +309,19 @@ impl Scene {
     /// The way to AWS that an account of this scene goes.
     pub(crate) fn way(&self) -> Way {
         way(&self.aws, self.world.clock.clone())
+    }
+
+    /// From now on an input reads it that has these bounds; it has the limiters of one process.
+    pub(crate) async fn bounded(&mut self, limiters: &Limiters, call_limits: &[CallLimit]) {
+        self.account = self.input("10001", limiters, call_limits).await;
+    }
+
+    /// An input of the account, with these bounds and limiters.
+    pub(crate) async fn input(&self, id: &str, limiters: &Limiters, call_limits: &[CallLimit]) -> Arc<Account> {
+        let way = Way { limiters: limiters.clone(), call_limits: call_limits.to_vec(), ..self.way() };
+        let (access_key, access_secret) = (Some("AKIATEST".to_owned().into()), Some("secret".to_owned().into()));
+        let sign_in = SignIn { access_key, access_secret, ..SignIn::default() };
+        Arc::new(Account::sign_in(id.to_owned(), &sign_in, way).await.unwrap())
     }
 
     /// From now on the account is reached so.
@@ -622,6 +651,7 @@ pub(crate) struct One(pub(crate) TagId);
 
 impl Router for One {
     fn route(&mut self, event: &[u8]) -> Route {
+        assert!(!event.starts_with(b"panic"), "this cannot be read");
         if event.starts_with(b"drop") { Route::Drop(self.0) } else { Route::Send(self.0) }
     }
 }

@@ -1,6 +1,6 @@
 //! The sections of a configuration as types. Their doc comments are what a user reads in the schema.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use quittance_aws::{CallLimit, Endpoints, PlanError, Role, SignIn, is_account};
 use quittance_core::Interval;
@@ -18,6 +18,12 @@ const WATCH: Duration = Duration::from_secs(45);
 
 /// The same at the shortest.
 const SHORTEST_WATCH: Duration = Duration::from_secs(10);
+
+/// How long a unit may stand still before that is said.
+const UNHEALTHY_AFTER: Duration = Duration::from_secs(300);
+
+/// The same at the shortest: a confirmation alone takes some seconds.
+const SHORTEST_STANDSTILL: Duration = Duration::from_secs(30);
 
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -55,6 +61,14 @@ pub struct Globals {
     /// calls each time.
     #[schemars(extend("examples" = ["5m"]))]
     pub permission_check_interval: Option<Interval>,
+    /// How long a unit that has work may stand still before it counts as unhealthy, and that is said; 5 minutes if unset, 30
+    /// seconds at least.
+    #[schemars(extend("examples" = ["5m"]))]
+    pub unhealthy_after: Option<Interval>,
+    /// The address and port where probes are answered (`/livez`, `/readyz`, `/healthz`); none if unset. Whoever reaches it learns
+    /// the names of units and outputs, and nothing else.
+    #[schemars(extend("examples" = ["127.0.0.1:9464"]))]
+    pub probes_address: Option<SocketAddr>,
 }
 
 /// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
@@ -71,6 +85,11 @@ impl Globals {
     /// How often a unit that runs is checked again.
     pub fn watch(&self) -> Duration {
         self.permission_check_interval.map_or(WATCH, |Interval(every)| every.max(SHORTEST_WATCH))
+    }
+
+    /// How long a unit may stand still.
+    pub fn unhealthy_after(&self) -> Duration {
+        self.unhealthy_after.map_or(UNHEALTHY_AFTER, |Interval(after)| after.max(SHORTEST_STANDSTILL))
     }
 
     pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
@@ -200,10 +219,10 @@ pub struct Input {
     /// Whether it is read at all.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Devo's bound of API calls a second, in its older form. Queues and objects need none.
+    /// Devo's bound of API calls a second, in its older form.
     pub requests_per_second: Option<f64>,
-    /// Devo's bounds of API calls, each for itself; at most half of AWS's quota is used in any case. Queues and objects
-    /// need none.
+    /// Devo's bounds of API calls, for each API in each account and region by itself; at most half of AWS's quota is used
+    /// in any case, where calls of queues and objects are not meant.
     #[serde(default)]
     pub requests_limits: Vec<RequestsLimit>,
     /// Devo's refresh of its service definitions. Here they are part of the program; this changes nothing.
@@ -329,6 +348,17 @@ impl Input {
             let known: Vec<_> = Endpoints::names().collect();
             let problem = format!("no service of this name is asked: expected one of `{}`", known.join("`, `"));
             problems.push(PlanError::new(&format!("endpoints.{service}"), problem));
+        }
+        if self.requests_per_second.is_some_and(|calls| !calls.is_finite() || calls <= 0.0) {
+            let problem = "would allow no call at all: expected more than 0, or no such key for no bound of one's own";
+            problems.push(PlanError::new("requests_per_second", problem));
+        }
+        for limit in &self.requests_limits {
+            let zero = [("period", limit.period.0.is_zero()), ("number_of_requests", limit.number_of_requests == 0)];
+            for (key, _) in zero.into_iter().filter(|(_, zero)| *zero) {
+                let problem = format!("`{key}` is 0 and would allow no call at all: expected more, or no such bound");
+                problems.push(PlanError::new("requests_limits", problem));
+            }
         }
         let custom = self.endpoint_url.is_some() || !self.endpoints.is_empty();
         for (key, set) in

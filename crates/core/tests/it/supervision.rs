@@ -79,6 +79,7 @@ fn supervise(units: Vec<Unit>) -> (Inlet, CancellationToken, tokio::task::JoinHa
         outputs: [end].into(),
         budget: Budget::new(1 << 20),
         ledger: Arc::new(Ledger::default()),
+        health: Arc::default(),
         store: Arc::new(NoStore),
         world: World { clock: Arc::new(SystemClock), random: Random::seeded(1) },
         watch: Duration::from_secs(45),

@@ -145,6 +145,7 @@ impl<W: Work> Engine<W> {
 
     fn forget_deleted(&mut self, key: MessageKey) {
         if let Some(held) = self.forget(key) {
+            self.hold.outlet.vitals().concluded();
             self.forget_progress(&held.id);
         }
     }

@@ -41,6 +41,17 @@ impl Hiding {
         self.visibility
     }
 
+    /// Adjusts to calls that can be made only so often: messages are hidden for at least four times as long. How many may be
+    /// held, so that a quarter of that time is enough to hide them all anew; another is left to what else changes visibility.
+    pub(super) fn keep_to(&mut self, every: Duration) -> usize {
+        if every.is_zero() {
+            return usize::MAX;
+        }
+        self.visibility = self.visibility.max(4 * every).min(LONGEST_HOLD);
+        let calls = self.visibility.as_secs_f64() / 4.0 / every.as_secs_f64();
+        BATCH.saturating_mul((calls as usize).max(1))
+    }
+
     /// When the next message must be hidden anew.
     pub(super) fn next(&self) -> Option<Instant> {
         self.leases.next().filter(|_| self.under_way < MOST_CALLS && !planted("heartbeat-forgotten"))

@@ -142,12 +142,14 @@ impl Receives {
 impl<W: Work> Engine<W> {
     pub(super) fn start_receives(&mut self, now: Instant) {
         let limits = &self.hold.limits;
+        let most = self.hiding.keep_to(self.hold.queue.extends_every());
         self.receives.handles.retain(|receive| !receive.is_finished());
         while self.receives.under_way < self.receives.deserved
             && now >= self.receives.from
             && self.hold.outlet.is_ready()
             // Bodies on their way into the quarantine are held by nothing else.
             && self.set_asides < MOST_CALLS
+            && self.holdings.len() + (self.receives.under_way + 1) * BATCH <= most
             && self.receives.has_room(self.holdings.len(), self.lanes.parked(), self.holdings.bytes(), limits)
             // No more is taken than can be begun soon: what waits its turn ages at SQS instead.
             && self.holdings.readable(now, 4 * limits.readers) < 4 * limits.readers
@@ -162,6 +164,7 @@ impl<W: Work> Engine<W> {
     pub(super) fn received(&mut self, messages: Vec<Message>, now: Instant) {
         let hold = self.hold.clone();
         self.receives.brought(messages.len(), &hold.limits, now);
+        hold.outlet.vitals().answered();
         hold.tally.received.add(messages.len() as u64);
         let mut broken_off = HashSet::new();
         for message in messages {

@@ -23,6 +23,8 @@ pub(super) struct Group {
     messages: BTreeMap<u128, MessageKey>,
     /// Something came back: nothing is begun before all that is under way has ended.
     waits: bool,
+    /// The one item of the group that may stand in `Holdings::waiting`.
+    next: Option<ItemKey>,
 }
 
 impl<I> Holdings<I> {
@@ -58,7 +60,7 @@ impl<I> Holdings<I> {
 
     /// Whether groups wait for receipts.
     pub(crate) fn awaits_in_order(&self) -> bool {
-        self.out > 0 && !self.groups.is_empty()
+        self.awaits() && !self.groups.is_empty()
     }
 
     /// What the first message of a group needs, now that it is the first.
@@ -87,23 +89,24 @@ impl<I> Holdings<I> {
         }
     }
 
-    /// Lets the next item of a group be begun, if it is one's turn.
+    /// Lets the next item of a group be begun, if it is one's turn, and no other.
     pub(super) fn advance(&mut self, group: &str) {
         let Some(group) = self.groups.get_mut(group) else { return };
         let held = group.messages.values().filter_map(|key| self.messages.get(key));
         let items = held.flat_map(|held| held.items.iter().map(|item| (item, held.leaving)));
         let items = || items.clone().filter_map(|(key, leaving)| Some((*key, leaving, self.items.get(key)?)));
-        if group.waits && items().any(|(_, _, item)| item.is_under_way()) {
-            return;
+        group.waits &= items().any(|(_, _, item)| item.is_under_way());
+        let next = items().find(|(_, _, item)| !item.was_given()).filter(|(_, leaving, item)| {
+            let is_open = item.stage == Stage::Open && !item.is_under_way();
+            is_open && !leaving && !group.waits && !self.stopping
+        });
+        let next = next.map(|(key, _, item)| (key, item.not_before));
+        // Whose turn it was may have to let an earlier one pass that came back.
+        if let Some(before) = std::mem::replace(&mut group.next, next.map(|(key, _)| key)) {
+            self.waiting.remove(before);
         }
-        group.waits = false;
-        let next = items().find(|(_, _, item)| !item.was_given());
-        if let Some((key, false, item)) = next
-            && item.stage == Stage::Open
-            && !item.is_under_way()
-            && !self.stopping
-        {
-            self.waiting.set(key, item.not_before);
+        if let Some((key, at)) = next {
+            self.waiting.set(key, at);
         }
     }
 

@@ -1,0 +1,79 @@
+//! `quittance health`: how a running collector is.
+
+use std::{fmt::Write, net::SocketAddr, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use quittance_collector::{Config, Documents};
+use quittance_monitor::{Health, Output, Unit, ask};
+
+use crate::output::print;
+
+#[derive(Args)]
+#[group(required = true, multiple = false, id = "where")]
+struct Where {
+    /// The configuration of the collector, which names its `probes_address`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// The address of its probes.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    at: Where,
+    /// Whether to fail as well if a unit does not get on, or an output does not confirm. Do not let an orchestrator restart a
+    /// collector for that: no other would do better.
+    #[arg(long)]
+    strict: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks and prints. Fails if the collector does not answer.
+pub(crate) async fn run(options: Options) -> Result<ExitCode> {
+    let Options { at: Where { config, address }, strict, json } = options;
+    let address = match (config, address) {
+        (_, Some(address)) => address,
+        (Some(config), None) => configured(config)?,
+        (None, None) => bail!("neither `--config` nor `--address`"),
+    };
+    let health = ask(address).await?;
+    print(&if json { format!("{}\n", serde_json::to_string(&health)?) } else { in_text(&health) })?;
+    Ok(ExitCode::from(u8::from(strict && !health.healthy)))
+}
+
+fn configured(config: std::path::PathBuf) -> Result<SocketAddr> {
+    let config = Config::load(Documents { config, server: None })?;
+    let address = config.globals.probes_address;
+    let mut address =
+        address.context("the configuration has no `globals.probes_address`: the collector answers no probes")?;
+    if address.ip().is_unspecified() {
+        // It listens everywhere, so also here.
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(address)
+}
+
+fn in_text(health: &Health) -> String {
+    let mut text = String::new();
+    let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").expect("a string takes every write");
+    line(format_args!("{}", if health.healthy { "healthy" } else { "unhealthy" }));
+    for Output { name, confirms } in &health.outputs {
+        line(format_args!("output {name}: {}", if *confirms { "confirms" } else { "does not confirm" }));
+    }
+    for Unit { unit, stage, seconds, held, in_flight, .. } in health.units.iter().flatten() {
+        let what = match (stage, seconds) {
+            (Some(stage), Some(seconds)) => format!("does not get on for {seconds} s, at: {stage}"),
+            _ => "gets on".to_owned(),
+        };
+        line(format_args!("unit {unit}: {what} ({held} messages held, {in_flight} events on their way)"));
+    }
+    text
+}

@@ -1,0 +1,203 @@
+//! What a unit shows of itself while it works, for the watchdog.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crate::UnitId;
+
+/// Where a unit stands when it does not get on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// An output is not known to confirm; nothing is asked of the source until it is.
+    Destination,
+    /// Its setup is being proved.
+    Setup,
+    /// It has failed, and waits for its next try.
+    Retry,
+    /// What must be written down cannot be: the disk, or the quarantine, takes nothing more.
+    State,
+    /// Events wait for room in memory, which those of other units take.
+    Room,
+    /// Events are on their way, and no receipt comes back.
+    Delivery,
+    /// The source does not answer, refuses, or does not give what it announced.
+    Source,
+}
+
+impl Stage {
+    /// Its name, as it stands in logs and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Destination => "destination",
+            Stage::Setup => "setup",
+            Stage::Retry => "retry",
+            Stage::State => "state",
+            Stage::Room => "room",
+            Stage::Delivery => "delivery",
+            Stage::Source => "source",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What its supervisor does with a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    AwaitsDestination,
+    Setup,
+    Pulls,
+    Rests,
+}
+
+impl Phase {
+    const ALL: [Phase; 4] = [Phase::AwaitsDestination, Phase::Setup, Phase::Pulls, Phase::Rests];
+}
+
+/// Signs of life of one unit. Written once a call or batch, never once an event.
+#[derive(Default)]
+pub struct Vitals {
+    phase: AtomicU8,
+    /// Answers of the source, whatever they held.
+    answers: AtomicU64,
+    /// Messages that it holds no more.
+    concluded: AtomicU64,
+    /// Messages that it holds.
+    held: AtomicUsize,
+    /// Batches that wait for room.
+    crowded: AtomicUsize,
+    state_refuses: AtomicBool,
+    period_ms: AtomicU64,
+}
+
+impl Vitals {
+    /// The source has answered, if only that there is nothing.
+    pub fn answered(&self) {
+        self.answers.fetch_add(1, Relaxed);
+    }
+
+    /// The source is asked this often at least.
+    pub fn asks_every(&self, period: Duration) {
+        self.period_ms.store(u64::try_from(period.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// So many messages are held; one that was held and is no more is progress, whatever became of it.
+    pub fn holds(&self, messages: usize) {
+        self.held.store(messages, Relaxed);
+    }
+
+    /// A message is held no more.
+    pub fn concluded(&self) {
+        self.concluded.fetch_add(1, Relaxed);
+    }
+
+    /// Whether what must be written down is refused.
+    pub fn state_refuses(&self, refuses: bool) {
+        self.state_refuses.store(refuses, Relaxed);
+    }
+
+    /// A batch waits for room, as long as the guard lives.
+    pub(crate) fn crowded(&self) -> Crowded<'_> {
+        self.crowded.fetch_add(1, Relaxed);
+        Crowded(self)
+    }
+
+    /// The supervisor begins something else.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Relaxed);
+        self.holds(0);
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        let phase = Phase::ALL.into_iter().find(|phase| *phase as u8 == self.phase.load(Relaxed));
+        Reading {
+            phase: phase.unwrap_or(Phase::Rests),
+            answers: self.answers.load(Relaxed),
+            concluded: self.concluded.load(Relaxed),
+            held: self.held.load(Relaxed),
+            crowded: self.crowded.load(Relaxed),
+            state_refuses: self.state_refuses.load(Relaxed),
+            period: Duration::from_millis(self.period_ms.load(Relaxed)),
+        }
+    }
+}
+
+/// Of one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) phase: Phase,
+    pub(crate) answers: u64,
+    pub(crate) concluded: u64,
+    pub(crate) held: usize,
+    pub(crate) crowded: usize,
+    pub(crate) state_refuses: bool,
+    pub(crate) period: Duration,
+}
+
+/// A batch that waits for room; also one whose wait is broken off does so no longer.
+pub(crate) struct Crowded<'a>(&'a Vitals);
+
+impl Drop for Crowded<'_> {
+    fn drop(&mut self) {
+        self.0.crowded.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The units of a collector that run, and how each is.
+#[derive(Default)]
+pub struct Health {
+    units: Mutex<BTreeMap<UnitId, Arc<Vitals>>>,
+    judged: Mutex<Vec<UnitHealth>>,
+}
+
+/// How a unit is, as the watchdog saw it last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnitHealth {
+    /// The unit.
+    pub unit: UnitId,
+    /// Where it stands still, and for how long; nothing if it gets on.
+    pub stalled: Option<(Stage, Duration)>,
+    /// Messages that it holds.
+    pub held: usize,
+    /// Events that it has on their way.
+    pub in_flight: u64,
+}
+
+impl Health {
+    /// How every unit is; empty before the watchdog's first look.
+    pub fn units(&self) -> Vec<UnitHealth> {
+        lock(&self.judged).clone()
+    }
+
+    /// What `unit` shows, from its first mention to [`gone`](Self::gone).
+    pub(crate) fn unit(&self, unit: &UnitId) -> Arc<Vitals> {
+        lock(&self.units).entry(unit.clone()).or_default().clone()
+    }
+
+    pub(crate) fn gone(&self, unit: &UnitId) {
+        lock(&self.units).remove(unit);
+    }
+
+    pub(crate) fn readings(&self) -> Vec<(UnitId, Reading)> {
+        lock(&self.units).iter().map(|(unit, vitals)| (unit.clone(), vitals.read())).collect()
+    }
+
+    pub(crate) fn judge(&self, units: Vec<UnitHealth>) {
+        *lock(&self.judged) = units;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
