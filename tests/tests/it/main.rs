@@ -5,6 +5,7 @@ mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
 mod emulators;
+mod faults;
 mod health;
 mod iam;
 mod kill;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     confirm_modes::add(&mut suite);
     emulators::add(&mut suite);
     health::add(&mut suite);
+    faults::add(&mut suite);
     iam::add(&mut suite);
     kill::add(&mut suite);
     memory::add(&mut suite);
