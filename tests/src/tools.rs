@@ -56,6 +56,11 @@ pub fn cfn_lint() -> Result<PathBuf, Missing> {
     python("QUITTANCE_CFN_LINT_PYTHON", "cfn-lint")
 }
 
+/// A Python that has Devo's SDK.
+pub fn devo_sdk() -> Result<PathBuf, Missing> {
+    python("QUITTANCE_DEVO_SDK_PYTHON", "devo-sdk")
+}
+
 /// A Python that has jsonschema and PyYAML.
 pub fn jsonschema() -> Result<PathBuf, Missing> {
     python("QUITTANCE_JSONSCHEMA_PYTHON", "jsonschema")

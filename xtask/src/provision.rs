@@ -1,5 +1,5 @@
-//! What checks and tests need besides Rust, each at a pinned version: two independent AWS emulators, cfn-lint for templates and
-//! a validator of JSON schemas in Python environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny.
+//! What checks and tests need besides Rust, each at a pinned version: two independent AWS emulators, cfn-lint for templates,
+//! a validator of JSON schemas and Devo's own SDK in Python environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny.
 //!
 //! A tool is kept in `target/provision/<tool>`, with a stamp that says what was installed; as long as the stamp is
 //! right nothing is done. All of it can be deleted at any time.
@@ -36,6 +36,7 @@ pub(crate) fn provide(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
             "QUITTANCE_JSONSCHEMA_PYTHON",
             python(&folder.join("jsonschema"), include_str!("../requirements/jsonschema.txt"))?,
         ),
+        ("QUITTANCE_DEVO_SDK_PYTHON", python(&folder.join("devo-sdk"), include_str!("../requirements/devo-sdk.txt"))?),
         ("QUITTANCE_RSYSLOGD", rsyslogd()?),
     ])
 }

@@ -6,6 +6,7 @@ mod certificates;
 mod confirm_modes;
 mod emulators;
 mod forging;
+mod faults;
 mod health;
 mod iam;
 mod kill;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     emulators::add(&mut suite);
     forging::add(&mut suite);
     health::add(&mut suite);
+    faults::add(&mut suite);
     iam::add(&mut suite);
     kill::add(&mut suite);
     memory::add(&mut suite);

@@ -9,6 +9,7 @@ mod load;
 mod remote;
 mod report;
 mod round;
+mod sdk;
 mod sink;
 mod watch;
 
@@ -52,6 +53,9 @@ struct Arguments {
     /// The last line is a JSON object, `{"faults": [...]}`, with a row a class.
     #[arg(long)]
     json: bool,
+    /// The same faults on Devo's own SDK too, where they apply.
+    #[arg(long)]
+    sdk: bool,
     /// Rounds that run at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -144,7 +148,7 @@ fn play(classes: &[&'static Class], arguments: &Arguments) -> BTreeMap<usize, Ve
                     if round >= rounds {
                         break;
                     }
-                    let outcome = round::play(classes[class], arguments.seed + round as u64);
+                    let outcome = round::play(classes[class], arguments.seed + round as u64, arguments.sdk);
                     say(classes[class], &outcome);
                     done.lock().unwrap_or_else(PoisonError::into_inner).entry(class).or_default().push(outcome);
                 }
@@ -159,7 +163,8 @@ fn say(class: &Class, outcome: &Outcome) {
     if outcome.problems.is_empty() {
         return;
     }
-    let mut text = format!("{}: seed {}: {}\n", class.name, outcome.seed, outcome.problems.join("\n  "));
+    let problems = outcome.problems.join("\n  ");
+    let mut text = format!("{} ({}): seed {}: {problems}\n", class.name, class.what, outcome.seed);
     text.push_str(&format!("  again: cargo xtask faults --class {} --seed {}\n", class.name, outcome.seed));
     if let Some(folder) = &outcome.folder {
         text.push_str(&format!("  its logs: {}\n", folder.display()));

@@ -20,6 +20,7 @@ use crate::{
     clock::{millis, now},
     load::{Load, Source},
     remote::Remote,
+    sdk::{self, Sender},
     sink::{SinkOrder, SinkPlace, SinkState},
     watch::Watch,
 };
@@ -29,6 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long planned faults wait for connections.
 const FAULTS_MET: Duration = Duration::from_secs(3);
+
+/// How long nothing arrives from a collector that is no more.
+const STILL: Duration = Duration::from_millis(60);
+
+/// Plain bytes that are sent as one, at most, where events go compressed.
+const COMPRESSED: u64 = 16;
 
 /// How often the receiver's file is looked at, and the sources.
 const LOOK: Duration = Duration::from_millis(4);
@@ -89,6 +96,8 @@ pub(crate) struct Round {
     /// Things that must be in the quarantine at the end.
     pub(crate) unfit: u64,
     pub(crate) rsyslog: Option<Rsyslog>,
+    /// Devo's SDK, where it takes the collector's place.
+    pub(crate) sender: Option<Sender>,
     pub(crate) network: Option<Network>,
     pub(crate) disk: Option<Disk>,
     /// Last, for the others stand in its folder.
@@ -96,7 +105,7 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    fn new(class: &Class, seed: u64) -> Result<Round> {
+    pub(crate) fn new(class: &Class, seed: u64) -> Result<Round> {
         let mut rng = fastrand::Rng::with_seed(seed);
         let place = Place::new()?;
         let certs = place.folder().join("sink");
@@ -138,6 +147,7 @@ impl Round {
             damaged: false,
             unfit: 0,
             rsyslog: None,
+            sender: None,
             network: None,
             disk: None,
             place,
@@ -157,7 +167,7 @@ impl Round {
         self.start_collector()?;
         (class.strike)(self)?;
         self.cleared.get_or_insert_with(now);
-        self.until("everything has arrived and every queue is empty", |round| round.watch.is_done(&round.load))
+        self.until("everything has arrived and every queue is empty", Round::is_done)
     }
 
     /// Puts something into every source.
@@ -176,11 +186,19 @@ impl Round {
         Ok(())
     }
 
+    /// Whether everything has arrived that must, and every queue is empty.
+    fn is_done(&mut self) -> bool {
+        match &mut self.sender {
+            Some(sender) => sender.has_ended(),
+            None => self.watch.is_done(&self.load),
+        }
+    }
+
     /// Waits for some of what is there to arrive: a part of it by chance, none of it maybe.
     pub(crate) fn some_arrived(&mut self) -> Result<()> {
         let most = self.load.expected.len();
         let enough = self.watch.arrived() + self.rng.usize(..most / 2);
-        self.until("some events are there", |round| round.watch.arrived() >= enough || round.watch.is_done(&round.load))
+        self.until("some events are there", |round| round.watch.arrived() >= enough || round.is_done())
     }
 
     /// Starts a collector with the configuration as it stands.
@@ -196,7 +214,17 @@ impl Round {
     /// Kills it (SIGKILL). What it had delivered and no source has forgotten may come again.
     pub(crate) fn kill_collector(&mut self) -> Result<()> {
         self.collector.take().context("there is no collector")?.kill()?;
-        self.look()?;
+        // What its system still sends, and the receiver still reads.
+        let mut arrived = usize::MAX;
+        while self.watch.arrived() != arrived {
+            arrived = self.watch.arrived();
+            self.pause(STILL)?;
+        }
+        self.explain_what_is_held()
+    }
+
+    /// What has arrived, and no deleted message stands for, may come again.
+    pub(crate) fn explain_what_is_held(&mut self) -> Result<()> {
         let forgotten = self.aws.ask(&AwsOrder::Forgotten)?.forgotten;
         self.bound += self.watch.unforgotten_bytes(&self.load, &forgotten);
         Ok(())
@@ -248,7 +276,7 @@ impl Round {
         let end = now() + FAULTS_MET;
         loop {
             let met = self.sink(&SinkOrder::State)?.faults_left == 0;
-            if met || now() > end || self.watch.is_done(&self.load) {
+            if met || now() > end || self.is_done() {
                 self.sink(&SinkOrder::Clear)?;
                 return Ok(());
             }
@@ -303,7 +331,8 @@ impl Round {
 
     /// The most that one connection carries.
     fn share(&self) -> u64 {
-        self.configuration.max_bytes.unwrap_or(256 << 20) + BATCH
+        let most = self.configuration.max_bytes.unwrap_or(256 << 20);
+        if self.load.escaped { most * COMPRESSED + BATCH } else { most + BATCH }
     }
 
     /// Some time passes.
@@ -400,8 +429,8 @@ impl Round {
     }
 }
 
-/// Plays a round of a class.
-pub(crate) fn play(class: &Class, seed: u64) -> Outcome {
+/// Plays a round of a class, and the same fault on Devo's SDK if that is wanted.
+pub(crate) fn play(class: &Class, seed: u64, with_sdk: bool) -> Outcome {
     let started = now();
     let mut outcome = Outcome { seed, ..Outcome::default() };
     match Round::new(class, seed) {
@@ -419,6 +448,12 @@ pub(crate) fn play(class: &Class, seed: u64) -> Outcome {
                 outcome.problems.push(round.describe());
                 outcome.folder = Some(round.place.keep());
             }
+        }
+    }
+    if class.sdk && with_sdk {
+        match sdk::play(class, seed) {
+            Ok(sdk) => outcome.sdk = Some(sdk),
+            Err(error) => outcome.problems.push(format!("Devo's SDK: {error:#}")),
         }
     }
     outcome.took = Duration::from_millis(millis(started.elapsed()));

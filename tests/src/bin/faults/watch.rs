@@ -108,6 +108,11 @@ impl Watch {
         self.done.clear();
     }
 
+    /// Whether an event has arrived.
+    pub(crate) fn has(&self, mark: Mark) -> bool {
+        self.seen.contains_key(&mark)
+    }
+
     /// Arrivals so far.
     pub(crate) fn arrived(&self) -> usize {
         self.arrivals.len()

@@ -92,7 +92,7 @@ fn corrupted(round: &mut Round) -> Result<()> {
 
 fn overwritten(round: &mut Round) -> Result<()> {
     for _ in 0..round.rng.usize(1..4) {
-        let rate = *pick(&mut round.rng, &[5_000, 20_000, 60_000]);
+        let rate = *pick(&mut round.rng, &[20_000, 60_000, 200_000]);
         let events = round.rng.usize(20..150);
         let key = round.put_object(events, None, vec![BodyFault::Slow(rate)])?;
         let time = Duration::from_millis(round.rng.u64(0..400));

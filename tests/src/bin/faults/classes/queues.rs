@@ -32,6 +32,7 @@ fn duplicate_delivery(round: &mut Round) -> Result<()> {
         }
         round.put_more()?;
         round.pause_between(20, 300)?;
+        round.explain_what_is_held()?;
     }
     round.cleared()
 }
@@ -41,6 +42,8 @@ fn handle_expired(round: &mut Round) -> Result<()> {
         for queue in QUEUES.iter().filter_map(|source| source.queue()) {
             round.aws(&AwsOrder::MakeVisible { queue: queue.to_owned() })?;
         }
+        // Whose handle was outdated in the very moment of its delete comes again, as if for the first time.
+        round.explain_what_is_held()?;
         if round.rng.bool() {
             round.put_more()?;
         }

@@ -8,7 +8,7 @@ use quittance_testbed::sink::Fault;
 use super::{Class, Explained};
 use crate::{
     round::{Round, pick},
-    sink::SinkOrder,
+    sink::{SinkOrder, SinkState},
 };
 
 pub(super) const CLASSES: &[Class] = &[
@@ -100,24 +100,26 @@ fn slow_end(round: &mut Round) -> Result<()> {
     if round.rng.bool() {
         round.some_arrived()?;
     }
-    round.always(Some(Fault::SlowEnd(delay)))?;
-    round.put_more()?;
-    round.pause_between(200, 900)?;
-    round.always(None)?;
-    round.cleared()
+    slow(round, Fault::SlowEnd(delay), 900)
 }
 
 fn slow_reader(round: &mut Round) -> Result<()> {
-    let rate = *pick(&mut round.rng, &[5_000, 20_000, 100_000, 400_000]);
+    let rate = *pick(&mut round.rng, &[150_000, 300_000, 600_000]);
     if round.rng.bool() {
         round.some_arrived()?;
     }
-    round.always(Some(Fault::SlowReader(rate)))?;
+    slow(round, Fault::SlowReader(rate), 1200)
+}
+
+/// Every connection of some time is slow. Who waits for it in vain gives it up, while the receiver still reads on.
+fn slow(round: &mut Round, fault: Fault, most: u64) -> Result<()> {
+    let before = round.sink(&SinkOrder::State)?.connections;
+    round.always(Some(fault))?;
     round.put_more()?;
-    round.pause_between(300, 1200)?;
+    round.pause_between(200, most)?;
     round.always(None)?;
-    // Who reads slowly goes on so on the connections that it has.
-    round.sink(&SinkOrder::ResetOpen)?;
+    let SinkState { connections, open, .. } = round.sink(&SinkOrder::State)?;
+    round.explain_connections(connections - before + open);
     round.cleared()
 }
 
