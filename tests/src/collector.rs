@@ -34,7 +34,7 @@ impl Collector {
         Collector::command("run", configuration, environment)
     }
 
-    /// Starts another command of the binary that takes a configuration.
+    /// Starts another command of the binary that takes a configuration; `command` may have several words.
     pub fn command(command: &str, configuration: &Path, environment: &[(&str, &str)]) -> Result<Collector> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +43,7 @@ impl Collector {
         let level = std::env::var("QUITTANCE_LOG").unwrap_or_else(|_| "info".to_owned());
         let binary = tools::binary()?;
         let child = Command::new(&binary)
-            .arg(command)
+            .args(command.split(' '))
             .arg("--config")
             .arg(configuration)
             // Nothing of the caller's own AWS settings or proxies must leak in.
@@ -79,11 +79,16 @@ impl Collector {
         until(&format!("the collector says `{text}`"), Duration::from_secs(20), || self.logged(text) > 0).await;
     }
 
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// # Panics
     ///
     /// If it has ended.
     pub fn assert_running(&mut self) {
-        if let Ok(Some(status)) = self.child.try_wait() {
+        if let Some(status) = self.has_ended() {
             panic!("the collector ended by itself: {status}");
         }
     }
@@ -117,7 +122,7 @@ impl Collector {
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         until("the collector ends", limit, || {
-            status = self.child.try_wait().ok().flatten();
+            status = self.has_ended();
             status.is_some()
         })
         .await;

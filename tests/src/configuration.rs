@@ -45,6 +45,11 @@ impl Place {
         self.folder.path()
     }
 
+    /// Leaves the folder where it is, for a look at it.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+
     /// Writes the certificates and the configuration; returns the configuration's path.
     pub fn write(&self, configuration: &Configuration) -> Result<PathBuf> {
         let certs = self.folder().join("certs");
@@ -74,6 +79,8 @@ impl Place {
 /// What differs between the tests' configurations.
 #[derive(Clone, Debug)]
 pub struct Configuration {
+    /// Host name or address of the receiver.
+    pub address: String,
     /// Port of the receiver.
     pub port: u16,
     /// Where AWS is.
@@ -98,6 +105,8 @@ pub struct Configuration {
     pub input: String,
     /// `credentials.access_secret`.
     pub access_secret: &'static str,
+    /// Further keys of `credentials`, as YAML.
+    pub credentials_keys: String,
     /// The sections under `services`, as YAML.
     pub services: String,
 }
@@ -106,6 +115,7 @@ impl Configuration {
     /// The usual one: audit events from a trail's queue.
     pub fn new(port: u16, endpoint: &str) -> Configuration {
         Configuration {
+            address: "localhost".to_owned(),
             port,
             endpoint: endpoint.to_owned(),
             credentials: Credentials::Right,
@@ -118,20 +128,21 @@ impl Configuration {
             globals: String::new(),
             input: String::new(),
             access_secret: "test",
+            credentials_keys: String::new(),
             services: audits(QUEUE, REGION),
         }
     }
 
     /// A Devo output of that name at a port of this machine, with the certificates and settings of this configuration.
     pub fn devo(&self, name: &str, port: u16) -> String {
-        let Configuration { interval, end_timeout, .. } = self;
+        let Configuration { address, interval, end_timeout, .. } = self;
         let max_bytes = self.max_bytes.map(|bytes| format!("max_bytes: {bytes}")).unwrap_or_default();
         let (output, confirm) = (indented(4, &self.output), indented(6, &format!("{}\n{max_bytes}", self.confirm)));
         format!(
             r#"{name}:
   type: devo_platform
   config:
-    address: localhost
+    address: {address}
     port: {port}
     type: SSL
     chain: chain.crt
@@ -149,10 +160,11 @@ impl Configuration {
         let outputs = self.outputs.clone().unwrap_or_else(|| self.devo("devo_1", self.port));
         let (globals, outputs, input) = (indented(2, &self.globals), indented(2, &outputs), indented(4, &self.input));
         let services = indented(6, &self.services);
+        let credentials = indented(6, &self.credentials_keys);
         format!(
             r#"globals:
   debug: false
-  id: not_used
+  id: tests
   name: collector
 {globals}outputs:
 {outputs}inputs:
@@ -163,7 +175,7 @@ impl Configuration {
 {input}    credentials:
       access_key: AKIATESTTESTTESTTEST
       access_secret: {access_secret}
-    services:
+{credentials}    services:
 {services}"#
         )
     }

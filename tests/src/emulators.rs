@@ -37,6 +37,8 @@ pub struct Emulator {
     pub sqs: aws_sdk_sqs::Client,
     /// A client of its S3.
     pub s3: aws_sdk_s3::Client,
+    /// A client of its CloudTrail.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
 }
 
 impl Emulator {
@@ -78,8 +80,8 @@ impl Emulator {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {kind:?} with `{}`", python.display()))?;
-        let (sqs, s3) = clients(&endpoint);
-        let mut emulator = Emulator { child, folder, endpoint, sqs, s3 };
+        let (sqs, s3, cloudtrail) = clients(&endpoint);
+        let mut emulator = Emulator { child, folder, endpoint, sqs, s3, cloudtrail };
         until(&format!("{kind:?} answers"), Duration::from_secs(60), || {
             if let Ok(Some(status)) = emulator.child.try_wait() {
                 let log = std::fs::read_to_string(emulator.folder.path().join("log")).unwrap_or_default();
@@ -150,7 +152,7 @@ impl Drop for Emulator {
     }
 }
 
-fn clients(endpoint: &str) -> (aws_sdk_sqs::Client, aws_sdk_s3::Client) {
+fn clients(endpoint: &str) -> (aws_sdk_sqs::Client, aws_sdk_s3::Client, aws_sdk_cloudtrail::Client) {
     let credentials = || aws_credential_types::Credentials::new("test", "test", None, None, "tests");
     let sqs = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -165,7 +167,14 @@ fn clients(endpoint: &str) -> (aws_sdk_sqs::Client, aws_sdk_s3::Client) {
         .endpoint_url(endpoint)
         .force_path_style(true)
         .build();
-    (aws_sdk_sqs::Client::from_conf(sqs), aws_sdk_s3::Client::from_conf(s3))
+    let cloudtrail = aws_sdk_cloudtrail::Config::builder()
+        .behavior_version(aws_sdk_cloudtrail::config::BehaviorVersion::latest())
+        .region(aws_sdk_cloudtrail::config::Region::new(REGION))
+        .credentials_provider(credentials())
+        .endpoint_url(endpoint)
+        .build();
+    let cloudtrail = aws_sdk_cloudtrail::Client::from_conf(cloudtrail);
+    (aws_sdk_sqs::Client::from_conf(sqs), aws_sdk_s3::Client::from_conf(s3), cloudtrail)
 }
 
 /// A port that was free a moment ago: the programs here cannot be given a socket, or say which port they took.

@@ -33,6 +33,11 @@ impl Events {
         events
     }
 
+    /// Each event once: its tag and its message.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.keys().map(|(tag, message)| (&**tag, &**message))
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.values().sum()

@@ -122,8 +122,8 @@ impl Drop for Rsyslog {
     }
 }
 
-/// `<14>Mmm dd hh:mm:ss HOST TAG: MESSAGE`, and nothing else.
-fn parse(line: &[u8]) -> Option<(String, Vec<u8>)> {
+/// An event's tag and message in a line of its file: `<14>Mmm dd hh:mm:ss HOST TAG: MESSAGE`, and nothing else.
+pub fn parse(line: &[u8]) -> Option<(String, Vec<u8>)> {
     let rest = line.strip_prefix(b"<14>")?;
     let (date, rest) = rest.split_at_checked(15)?;
     let is_date = date.iter().enumerate().all(|(at, byte)| match at {

@@ -1,4 +1,4 @@
-//! The test suite, and what the binary hides: benches and the simulation.
+//! The test suite, faults, and what the binary hides: benches and the simulation.
 
 use std::{env, ffi::OsString, path::PathBuf, process::Command};
 
@@ -46,6 +46,10 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[OsString]) -> Result<()> 
             step::command(command.args(&names).envs(variables.iter().map(|(name, value)| (name, value))))
         });
         if names.is_empty() {
+            steps.run("interleavings of receipts", || {
+                let test = ["test", "--package", "quittance-core", "--features", "loom", "--test", "loom", "--quiet"];
+                step::command(&mut workspace.cargo(&test))
+            });
             steps.run("documentation examples", || {
                 let mut command = workspace.cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
                 step::command(command.envs(variables.iter().map(|(name, value)| (name, value))))
@@ -71,19 +75,37 @@ fn provided(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(variables)
 }
 
-/// Builds the binary, and runs a command that it hides from its users.
+/// Builds the binary, and runs a command that it hides from its users. What receipts cost is measured beside a build without.
 pub(crate) fn hidden(workspace: &Workspace, command: &str, arguments: &[OsString]) -> Result<()> {
+    if command == "bench" && arguments.first().is_some_and(|what| what == "receipts") {
+        let binary = mutants_binary(workspace)?;
+        return step::command(Command::new(binary).arg(command).args(arguments).current_dir(&workspace.root));
+    }
     step::command(&mut workspace.cargo(&["build", "--release"]))?;
     step::command(Command::new(workspace.binary()).arg(command).args(arguments).current_dir(&workspace.root))
 }
 
+/// Builds the binary and what puts it under faults, and runs that.
+pub(crate) fn faults(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let packages = ["--package", "quittance-cli", "--package", "quittance-tests", "--bins"];
+    step::command(workspace.cargo(&["build", "--release"]).args(packages))?;
+    let faults = workspace.binary().with_file_name(format!("faults{}", env::consts::EXE_SUFFIX));
+    let mut command = Command::new(faults);
+    command.args(arguments).env("QUITTANCE_BIN", workspace.binary()).current_dir(&workspace.root);
+    step::command(&mut command)
+}
+
 /// Builds a binary with planted bugs, in a folder of its own, and lets the simulation look for each.
 pub(crate) fn mutants(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let binary = mutants_binary(workspace)?;
+    step::command(Command::new(binary).args(["simulate", "--mutants"]).args(arguments).current_dir(&workspace.root))
+}
+
+fn mutants_binary(workspace: &Workspace) -> Result<PathBuf> {
     let target = workspace.target.join("mutants");
     let mut build = workspace.cargo(&["build", "--release", "--package", "quittance-cli", "--features", "mutants"]);
     step::command(build.arg("--target-dir").arg(&target))?;
-    let binary = target.join("release").join(format!("quittance{}", env::consts::EXE_SUFFIX));
-    step::command(Command::new(binary).args(["simulate", "--mutants"]).args(arguments).current_dir(&workspace.root))
+    Ok(target.join("release").join(format!("quittance{}", env::consts::EXE_SUFFIX)))
 }
 
 fn list(workspace: &Workspace, nextest: bool, names: &[&OsString]) -> Result<()> {

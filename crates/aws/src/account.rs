@@ -14,7 +14,10 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::StalledStreamProtectionConfig;
 use quittance_core::Clock;
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout},
+};
 
 use crate::{
     AwsError, CallLimit, Credentials, Endpoints, Limiters, PlanError, Role, SignIn,
@@ -22,10 +25,15 @@ use crate::{
     credentials::{Chain, Signer, Source, ambient, session_name},
     partition::main_region,
     receiver::Receivers,
+    turns::{Order, Turns},
 };
 
 /// STS is asked while calls wait for it.
 const STS_SECONDS: u64 = 10;
+
+/// How long a call that is bounded waits to hear whose it is, and how long that is not asked again if nothing was heard.
+const PATIENCE: Duration = Duration::from_secs(5);
+const NOT_AGAIN: Duration = Duration::from_secs(300);
 
 /// What is needed to work in an account with its own keys.
 pub struct AccountSettings {
@@ -75,7 +83,17 @@ pub struct Account {
     path_style: bool,
     clients: Mutex<Clients>,
     receivers: Receivers,
+    identity: Arc<Identity>,
+}
+
+/// Who an account's calls are made by, once that was asked.
+pub(crate) struct Identity {
+    id: String,
+    /// For STS.
+    config: SdkConfig,
     caller: OnceCell<Caller>,
+    /// When it may be asked again for the sake of bounds.
+    again: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// Who an account's calls are made by, as AWS knows it.
@@ -91,8 +109,8 @@ pub struct Caller {
 
 #[derive(Default)]
 struct Clients {
-    sqs: HashMap<String, aws_sdk_sqs::Client>,
-    s3: HashMap<String, aws_sdk_s3::Client>,
+    sqs: HashMap<String, Turns<aws_sdk_sqs::Client>>,
+    s3: HashMap<String, Turns<aws_sdk_s3::Client>>,
 }
 
 impl Account {
@@ -138,8 +156,12 @@ impl Account {
         let base = plain.to_builder().http_client(http).credentials_provider(signer.provider.clone()).build();
         let path_style = way.endpoints.of("s3", "").is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let path_style = path_style || plain.endpoint_url().is_some();
-        let (clients, caller) = (Mutex::default(), OnceCell::new());
-        Account { id, way, plain, base, skew, path_style, clients, receivers: Receivers::default(), caller }
+        way.limiters.expect(&way.call_limits);
+        let config = in_region(&base, &way.endpoints, &way.region).timeout_config(timeouts(60)).build();
+        let (caller, again) = (OnceCell::new(), tokio::sync::Mutex::default());
+        let identity = Arc::new(Identity { id: id.clone(), config, caller, again });
+        let (clients, receivers) = (Mutex::default(), Receivers::default());
+        Account { id, way, plain, base, skew, path_style, clients, receivers, identity }
     }
 
     /// Whether objects are not in AWS's own S3.
@@ -159,22 +181,12 @@ impl Account {
 
     /// Who its calls are made by, if that was asked and answered.
     pub fn known_caller(&self) -> Option<&Caller> {
-        self.caller.get()
+        self.identity.caller.get()
     }
 
     /// Who its calls are made by. Asked once.
     pub async fn caller(&self) -> Result<&Caller, AwsError> {
-        let ask = async || {
-            let client = aws_sdk_sts::Client::new(&self.config(&self.way.region));
-            let answer = client.get_caller_identity().send().await;
-            let identity = answer.map_err(|e| AwsError::api("GetCallerIdentity", &self.id, e))?;
-            Ok(Caller {
-                account: identity.account.unwrap_or_default(),
-                arn: identity.arn.unwrap_or_default(),
-                id: identity.user_id.unwrap_or_default(),
-            })
-        };
-        self.caller.get_or_try_init(ask).await
+        self.identity.caller().await
     }
 
     /// The receivers of its queues.
@@ -218,15 +230,28 @@ impl Account {
     }
 
     fn in_region(&self, region: &str) -> aws_types::sdk_config::Builder {
-        let config = self.base.to_builder().region(Region::new(region.to_owned()));
-        match self.way.endpoints.is_custom() {
-            true => config.service_config(self.way.endpoints.in_region(region)),
-            false => config,
+        in_region(&self.base, &self.way.endpoints, region)
+    }
+
+    /// What calls in `region` wait for that have no quota of ours.
+    pub(crate) fn order(&self, region: &str) -> Order {
+        let Way { limiters, call_limits, clock, .. } = &self.way;
+        Order {
+            limiters: limiters.clone(),
+            limits: call_limits.clone(),
+            identity: self.identity.clone(),
+            region: region.to_owned(),
+            clock: clock.clone(),
         }
     }
 
+    /// Waits until `api` may be called in `region` by the user's bounds: for calls that are too few for a quota of ours.
+    pub async fn turn(&self, region: &str, api: &'static str) {
+        self.order(region).turn(api).await;
+    }
+
     /// The SQS client of a region.
-    pub fn sqs(&self, region: &str) -> aws_sdk_sqs::Client {
+    pub fn sqs(&self, region: &str) -> Turns<aws_sdk_sqs::Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.sqs.entry(region.to_owned()).or_insert_with(|| {
             let config = aws_sdk_sqs::config::Builder::from(&self.in_region(region).build())
@@ -234,13 +259,13 @@ impl Account {
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .timeout_config(timeouts(45))
                 .build();
-            aws_sdk_sqs::Client::from_conf(config)
+            Turns::new(aws_sdk_sqs::Client::from_conf(config), self.order(region))
         });
         client.clone()
     }
 
     /// The S3 client of a region.
-    pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+    pub fn s3(&self, region: &str) -> Turns<aws_sdk_s3::Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.s3.entry(region.to_owned()).or_insert_with(|| {
             let config = aws_sdk_s3::config::Builder::from(&self.in_region(region).build())
@@ -250,9 +275,47 @@ impl Account {
                 )
                 .timeout_config(timeouts(60))
                 .build();
-            aws_sdk_s3::Client::from_conf(config)
+            Turns::new(aws_sdk_s3::Client::from_conf(config), self.order(region))
         });
         client.clone()
+    }
+}
+
+impl Identity {
+    async fn caller(&self) -> Result<&Caller, AwsError> {
+        let ask = async || {
+            let answer = aws_sdk_sts::Client::new(&self.config).get_caller_identity().send().await;
+            let identity = answer.map_err(|e| AwsError::api("GetCallerIdentity", &self.id, e))?;
+            Ok(Caller {
+                account: identity.account.unwrap_or_default(),
+                arn: identity.arn.unwrap_or_default(),
+                id: identity.user_id.unwrap_or_default(),
+            })
+        };
+        self.caller.get_or_try_init(ask).await
+    }
+
+    /// Whose calls are counted together: those of the account with this number, or of the input alone where AWS cannot be
+    /// asked which one it is.
+    pub(crate) async fn counted_as(&self, clock: &dyn Clock) -> &str {
+        let known = || self.caller.get().map(|caller| &*caller.account);
+        if let Some(number) = known() {
+            return number;
+        }
+        let mut again = self.again.lock().await;
+        if again.is_none_or(|at| clock.now() >= at) && known().is_none() {
+            let asked = timeout(PATIENCE, self.caller()).await;
+            *again = (!matches!(asked, Ok(Ok(_)))).then(|| clock.now() + NOT_AGAIN);
+        }
+        known().unwrap_or(&self.id)
+    }
+}
+
+fn in_region(base: &SdkConfig, endpoints: &Endpoints, region: &str) -> aws_types::sdk_config::Builder {
+    let config = base.to_builder().region(Region::new(region.to_owned()));
+    match endpoints.is_custom() {
+        true => config.service_config(endpoints.in_region(region)),
+        false => config,
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) async fn list_one(
     prefix: &str,
 ) -> Result<(String, Option<String>), AwsError> {
     let ask = async |region: &str| {
-        let request = account.s3(region).list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
+        let client = account.s3(region);
+        let request = client.turn("ListObjectsV2").await.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
         // Boxed: the SDK's future is large.
         Box::pin(request.send()).await
     };
@@ -36,7 +37,8 @@ pub(crate) async fn list_one(
 /// Reads the first byte of an object. Proves s3:GetObject, and kms:Decrypt on its key if it is encrypted with one. What is
 /// archived, empty or gone again proves it too: S3 says so only to whoever may read.
 pub(crate) async fn read_one(account: &Account, region: &str, bucket: &str, key: &str) -> Result<(), AwsError> {
-    let request = account.s3(region).get_object().bucket(bucket).key(key).range("bytes=0-0");
+    let client = account.s3(region);
+    let request = client.turn("GetObject").await.get_object().bucket(bucket).key(key).range("bytes=0-0");
     let answer = Box::pin(request.send()).await;
     match answer.map_err(|e| AwsError::api("GetObject", format!("s3://{bucket}/{key}"), e)) {
         Err(error) if error.aws_code() == Some("InvalidObjectState") => Ok(()),

@@ -193,6 +193,17 @@ pub static OWN_CALLS: Code = Code::new(
     "Set `drop_own_calls: true`, or leave the log bucket out of the trail's data events.",
 );
 
+/// A filter that lets no usual key pass.
+pub static FILTER_MATCHES_NOTHING: Code = Code::new(
+    Setup,
+    138,
+    "`s3_file_type_filter` matches no usual key",
+    "Only objects whose whole key matches somewhere are read. None of the keys that this service's objects usually have does, \
+     unless they are of a certain account, prefix or date.",
+    "Compare the expression with a key in the bucket. Without one, every object of the service is read.",
+)
+.of(S3_SQS);
+
 /// A listing finds nothing at all.
 pub static NOTHING_BELOW_PREFIX: Code = Code::new(
     Setup,
@@ -326,6 +337,18 @@ pub static NOT_READ: Code = Code::new(
     "a message or object was not read",
     "Its bytes are damaged, or cannot be had now; the text beside it says which, and what happens next.",
     "Nothing, if it is tried again and passes. If it is set aside, look at the object.",
+)
+.of(S3_SQS);
+
+/// Objects are announced that are not read.
+pub static SKIPPED: Code = Code::new(
+    Pull,
+    321,
+    "objects are skipped",
+    "`s3_file_type_filter` does not match their keys, or they are another service's. They are counted as skipped, and what \
+     announced them is deleted.",
+    "If they should be read, correct the expression, the type or the queue. If not, nothing: it is said once for each reason, and \
+     again while nothing else is read.",
 )
 .of(S3_SQS);
 
@@ -481,6 +504,7 @@ pub static CODES: &[&Code] = &[
     &NO_GLOBAL_EVENTS,
     &OWN_CALLS,
     &NOTHING_BELOW_PREFIX,
+    &FILTER_MATCHES_NOTHING,
     &NOT_LISTED,
     &REFUSED_NOW,
     &BUCKET_REFUSES,
@@ -493,6 +517,7 @@ pub static CODES: &[&Code] = &[
     &REMOVED,
     &QUEUE_GONE,
     &NOT_OURS,
+    &SKIPPED,
     &WINDOW_NOT_READ,
     &BEHIND,
     &FORGOTTEN,

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,14 +41,22 @@ pub struct CallLimit {
 }
 
 impl CallLimit {
-    fn spacing(&self) -> Duration {
+    /// The time between two calls.
+    pub fn spacing(&self) -> Duration {
         self.period.div_f64(self.calls.max(1) as f64)
     }
 }
 
 /// The limiters of a process.
 #[derive(Clone, Default)]
-pub struct Limiters(Arc<Mutex<HashMap<Key, Arc<Limiter>>>>);
+pub struct Limiters(Arc<All>);
+
+#[derive(Default)]
+struct All {
+    /// Whether any input has bounds of its own. Until then, APIs without a quota are asked without a look at the rest.
+    bounded: AtomicBool,
+    limiters: Mutex<HashMap<Key, Arc<Limiter>>>,
+}
 
 /// Account number, region and API.
 type Key = (String, String, &'static str);
@@ -53,19 +64,55 @@ type Key = (String, String, &'static str);
 impl Limiters {
     /// The limiter of an API in one account and region. The strictest of all `limits` that were ever given for it counts.
     pub fn of(&self, account: &str, region: &str, quota: Quota, limits: &[CallLimit]) -> Arc<Limiter> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (account.to_owned(), region.to_owned(), quota.api);
-        let limiter = all.entry(key).or_default().clone();
         let ours = quota.per_second * LEFT_TO_OTHERS;
         // Evenly spaced, a fraction of a call would be a whole one in some seconds.
         let ours = Duration::from_secs_f64(1.0 / if ours < 1.0 { ours } else { ours.floor() });
-        limiter.bound(limits.iter().map(CallLimit::spacing).fold(ours, Duration::max));
+        self.spaced(account, region, quota.api, ours, limits)
+    }
+
+    /// The same of an API whose quota nobody meets, or that has none: `limits` alone count.
+    pub(crate) fn without_quota(
+        &self,
+        account: &str,
+        region: &str,
+        api: &'static str,
+        limits: &[CallLimit],
+    ) -> Arc<Limiter> {
+        self.spaced(account, region, api, Duration::ZERO, limits)
+    }
+
+    fn spaced(
+        &self,
+        account: &str,
+        region: &str,
+        api: &'static str,
+        least: Duration,
+        limits: &[CallLimit],
+    ) -> Arc<Limiter> {
+        let limiter = self.all().entry((account.to_owned(), region.to_owned(), api)).or_default().clone();
+        limiter.bound(limits.iter().map(CallLimit::spacing).fold(least, Duration::max));
         limiter
+    }
+
+    /// Hears of the bounds of an input, before any call is made.
+    pub(crate) fn expect(&self, limits: &[CallLimit]) {
+        if !limits.is_empty() {
+            self.0.bounded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether any input has bounds of its own.
+    pub(crate) fn are_bounded(&self) -> bool {
+        self.0.bounded.load(Ordering::Relaxed)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Key, Arc<Limiter>>> {
+        self.0.limiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The accounts that were ever asked by this API in this region.
     pub fn accounts(&self, region: &str, quota: Quota) -> Vec<String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all();
         let asked = all.keys().filter(|(_, other, api)| other == region && *api == quota.api);
         let mut accounts: Vec<String> = asked.map(|(account, ..)| account.clone()).collect();
         accounts.sort_unstable();
@@ -75,7 +122,26 @@ impl Limiters {
 
 /// Spaces the calls of one API evenly, so that no second sees more than its share.
 #[derive(Default)]
-pub struct Limiter(Mutex<Pace>);
+pub struct Limiter {
+    pace: Mutex<Pace>,
+    /// Held by all who need it again and again.
+    shared: Arc<()>,
+}
+
+/// A share of an API that is needed again and again, as long as this is held.
+pub(crate) struct Share {
+    limiter: Arc<Limiter>,
+    shared: Arc<()>,
+}
+
+impl Share {
+    /// The time between two calls of this share, if all make as many.
+    pub(crate) fn spacing(&self) -> Duration {
+        // One is the limiter's own.
+        let shares = Arc::strong_count(&self.shared).saturating_sub(1).max(1);
+        self.limiter.pace().spacing.saturating_mul(u32::try_from(shares).unwrap_or(u32::MAX))
+    }
+}
 
 #[derive(Default)]
 struct Pace {
@@ -110,14 +176,19 @@ impl Limiter {
         pace.spacing = pace.spacing.mul_f64(factor).clamp(pace.least, slowest);
     }
 
+    /// Takes a share.
+    pub(crate) fn share(self: Arc<Self>) -> Share {
+        Share { shared: self.shared.clone(), limiter: self }
+    }
+
     fn bound(&self, spacing: Duration) {
         let mut pace = self.pace();
         pace.least = pace.least.max(spacing);
         pace.spacing = pace.spacing.max(pace.least);
     }
 
-    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

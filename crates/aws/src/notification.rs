@@ -45,7 +45,7 @@ impl std::fmt::Display for ObjectRef {
 /// What a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notification {
-    /// Objects were created; `others` counts entries about something else (deleted, tagged, archived).
+    /// Objects were created; `others` counts entries about something else (deleted, tagged, archived, restored).
     Objects {
         /// What to read.
         created: Vec<ObjectRef>,
@@ -181,8 +181,9 @@ fn s3_event(records: &str) -> Notification {
     let (mut created, mut others) = (Vec::new(), 0);
     for record in records {
         let name = record.event_name.as_deref().map(|name| name.strip_prefix("s3:").unwrap_or(name));
-        // A restored object is readable only now; any other event asks for nothing. Who names no event means the object.
-        let readable = |name: &str| name.starts_with("ObjectCreated") || name == "ObjectRestore:Completed";
+        // Any other event asks for nothing, a restored object's too: it was announced when it was made. Who names no event
+        // means the object.
+        let readable = |name: &str| name.starts_with("ObjectCreated");
         match record.s3 {
             Some(s3) if name.is_none_or(readable) => {
                 let key = form_decode(&s3.object.key);
@@ -216,7 +217,7 @@ fn event_bridge(
     detail: Option<&RawValue>,
 ) -> Notification {
     match detail_type {
-        Some("Object Created" | "Object Restore Completed") => {
+        Some("Object Created") => {
             let Some(detail) = detail.and_then(|d| serde_json::from_str::<Detail>(d.get()).ok()) else {
                 return Notification::Unknown("an EventBridge event of S3 without bucket or key");
             };

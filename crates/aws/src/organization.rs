@@ -11,6 +11,7 @@ pub async fn accounts_of_organization(account: &Account) -> Result<Vec<String>, 
     let mut numbers = Vec::new();
     let mut token: Option<String> = None;
     loop {
+        account.turn(account.region(), LIST).await;
         let answer = client.list_accounts().set_next_token(token.clone()).send().await;
         let page = answer.map_err(|error| AwsError::api(LIST, account.id(), error))?;
         let active = page.accounts.unwrap_or_default().into_iter().filter(is_active);

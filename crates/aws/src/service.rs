@@ -32,8 +32,8 @@ pub trait ServiceKind: Send + Sync + 'static {
         self.plan(config, account)
     }
 
-    /// What a configuration's `regions` will hurt later; nothing is asked of AWS.
-    fn advice(&self, config: &Self::Config) -> Vec<Finding> {
+    /// What will hurt later, each with the key that it stands at; nothing is asked of AWS.
+    fn advice(&self, config: &Self::Config) -> Vec<(&'static str, Finding)> {
         _ = config;
         Vec::new()
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use fancy_regex::Regex;
 use quittance_core::{Finding, Interval};
 use quittance_formats::fields;
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// SQS's limit.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
+
+/// A shorter silence says nothing: a busy bucket may take so long.
+const SHORTEST_TRANSFER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keys of a service that reads queues and nothing else, to be flattened into its own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -107,6 +110,9 @@ pub struct ObjectKeys {
     /// What becomes of an object that is announced, and is still not there after 15 minutes.
     #[serde(default)]
     pub on_missing_object: OnMissingObject,
+    /// How long nothing may come within the transfer of an object, before what is left of it is asked for anew: at least a second,
+    /// and a minute if unset.
+    pub transfer_timeout: Option<Interval>,
     /// The buckets whose objects the queue announces, with `{account}` and `{region}` filled in. They are for the permissions
     /// and templates that `quittance iam` writes, and change nothing else: every object that is announced is read.
     #[serde(default)]
@@ -136,7 +142,13 @@ impl ObjectKeys {
 
     /// Bounds of a unit that reads objects, with the user's own.
     pub fn limits(&self, queue: &QueueKeys) -> Result<Limits, PlanError> {
-        queue.limits(Limits { on_missing_object: self.on_missing_object, ..Limits::of_objects() })
+        let usual = Limits::of_objects();
+        let transfer_timeout = self.transfer_timeout.map_or(usual.transfer_timeout, |timeout| timeout.0);
+        if transfer_timeout < SHORTEST_TRANSFER_TIMEOUT {
+            let problem = format!("{transfer_timeout:?}: expected at least a second");
+            return Err(PlanError::new("transfer_timeout", problem));
+        }
+        queue.limits(Limits { on_missing_object: self.on_missing_object, transfer_timeout, ..usual })
     }
 }
 
@@ -144,7 +156,10 @@ impl ObjectKeys {
 pub fn regions(regions: &[String]) -> Result<Vec<String>, PlanError> {
     let regions = listed("regions", regions)?;
     match regions.iter().find(|region| !is_region(region.as_bytes())) {
-        Some(odd) => Err(PlanError::new("regions", format!("`{odd}` is no region: expected one as in `eu-west-1`"))),
+        Some(odd) => {
+            let problem = format!("`{}` is no region: expected one as in `eu-west-1`", odd.escape_debug());
+            Err(PlanError::new("regions", problem))
+        }
         None => Ok(regions),
     }
 }
@@ -193,25 +208,60 @@ fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&filled.len()) && filled.bytes().all(fits)
 }
 
-/// A queue's name, or its URL. `why` says what needs it.
-pub fn queue_name(key: &str, name: Option<&str>, why: &str) -> Result<String, PlanError> {
+/// A queue's name, or its URL, which is that of a queue in one region. `why` says what needs it.
+pub fn queue_name(key: &str, name: Option<&str>, regions: &[String], why: &str) -> Result<String, PlanError> {
     let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
         return Err(PlanError::new(key, format!("missing: {why}")));
     };
-    let plain = name.strip_suffix(".fifo").unwrap_or(name);
-    let is_name = name.len() <= 80 && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    let is_url = name.starts_with("https://") || name.starts_with("http://");
-    if is_name || is_url {
+    if let Some(url) = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")) {
+        return match misplaced(url, &optional(regions)) {
+            Some(problem) => Err(PlanError::new(key, format!("`{}` {problem}", name.escape_debug()))),
+            None => Ok(name.to_owned()),
+        };
+    }
+    if is_queue(name) {
         return Ok(name.to_owned());
     }
     Err(PlanError::new(key, format!("`{}` is no queue: expected its name, or its URL", name.escape_debug())))
 }
 
+/// Whether it can be a queue's name.
+fn is_queue(name: &str) -> bool {
+    let plain = name.strip_suffix(".fifo").unwrap_or(name);
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !plain.is_empty() && name.len() <= 80 && plain.bytes().all(fits)
+}
+
+/// What is wrong with a queue's URL, without its scheme, where these regions are read. What is not AWS's may look otherwise.
+fn misplaced(url: &str, regions: &[String]) -> Option<String> {
+    let (host, path) = url.split_once('/').unwrap_or((url, ""));
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    let is_aws = ["amazonaws.com", "amazonaws.com.cn", "api.aws"].iter().any(|domain| host.ends_with(domain));
+    let named = path.split_once('/').is_some_and(|(account, queue)| is_account(account) && is_queue(queue));
+    if is_aws && !named {
+        return Some(
+            "is no queue's URL: expected one that ends with the account and the queue, as in `/111122223333/name`"
+                .to_owned(),
+        );
+    }
+    let region = match host {
+        // The oldest form there is.
+        "queue.amazonaws.com" => "us-east-1",
+        host => host.split('.').find(|label| is_region(label.as_bytes()))?,
+    };
+    (regions != [region]).then(|| {
+        format!("is a queue in {region}: expected `regions: [{region}]`, or the queue's name, which is looked up in each region")
+    })
+}
+
 /// A tag of the user's own, or else `default`; `general` is the event type of events that have none.
 pub fn tag_template(key: &str, own: Option<&str>, default: &str, general: &str) -> Result<TagTemplate, PlanError> {
     let own = own.map(str::trim).filter(|tag| !tag.is_empty());
-    TagTemplate::new(own.unwrap_or(default), general).map_err(|e| PlanError::new(key, e.to_string()))
+    TagTemplate::new(own.unwrap_or(default), general).map_err(|problem| PlanError::new(key, problem))
 }
+
+/// Why `s3_file_type_filter` keeps an object from being read.
+pub(crate) const NOT_MATCHED: &str = "not matched by s3_file_type_filter";
 
 /// `s3_file_type_filter`: which objects are read, by their keys.
 #[derive(Clone, Debug, Default)]
@@ -221,7 +271,26 @@ impl KeyFilter {
     /// Reads the regular expression; without one, every object passes.
     pub fn new(expression: Option<&str>) -> Result<Self, PlanError> {
         let regex = expression.filter(|e| !e.is_empty()).map(Regex::new).transpose();
-        regex.map(KeyFilter).map_err(|e| PlanError::new("s3_file_type_filter", format!("no regular expression: {e}")))
+        regex.map(KeyFilter).map_err(|error| {
+            // The last line of several says what is wrong.
+            let error = error.to_string();
+            let error = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            PlanError::new("s3_file_type_filter", format!("no regular expression: {error}"))
+        })
+    }
+
+    /// Whether it lets a key pass. An expression that takes too long for one keeps nothing from being read.
+    fn passes(&self, key: &str) -> bool {
+        self.0.as_ref().is_none_or(|regex| regex.is_match(key).unwrap_or(true))
+    }
+
+    /// Warns if none of the keys passes that objects usually have.
+    pub fn advice(&self, usual: &[String]) -> Option<Finding> {
+        let first = usual.first()?;
+        let problem =
+            format!("matches none of the keys that these objects usually have, as `{first}`: it may skip them all");
+        let matches = usual.iter().any(|key| self.passes(key));
+        (!matches).then(|| Finding::warning(&codes::FILTER_MATCHES_NOTHING, problem))
     }
 
     /// Why an object is not read, if it is not.
@@ -229,8 +298,7 @@ impl KeyFilter {
         if object.key.ends_with('/') {
             return Some("a folder mark");
         }
-        let passes = self.0.as_ref().is_none_or(|regex| regex.is_match(&object.key));
-        (!passes).then_some("not matched by s3_file_type_filter")
+        (!self.passes(&object.key)).then_some(NOT_MATCHED)
     }
 }
 

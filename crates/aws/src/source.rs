@@ -94,6 +94,8 @@ pub enum Writer {
 pub enum On {
     /// The account and region as a whole: IAM knows nothing smaller.
     Region,
+    /// The account as a whole, whatever region is asked.
+    Account,
     /// Log groups.
     LogGroups {
         /// Their names; one that ends in `*` stands for all that begin so.

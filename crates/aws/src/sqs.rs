@@ -11,13 +11,15 @@ use aws_sdk_sqs::types::{
 use quittance_core::Class;
 use serde_json::Value;
 
-use crate::{Account, AwsError};
+use crate::{Account, AwsError, Turns, limiter::Share};
 
 /// Entries of a batch call, and messages of a receive: SQS's limit.
 pub(crate) const BATCH: usize = 10;
 
 /// How long a receive waits for a message, in seconds: SQS's limit. Anything less may miss messages on a quiet queue.
 const LONG_POLL_SECONDS: i32 = 20;
+
+const EXTEND: &str = "ChangeMessageVisibilityBatch";
 
 /// A received message.
 #[derive(Clone, Debug)]
@@ -80,12 +82,19 @@ pub trait Queue: Send + Sync {
 
     /// Hides each message for so long from now.
     async fn extend(&self, entries: &[(String, Duration)]) -> Result<Vec<Rejected>, AwsError>;
+
+    /// The time between two calls of [`extend`](Self::extend), where they are spaced by more than what AWS can take.
+    fn extends_every(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A queue at SQS.
 pub struct SqsQueue {
-    client: aws_sdk_sqs::Client,
+    client: Turns<aws_sdk_sqs::Client>,
     url: String,
+    /// Its share of what hides messages anew.
+    extends: Option<Share>,
 }
 
 impl SqsQueue {
@@ -93,11 +102,16 @@ impl SqsQueue {
     pub async fn open(account: &Account, region: &str, name: &str) -> Result<Self, AwsError> {
         let client = account.sqs(region);
         if name.contains("://") {
-            return Ok(SqsQueue { client, url: name.to_owned() });
+            return Ok(SqsQueue { client, url: name.to_owned(), extends: None });
         }
-        let found =
-            client.get_queue_url().queue_name(name).send().await.map_err(|e| AwsError::api("GetQueueUrl", name, e))?;
-        Ok(SqsQueue { client, url: found.queue_url.unwrap_or_default() })
+        let request = client.turn("GetQueueUrl").await.get_queue_url().queue_name(name);
+        let found = request.send().await.map_err(|e| AwsError::api("GetQueueUrl", name, e))?;
+        Ok(SqsQueue { client, url: found.queue_url.unwrap_or_default(), extends: None })
+    }
+
+    /// The same, to hold its messages: who does that shares what hides them anew with all who do.
+    pub(crate) async fn holding(self) -> SqsQueue {
+        SqsQueue { extends: self.client.share(EXTEND).await, ..self }
     }
 
     /// The account that owns the queue, as its URL says.
@@ -116,6 +130,8 @@ impl SqsQueue {
     pub async fn facts(&self) -> Result<QueueFacts, AwsError> {
         let answer = self
             .client
+            .turn("GetQueueAttributes")
+            .await
             .get_queue_attributes()
             .queue_url(&self.url)
             .attribute_names(QueueAttributeName::All)
@@ -138,20 +154,23 @@ impl SqsQueue {
     /// The queue of that name in the same account and region.
     pub(crate) fn beside(&self, name: &str) -> SqsQueue {
         let place = self.url.rsplit_once('/').map_or("", |(place, _)| place);
-        SqsQueue { client: self.client.clone(), url: format!("{place}/{name}") }
+        SqsQueue { client: self.client.clone(), url: format!("{place}/{name}"), extends: None }
     }
 
     /// Asks for no message at all, which SQS refuses as nonsense to whoever may receive, and as forbidden to others. Where an
     /// emulator gives a message nevertheless, it is hidden from nobody.
     pub(crate) async fn prove_receive(&self) -> Result<(), AwsError> {
-        let request =
-            self.client.receive_message().queue_url(&self.url).max_number_of_messages(0).visibility_timeout(0);
+        let request = self.client.turn("ReceiveMessage").await.receive_message().queue_url(&self.url);
+        let request = request.max_number_of_messages(0).visibility_timeout(0);
         match request.send().await.map_err(|e| AwsError::api("ReceiveMessage", &self.url, e)) {
             Err(error @ AwsError::Api { .. }) if error.class() == Class::Retry && error.aws_code().is_some() => Ok(()),
             answer => answer.map(|_| ()),
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -203,6 +222,8 @@ impl Queue for SqsQueue {
     async fn receive(&self, visibility: Duration) -> Result<Vec<Message>, AwsError> {
         let answer = self
             .client
+            .turn("ReceiveMessage")
+            .await
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(BATCH as i32)
@@ -243,6 +264,8 @@ impl Queue for SqsQueue {
         });
         let answer = self
             .client
+            .turn("DeleteMessageBatch")
+            .await
             .delete_message_batch()
             .queue_url(&self.url)
             .set_entries(Some(entries.collect()))
@@ -263,13 +286,19 @@ impl Queue for SqsQueue {
         });
         let answer = self
             .client
+            .turn(EXTEND)
+            .await
             .change_message_visibility_batch()
             .queue_url(&self.url)
             .set_entries(Some(entries.collect()))
             .send()
             .await
-            .map_err(|e| AwsError::api("ChangeMessageVisibilityBatch", &self.url, e))?;
+            .map_err(|e| AwsError::api(EXTEND, &self.url, e))?;
         Ok(rejected(answer.failed))
+    }
+
+    fn extends_every(&self) -> Duration {
+        self.extends.as_ref().map(Share::spacing).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,8 @@ use std::{
     fmt::{self, Write},
 };
 
-use quittance_core::{Tag, TagError, TagId, Tags};
+use memchr::memmem;
+use quittance_core::{Tag, TagId, Tags};
 
 /// Where something happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,25 +57,39 @@ enum Part {
 }
 
 impl TagTemplate {
-    /// Reads a template; `general` stands for the event type of an event that has no usable one.
-    pub fn new(template: &str, general: &str) -> Result<Self, TagError> {
+    /// Reads a template, or says what is wrong with it; `general` stands for the event type of an event that has no
+    /// usable one.
+    pub fn new(template: &str, general: &str) -> Result<Self, String> {
+        let unknown = |name: &str, what: &str| {
+            let (template, name) = (template.escape_debug(), name.escape_debug());
+            let known = "there are `{event_type}`, `{account}` and `{region}`";
+            Err(format!("tag `{template}`: `{name}` {what}: {known}"))
+        };
+        if let Some((_, after)) = template.split_once('[') {
+            let name = after.split_once(']').map_or(after, |(name, _)| name);
+            return unknown(&format!("[{name}]"), "is not filled in");
+        }
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some((text, after)) = rest.split_once('{') {
             parts.push(Part::Text(text.to_owned()));
-            let (name, after) = after.split_once('}').ok_or_else(|| TagError::BadLevel(template.to_owned()))?;
+            let Some((name, after)) = after.split_once('}') else {
+                return unknown(&format!("{{{after}"), "has no end");
+            };
             parts.push(match name {
                 "event_type" => Part::EventType,
                 "account" => Part::Account,
                 "region" => Part::Region,
-                _ => return Err(TagError::BadLevel(template.to_owned())),
+                _ => return unknown(&format!("{{{name}}}"), "is not filled in"),
             });
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
         let template = TagTemplate { parts, general: general.to_owned() };
-        Tag::new(&template.render(general, "000000000000", "us-east-1"))?;
-        Ok(template)
+        match Tag::new(&template.render(general, "000000000000", "us-east-1")) {
+            Ok(_) => Ok(template),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Whether an event's own type changes its tag.
@@ -200,9 +215,20 @@ pub(crate) fn is_region(text: &[u8]) -> bool {
         && parts.all(|part| (2..=12).contains(&part.len()) && part.iter().all(u8::is_ascii_lowercase))
 }
 
-/// A JSON string without its quotes, for a [`Tagger`]. Escapes stay, and make it unfit for a level of a tag.
-pub fn bare(raw: &[u8]) -> &[u8] {
-    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
+/// A JSON string without its quotes, or a number, for a [`Tagger`]; `None` for what says nothing: `null`, `true`, `false`,
+/// an empty string, a list, an object. Escapes stay, and make it unfit for a level of a tag.
+pub fn bare(raw: &[u8]) -> Option<&[u8]> {
+    match raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")) {
+        Some(text) => (!text.is_empty()).then_some(text),
+        None => raw.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-').then_some(raw),
+    }
+}
+
+/// `ec2` of the raw JSON of an `eventSource`, as in `"ec2.amazonaws.com"`.
+pub fn service_of(event_source: &[u8]) -> Option<&[u8]> {
+    let name = bare(event_source)?;
+    let end = memmem::find(name, b".amazonaws").or_else(|| memchr::memchr(b'.', name)).unwrap_or(name.len());
+    Some(&name[..end])
 }
 
 #[cfg(test)]
@@ -233,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn what_json_says_nothing_with_is_no_level() {
+        for nothing in ["null", "true", "false", r#""""#, "{}", "[]", r#"{"a":1}"#, ""] {
+            assert_eq!(bare(nothing.as_bytes()), None, "{nothing}");
+        }
+        assert_eq!(bare(b"111122223333"), Some(&b"111122223333"[..]));
+        assert_eq!(bare(br#""ec2""#), Some(&b"ec2"[..]));
+        assert_eq!(service_of(br#""network-firewall.amazonaws.com.cn""#), Some(&b"network-firewall"[..]));
+        assert_eq!(service_of(b"null"), None);
+    }
+
+    #[test]
     fn tags_do_not_grow_without_end() {
         let template = TagTemplate::new("my.app.{event_type}.all", "events").unwrap();
         let tags = Tags::default();
@@ -260,6 +297,17 @@ mod tests {
     fn a_template_is_checked_when_it_is_made() {
         for wrong in ["", "one", "a..b", "a.{nothing}", "a.{event_type", "a b.c", "a.b:"] {
             assert!(TagTemplate::new(wrong, "events").is_err(), "{wrong}");
+        }
+        for (wrong, said) in [
+            (
+                "a.b.{source}",
+                "tag `a.b.{source}`: `{source}` is not filled in: there are `{event_type}`, `{account}` and `{region}`",
+            ),
+            ("a.b.[record-type].x", "`[record-type]` is not filled in: there are"),
+            ("a.b.{account", "`{account` has no end"),
+        ] {
+            let error = TagTemplate::new(wrong, "events").unwrap_err();
+            assert!(error.contains(said), "{error}");
         }
         let own = TagTemplate::new("my.app.aws.{event_type}-x", "all").unwrap();
         assert_eq!(own.to_string(), "my.app.aws.{event_type}-x");

@@ -62,7 +62,7 @@ pub trait Service: Send + Sync {
     fn sources(&self, section: &Section) -> Result<Vec<Source>, Problem>;
 
     /// What the regions of its section will hurt later, if that can be planned.
-    fn advice(&self, section: &Section) -> Vec<Finding>;
+    fn advice(&self, section: &Section) -> Vec<(&'static str, Finding)>;
 }
 
 impl<K: ServiceKind> Service for K {
@@ -93,7 +93,7 @@ impl<K: ServiceKind> Service for K {
         ServiceKind::sources(self, &section.read()?).map_err(|error| section.locate(error))
     }
 
-    fn advice(&self, section: &Section) -> Vec<Finding> {
+    fn advice(&self, section: &Section) -> Vec<(&'static str, Finding)> {
         section.read().map(|config| ServiceKind::advice(self, &config)).unwrap_or_default()
     }
 }

@@ -94,6 +94,15 @@ pub(crate) static ORGANIZATION: Code = Code::new(
     "Sign in as one of them, with organizations:ListAccounts, or list the accounts in `ids`.",
 );
 
+/// An id or a name is not as Devo's collector wants it.
+pub(crate) static NOT_AS_DEVOS: Code = Code::new(
+    InitVariables,
+    11,
+    "an id or a name is not as Devo's collector takes it",
+    "There, `globals.id` has 1 to 5 characters, `globals.name` 1 to 10, and an input's `id` is five digits.",
+    "Nothing, if this collector alone reads the configuration: it uses them as they are. Else shorten them.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -106,6 +115,7 @@ static OWN: &[&Code] = &[
     &READ_TWICE,
     &FILE_MISSING,
     &ORGANIZATION,
+    &NOT_AS_DEVOS,
 ];
 
 /// Every code there is, by number.

@@ -193,7 +193,7 @@ fn units(
         let planned_units = service.plan(name, section, account);
         match planned_units.and_then(|units| Ok((units, section.read::<Common>()?.reset_persistence_auth))) {
             Ok((units, reset)) => {
-                problems.extend(service.advice(section).into_iter().map(|found| of_regions(section, found)));
+                problems.extend(service.advice(section).into_iter().map(|(key, found)| of_key(section, key, found)));
                 planned.extend(units.into_iter().map(|unit| PlannedUnit {
                     unit,
                     input: input.to_owned(),
@@ -209,9 +209,9 @@ fn units(
     planned
 }
 
-/// What is found of a section's regions, at their place.
-fn of_regions(section: &Section, Finding { code, severity, problem, fix }: Finding) -> Problem {
-    Problem { severity, ..section.locate(PlanError::new("regions", problem)) }.coded(code).with_hint(fix)
+/// What is found of a section's key, at its place.
+fn of_key(section: &Section, key: &str, Finding { code, severity, problem, fix }: Finding) -> Problem {
+    Problem { severity, ..section.locate(PlanError::new(key, problem)) }.coded(code).with_hint(fix)
 }
 
 /// Units that share a puller become one: that of the last, with the services and tags of all.

@@ -40,7 +40,7 @@ pub async fn replay(
     let Collector { supervisor, units, organizations, sending, .. } = collector;
     let stop = supervisor.stop.clone();
     let work = async {
-        let all = give_all(supervisor, units, organizations, store, asides, &tell);
+        let all = Box::pin(give_all(supervisor, units, organizations, store, asides, &tell));
         tokio::select! {
             () = all => {}
             () = stop.cancelled() => {}
@@ -59,7 +59,7 @@ async fn give_all(
 ) {
     let mut units: HashMap<String, Unit> = units.into_iter().map(|unit| (unit.id.to_string(), unit)).collect();
     if asides.iter().any(|aside| !units.contains_key(&aside.unit)) {
-        find_more(&organizations, &mut units).await;
+        Box::pin(find_more(&organizations, &mut units)).await;
     }
     let is_ready = is_ready(&supervisor).await;
     let (supervisor, units, store) = (&supervisor, &units, &store);
@@ -72,7 +72,7 @@ async fn give_all(
                 class: Class::Retry,
                 error: format!("an output is not known to confirm after {} seconds", READY.as_secs()).into(),
             }),
-            Some(unit) => give(supervisor, unit, store, &aside).await,
+            Some(unit) => Box::pin(give(supervisor, unit, store, &aside)).await,
         };
         Replayed { aside, result: result.map_err(|failure| (failure.code, failure.chain())) }
     });
@@ -100,7 +100,7 @@ async fn give(supervisor: &Supervisor, unit: &Unit, store: &Arc<Sqlite>, aside: 
 /// The units of accounts that AWS must be asked for.
 async fn find_more(organizations: &[Organization], units: &mut HashMap<String, Unit>) {
     for organization in organizations {
-        match organization.find().await {
+        match Box::pin(organization.find()).await {
             Ok(found) => units.extend(found.into_iter().map(|planned| (planned.unit.id.to_string(), planned.unit))),
             Err(error) => {
                 warn!(input = organization.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed");

@@ -37,7 +37,8 @@ impl FromStr for Proxy {
         let (host, port) = address.rsplit_once(':').ok_or(ProxyError)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = port.parse().map_err(|_| ProxyError)?;
-        if host.is_empty() || host.contains(['/', '@', ' ']) {
+        let odd = |c: char| matches!(c, '/' | '@') || c.is_whitespace() || c.is_control();
+        if host.is_empty() || host.contains(odd) {
             return Err(ProxyError);
         }
         let credentials = user.map(|user| STANDARD.encode(percent_decode_str(user).collect::<Vec<u8>>()));

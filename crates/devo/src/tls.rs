@@ -23,10 +23,7 @@ pub struct Identity<'a> {
 /// A file that is missing or wrong is an error, never a weaker connection. Sessions are resumed, so that
 /// rotating connections stays cheap.
 pub fn client_config(identity: &Identity<'_>) -> Result<Arc<ClientConfig>, DevoError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("the chain", identity.chain)? {
-        roots.add(certificate).map_err(|source| DevoError::Tls { what: "the chain", source })?;
-    }
+    let roots = roots(certificates("the chain", identity.chain)?)?;
     let certificates = certificates("the certificate", identity.cert)?;
     let key = PrivateKeyDer::from_pem_file(identity.key).map_err(|source| DevoError::ReadPem {
         what: "the private key",
@@ -41,6 +38,15 @@ pub fn client_config(identity: &Identity<'_>) -> Result<Arc<ClientConfig>, DevoE
         .with_client_auth_cert(certificates, key)
         .map_err(|source| DevoError::Tls { what: "the certificate with its private key", source })?;
     Ok(Arc::new(config))
+}
+
+/// What is trusted: the certificates of the chain, all of them.
+pub(crate) fn roots(chain: impl IntoIterator<Item = CertificateDer<'static>>) -> Result<RootCertStore, DevoError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in chain {
+        roots.add(certificate).map_err(|source| DevoError::Tls { what: "the chain", source })?;
+    }
+    Ok(roots)
 }
 
 pub(crate) fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DevoError> {

@@ -12,6 +12,9 @@ use quittance_core::{Events, Tag, planted};
 
 use crate::settings::{Newline, Wire};
 
+#[cfg(test)]
+mod fuzz;
+
 /// Facility user (1), severity informational (6): `1 * 8 + 6`.
 const PRIORITY: &str = "<14>";
 
@@ -39,8 +42,10 @@ struct Gzip {
 }
 
 impl Encoder {
-    /// Frames that name `host`; whatever could end a header field in it is replaced by `-`.
+    /// Frames that name `host`; whatever could end a header field in it is replaced by `-`, which stands for none too.
     pub(crate) fn new(host: &str, wire: Wire) -> Self {
+        // A header without a host is none: the tag would be taken for it.
+        let host = if host.is_empty() { "-" } else { host };
         let gzip = || Gzip { compress: Compress::new_gzip(Compression::default(), WINDOW_BITS), member: Vec::new() };
         Encoder {
             host: host.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect(),

@@ -111,11 +111,12 @@ const ACCESS: &[&str] = &[
 ];
 
 /// Whether a line of a flow log names columns. Values can look like names too, as `us-east-1 ingress`, and AWS adds fields
-/// from time to time; so all must look like names, and most must be known.
-pub(crate) fn names_flow(line: &[u8]) -> bool {
+/// from time to time; so all must look like names, and most must be known. AWS begins every file with such a line, so
+/// that of the first one it is enough to know one.
+pub(crate) fn names_flow(line: &[u8], first: bool) -> bool {
     let looks = |word: &[u8]| word.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     // Most rows end here.
-    line.first().is_some_and(u8::is_ascii_lowercase) && names(line.split(|b| *b == b' '), FLOW, looks)
+    line.first().is_some_and(u8::is_ascii_lowercase) && names(line.split(|b| *b == b' '), FLOW, looks, first)
 }
 
 /// Whether a line of an access log names columns: a user may choose what stands between them.
@@ -124,11 +125,16 @@ pub(crate) fn names_access(line: &[u8]) -> bool {
     let ours = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     line.first().is_some_and(u8::is_ascii_alphabetic)
         && line.iter().all(ours)
-        && names(line.split(between), ACCESS, |_| true)
+        && names(line.split(between), ACCESS, |_| true, false)
 }
 
-/// Whether all words look like names, and more than half are known.
-fn names<'a>(words: impl Iterator<Item = &'a [u8]>, known: &[&str], looks: impl Fn(&[u8]) -> bool) -> bool {
+/// Whether all words look like names, and more than half are known, or one at least.
+fn names<'a>(
+    words: impl Iterator<Item = &'a [u8]>,
+    known: &[&str],
+    looks: impl Fn(&[u8]) -> bool,
+    one_will_do: bool,
+) -> bool {
     let (mut all, mut found) = (0, 0);
     for word in words.filter(|word| !word.is_empty()) {
         if !word[0].is_ascii_alphabetic() || !looks(word) {
@@ -137,5 +143,5 @@ fn names<'a>(words: impl Iterator<Item = &'a [u8]>, known: &[&str], looks: impl 
         all += 1;
         found += usize::from(known.iter().any(|name| name.as_bytes() == word));
     }
-    found * 2 > all
+    found * 2 > all || (one_will_do && found > 0)
 }

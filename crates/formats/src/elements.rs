@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::{Frame, Framer, Records, fields};
+use crate::fields;
+use crate::scan::{Scan, is_space};
 
-/// The places in `json` of the elements of the array at a path of keys, each of which must be an object.
+/// The places in `json` of the elements of the array at a path of keys, whatever they are.
 ///
-/// `None` if there is no such array, or if it is damaged or holds anything else. An array may be empty. An empty path
-/// stands for the whole text.
+/// `None` if there is no such array, or if it is damaged. An array may be empty. An empty path stands for the whole text.
 ///
 /// ```
 /// use quittance_formats::elements;
@@ -24,16 +24,24 @@ pub fn elements(json: &[u8], path: &[&str]) -> Option<Vec<Range<usize>>> {
     };
     // It is a part of the text, so their addresses say where.
     let start = array.as_ptr().addr() - json.as_ptr().addr();
-    // Framers find the elements of an array in an object, cut anywhere: the array is the second of three pieces.
-    let mut records = Records::new("a", usize::MAX);
-    let mut frames = Vec::new();
-    records.frame(b"{\"a\":", false, &mut frames).ok()?;
-    records.frame(array, false, &mut frames).ok()?;
-    let found = frames.iter().filter_map(|frame| match *frame {
-        Frame::Event { start: from, end: to } => Some(start + from..start + to),
-        Frame::Oversized { .. } => None,
-    });
-    let found = found.collect();
-    records.frame(b"}", true, &mut frames).ok()?;
-    Some(found)
+    let next = |at: usize| at + array[at..].iter().take_while(|byte| is_space(**byte)).count();
+    let mut found = Vec::new();
+    let mut at = next(0);
+    if array.get(at) != Some(&b'[') {
+        return None;
+    }
+    at = next(at + 1);
+    if array.get(at) != Some(&b']') {
+        loop {
+            let end = Scan::begin(*array.get(at)?)?.advance(array, at + 1).ok()??;
+            found.push(start + at..start + end);
+            at = next(end);
+            match array.get(at)? {
+                b',' => at = next(at + 1),
+                b']' => break,
+                _ => return None,
+            }
+        }
+    }
+    (next(at + 1) == array.len()).then_some(found)
 }

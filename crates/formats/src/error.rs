@@ -35,14 +35,6 @@ pub enum FormatError {
         /// The key looked for.
         key: String,
     },
-    /// Brackets nested deeper than a log event has any need of.
-    #[error("byte {offset}: nested deeper than {limit} brackets")]
-    TooDeep {
-        /// Of the bracket that is one too many.
-        offset: u64,
-        /// The most that may be open at once within one value.
-        limit: u32,
-    },
     /// A gzip stream that is damaged, or followed by something else.
     #[error("gzip layer {layer}, byte {offset}: {reason}")]
     Gzip {

@@ -31,6 +31,5 @@ pub use frame::{Frame, Framer};
 pub use inflate::Inflate;
 pub use lines::{Header, Lines, MAX_HEADER_BYTES};
 pub use records::Records;
-pub use scan::MAX_DEPTH;
-pub use sniff::is_parquet;
+pub use sniff::unreadable;
 pub use values::Values;

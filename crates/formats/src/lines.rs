@@ -66,7 +66,7 @@ impl Lines {
     fn names_columns(&self, line: &[u8]) -> bool {
         match self.rule {
             Header::None => false,
-            Header::VpcFlow => names_flow(line),
+            Header::VpcFlow => names_flow(line, !self.past_first) || self.header.as_deref() == Some(line),
             // What a viewer asks for stands in these rows, so that a line further down is not judged by its words.
             Header::CloudFront if self.past_first => self.header.as_deref() == Some(line),
             Header::CloudFront => names_access(line),

@@ -1,6 +1,6 @@
 //! Where a framer stands in its input: the bookkeeping all framers share.
 
-use crate::skip::{Fault, MAX_DEPTH};
+use crate::skip::Fault;
 use crate::{FormatError, Frame};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -97,11 +97,8 @@ impl Position {
 
     /// The error for structure in the window that cannot be followed.
     #[cold]
-    pub(crate) fn fault(&self, window: &[u8], fault: Fault) -> FormatError {
-        match fault {
-            Fault::Unexpected(at, expected) => self.unexpected(window, at, expected),
-            Fault::TooDeep(at) => FormatError::TooDeep { offset: self.offset(at), limit: MAX_DEPTH },
-        }
+    pub(crate) fn fault(&self, window: &[u8], Fault(at, expected): Fault) -> FormatError {
+        self.unexpected(window, at, expected)
     }
 
     /// The error for an input that ends with this window, too early.

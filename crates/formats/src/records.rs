@@ -1,5 +1,5 @@
-//! One JSON document whose events are the elements of one array: CloudTrail's `{"Records":[...]}`, AWS Config's
-//! `configurationItems`.
+//! A JSON document whose events are the elements of one array: CloudTrail's `{"Records":[...]}`, AWS Config's
+//! `configurationItems`. Several may stand one after the other, as in objects that were joined.
 
 use crate::position::Position;
 use crate::scan::{Scan, is_space};
@@ -10,7 +10,7 @@ use crate::{FormatError, Frame, Framer};
 ///
 /// What stands at other keys is skipped. The structure around the events is checked byte by byte; within an event
 /// brackets must match and the rest is taken as it stands, since an event must not be lost for its own faults. An event
-/// must be an object. If the key stands twice both arrays count. The key is known in any spelling (`"\u0052ecords"`).
+/// must be an object. If the key stands twice both arrays count. Each document must have the key. The key is known in any spelling (`"\u0052ecords"`).
 /// An input of nothing but white space is valid and has no events.
 #[derive(Debug)]
 pub struct Records {
@@ -22,7 +22,7 @@ pub struct Records {
     inside: Option<(Scan, Role)>,
     /// The value to come is at the key.
     wanted: bool,
-    /// The key was seen.
+    /// The key was seen in this document.
     found: bool,
 }
 
@@ -46,7 +46,7 @@ enum Expect {
     EventOrClose,
     Event,
     CommaOrClose,
-    Nothing,
+    Another,
 }
 
 impl Expect {
@@ -62,7 +62,7 @@ impl Expect {
             Expect::EventOrClose => "an event (a JSON object) or ']'",
             Expect::Event => "an event (a JSON object)",
             Expect::CommaOrClose => "',' or ']'",
-            Expect::Nothing => "the end of the input",
+            Expect::Another => "the end of the input, or another JSON object",
         }
     }
 }
@@ -89,7 +89,10 @@ impl Records {
     /// A byte of the document's own structure.
     fn structure(&mut self, window: &[u8], at: usize) -> Result<(), FormatError> {
         let (expect, inside) = match (self.expect, window[at]) {
-            (Expect::Document, b'{') => (Expect::KeyOrEnd, None),
+            (Expect::Document | Expect::Another, b'{') => {
+                self.found = false;
+                (Expect::KeyOrEnd, None)
+            }
             (Expect::KeyOrEnd | Expect::Key, b'"') => (Expect::Colon, Some(Role::Key)),
             (Expect::Colon, b':') => (if self.wanted { Expect::Array } else { Expect::Value }, None),
             (Expect::Array, b'[') => (Expect::EventOrClose, None),
@@ -98,7 +101,7 @@ impl Records {
             (Expect::EventOrClose | Expect::Event, b'{') => (Expect::CommaOrClose, Some(Role::Event)),
             (Expect::CommaOrClose, b',') => (Expect::Event, None),
             (Expect::EventOrClose | Expect::CommaOrClose, b']') => (Expect::CommaOrEnd, None),
-            (Expect::KeyOrEnd | Expect::CommaOrEnd, b'}') if self.found => (Expect::Nothing, None),
+            (Expect::KeyOrEnd | Expect::CommaOrEnd, b'}') if self.found => (Expect::Another, None),
             (Expect::KeyOrEnd | Expect::CommaOrEnd, b'}') => {
                 return Err(FormatError::MissingKey { offset: self.position.offset(at), key: self.key.clone() });
             }
@@ -159,7 +162,7 @@ impl Framer for Records {
                 Some((_, Role::Event)) => "the rest of an event",
                 None => self.expect.name(),
             };
-            if self.inside.is_some() || !matches!(self.expect, Expect::Document | Expect::Nothing) {
+            if self.inside.is_some() || !matches!(self.expect, Expect::Document | Expect::Another) {
                 return Err(self.position.truncated(window, expected));
             }
         }

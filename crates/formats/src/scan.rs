@@ -2,9 +2,6 @@
 
 use crate::skip::{Fault, Nest, Quoted};
 
-/// The most brackets that may be open at once within one event (or one skipped value).
-pub const MAX_DEPTH: u32 = crate::skip::MAX_DEPTH;
-
 /// JSON's white space.
 #[inline]
 pub(crate) fn is_space(byte: u8) -> bool {
@@ -63,7 +60,7 @@ fn literal(rest: &mut &'static [u8], bytes: &[u8], mut at: usize) -> Result<Opti
         match bytes.get(at) {
             None => return Ok(None),
             Some(&byte) if byte == expected => {}
-            Some(_) => return Err(Fault::Unexpected(at, "the rest of true, false or null")),
+            Some(_) => return Err(Fault(at, "the rest of true, false or null")),
         }
         *rest = tail;
         at += 1;

@@ -58,26 +58,25 @@ impl Quoted {
     }
 }
 
-/// Structure that cannot be followed, and where.
+/// Another byte stands at a place than what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Another byte stands here than what was expected.
-    Unexpected(usize, &'static str),
-    /// The bracket here is one too many.
-    TooDeep(usize),
-}
+pub(crate) struct Fault(pub(crate) usize, pub(crate) &'static str);
 
 /// The inside of a bracketed value: which brackets are open, and whether a string is.
+///
+/// Brackets that are nested deeper than logs have any need of are only counted, curly and square ones alike.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Nest {
     /// A bit a bracket, the innermost lowest, 1 for `[`.
     kinds: u128,
     depth: u32,
+    /// Open ones beyond [`KNOWN`].
+    beyond: u64,
     string: Option<Quoted>,
 }
 
-/// As many as the bits of [`Nest::kinds`].
-pub(crate) const MAX_DEPTH: u32 = u128::BITS;
+/// Open brackets whose kind is remembered: as many as the bits of [`Nest::kinds`].
+const KNOWN: u32 = u128::BITS;
 
 const PLAIN: u8 = 0;
 const QUOTE: u8 = 1;
@@ -103,12 +102,12 @@ impl Nest {
     /// The value that `bracket` opens.
     #[inline]
     pub(crate) fn new(bracket: u8) -> Nest {
-        Nest { kinds: u128::from(is_square(bracket)), depth: 1, string: None }
+        Nest { kinds: u128::from(is_square(bracket)), depth: 1, beyond: 0, string: None }
     }
 
     /// The innermost of `depth` objects, where no string is open.
     pub(crate) fn objects(depth: u32) -> Nest {
-        Nest { kinds: 0, depth, string: None }
+        Nest { kinds: 0, depth, beyond: 0, string: None }
     }
 
     /// Goes on at `at`, inside the value: answers one past its last byte, `None` if the piece ends first.
@@ -134,17 +133,16 @@ impl Nest {
                     at = end;
                     continue;
                 }
+                OPEN if self.depth == KNOWN => self.beyond += 1,
+                CLOSE if self.beyond > 0 => self.beyond -= 1,
                 OPEN => {
-                    if self.depth == MAX_DEPTH {
-                        return Err(Fault::TooDeep(at));
-                    }
                     self.depth += 1;
                     self.kinds = self.kinds << 1 | u128::from(is_square(byte));
                 }
                 _ => {
                     let square = self.kinds & 1 == 1;
                     if square != is_square(byte) {
-                        return Err(Fault::Unexpected(at, if square { "']'" } else { "'}'" }));
+                        return Err(Fault(at, if square { "']'" } else { "'}'" }));
                     }
                     self.depth -= 1;
                     self.kinds >>= 1;

@@ -1,8 +1,15 @@
 //! Audit events from a trail, Umbrella's logs and messages that are events, in moto and in ministack: SQS and S3 as others understand them, not as our own fake does.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use aws_sdk_cloudtrail::types::{
+    AdvancedEventSelector, AdvancedFieldSelector, DataResource, EventSelector, ReadWriteType,
+};
 use jiff::Timestamp;
 use quittance_testbed::{
     generate::{Origin, gzip, securityhub, umbrella, voiso},
@@ -14,7 +21,10 @@ use quittance_tests::{
     emulators::{Emulator, Kind, REGION},
     expect, tools, trail,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 const BUCKET: &str = "trail";
 const QUEUE: &str = "trail-events";
@@ -36,12 +46,60 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.test_with(tools::moto(), module_path!(), "audits_from_moto", |python| from(Kind::Moto, python));
     suite
         .test_with(tools::ministack(), module_path!(), "audits_from_ministack", |python| from(Kind::Ministack, python));
+    suite.test_with(tools::moto(), module_path!(), "a_trail_that_records_our_own_reads_is_found_in_moto", |python| {
+        recorded_by_a_trail(python)
+    });
     suite.test_with(tools::moto(), module_path!(), "umbrella_findings_and_voiso_from_moto", |python| {
         others_from(Kind::Moto, python)
     });
     suite.test_with(tools::ministack(), module_path!(), "umbrella_findings_and_voiso_from_ministack", |python| {
         others_from(Kind::Ministack, python)
     });
+}
+
+/// A trail whose data events hold what we read is found by a check, as moto tells it, and only as long as it is so.
+async fn recorded_by_a_trail(python: PathBuf) -> Result<()> {
+    let emulator = Emulator::start(Kind::Moto, &python).await?;
+    emulator.make_trail(BUCKET, QUEUE).await?;
+    let place = Place::new()?;
+    let receiver = Receiver::start(Keep::Messages, place.pki.server_config()?).await?;
+    let mut configuration = Configuration::new(receiver.port, &emulator.endpoint);
+    configuration.services = format!("{}\n  buckets: [{BUCKET}]\n", audits(QUEUE, REGION));
+    let config = place.write(&configuration)?;
+    let trail = &emulator.cloudtrail;
+    trail.create_trail().name("all").s3_bucket_name(BUCKET).is_multi_region_trail(true).send().await?;
+    assert!(!warned_of_own_reads(&config).await?, "a new trail records no data events");
+
+    let objects = DataResource::builder().r#type("AWS::S3::Object").values("arn:aws:s3").build();
+    let reads = EventSelector::builder().read_write_type(ReadWriteType::ReadOnly).data_resources(objects).build();
+    trail.put_event_selectors().trail_name("all").event_selectors(reads).send().await?;
+    assert!(warned_of_own_reads(&config).await?);
+
+    let field = |name: &str| AdvancedFieldSelector::builder().field(name);
+    let without = |bucket: &str| {
+        let of_others = field("resources.ARN").not_starts_with(format!("arn:aws:s3:::{bucket}/"));
+        let objects = AdvancedEventSelector::builder()
+            .name("objects")
+            .field_selectors(field("eventCategory").equals("Data").build()?)
+            .field_selectors(field("resources.type").equals("AWS::S3::Object").build()?)
+            .field_selectors(of_others.build()?);
+        anyhow::Ok(trail.put_event_selectors().trail_name("all").advanced_event_selectors(objects.build()?))
+    };
+    without("another")?.send().await?;
+    assert!(warned_of_own_reads(&config).await?);
+    without(BUCKET)?.send().await?;
+    assert!(!warned_of_own_reads(&config).await?);
+    Ok(())
+}
+
+/// Whether `quittance check` says that a trail records what is read; it is a warning and no error.
+async fn warned_of_own_reads(config: &Path) -> Result<bool> {
+    let mut command = Command::new(tools::binary()?);
+    command.args(["check", "--config"]).arg(config).env_clear();
+    let output = spawn_blocking(move || command.output()).await??;
+    let told = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{told}");
+    Ok(told.contains("SetupError136") && told.contains("trail `all` records reads of bucket `trail`"))
 }
 
 async fn from(kind: Kind, python: PathBuf) -> Result<()> {

@@ -19,8 +19,11 @@ use crate::{AwsError, codes};
 /// Credentials are not used for a call that begins so shortly before their end.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Credentials that are younger are not the reason why AWS refuses them, and none are renewed sooner.
+/// None are renewed sooner; and what AWS refuses again and again although it is younger is not refused for its age.
 const YOUNG: Duration = Duration::from_secs(60);
+
+/// How old credentials must be, the second time in a row that young ones are refused, for others to be asked for. Then it doubles.
+const SECOND_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Waits between attempts to renew, while the old ones serve.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
@@ -49,6 +52,8 @@ struct State {
     failed: Option<(Instant, SignInError)>,
     renewing: bool,
     pause: Option<Duration>,
+    /// How old credentials must be for their refusal to mean that they are over.
+    least_age: Duration,
 }
 
 struct Held {
@@ -96,11 +101,19 @@ impl Kept {
     /// Other credentials than those with the key that AWS refused, if there are any.
     pub(crate) async fn instead_of(&self, refused: &str) -> Option<Credentials> {
         let now = self.0.clock.now();
-        let is_young = self.state().held.as_ref().is_some_and(|held| {
-            held.credentials.access_key_id() == refused && now.saturating_duration_since(held.since) < YOUNG
-        });
-        if is_young {
-            return None;
+        {
+            // Sessions may be revoked at any age; but whoever refuses everything must not have STS asked for every call.
+            let State { held, least_age, .. } = &mut *self.state();
+            if let Some(held) = held.as_ref().filter(|held| held.credentials.access_key_id() == refused) {
+                let age = now.saturating_duration_since(held.since);
+                if age < *least_age {
+                    return None;
+                }
+                *least_age = match age < 2 * YOUNG {
+                    true => (*least_age * 2).clamp(SECOND_REFUSAL, YOUNG),
+                    false => Duration::ZERO,
+                };
+            }
         }
         let other = self.ask(Some(refused)).await.ok()?;
         // An instance gives the same ones until their time comes.

@@ -1,6 +1,6 @@
 //! What an error says about the item that it met.
 
-use quittance_core::Class;
+use quittance_core::{Class, planted};
 
 use crate::AwsError;
 
@@ -30,8 +30,9 @@ impl Fault {
             | AwsError::Unclaimed { .. }
             | AwsError::Impossible { .. } => Fault::Unfit,
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
-            // One archived object says nothing about its bucket, and only a restore changes it, which announces itself.
+            // One archived object says nothing about its bucket, and only a restore changes it, which nobody waits for.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,
+            AwsError::Api { class: Class::NeedsPerson, .. } if planted("refused-is-poison") => Fault::Unfit,
             AwsError::Api { class: Class::NeedsPerson, .. } | AwsError::SignIn { class: Class::NeedsPerson, .. } => {
                 Fault::Refused
             }

@@ -25,6 +25,8 @@ pub struct Limits {
     pub drain: Duration,
     /// What becomes of an object that is not there.
     pub on_missing_object: OnMissingObject,
+    /// The longest silence within the transfer of an object.
+    pub transfer_timeout: Duration,
     /// What is known to have happened earlier is not wanted, in milliseconds since the epoch.
     pub start_time: Option<i64>,
 }
@@ -54,6 +56,7 @@ impl Limits {
             visibility_timeout: Duration::from_secs(300),
             drain: Duration::from_secs(20),
             on_missing_object: OnMissingObject::default(),
+            transfer_timeout: Duration::from_secs(60),
             start_time: None,
         }
     }
@@ -78,6 +81,7 @@ impl Limits {
             visibility_timeout: self.visibility_timeout.max(other.visibility_timeout),
             drain: self.drain.max(other.drain),
             on_missing_object: self.on_missing_object,
+            transfer_timeout: self.transfer_timeout.max(other.transfer_timeout),
             start_time: self.start_time,
         }
     }

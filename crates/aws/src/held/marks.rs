@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::OutputSet;
 use serde::{Deserialize, Serialize};
 
 use crate::held::{Owed, memory::Progress};
@@ -62,16 +61,17 @@ impl Marks {
         let mark = serde_json::from_str::<Mark>(&text).ok();
         // With other outputs the bits say something else: everything is given again, to all.
         let mark = mark.filter(|mark| mark.outputs == self.outputs && now.saturating_sub(mark.at) < LONGEST_RETENTION);
-        let Some(mark) = mark else {
+        let progress = mark.and_then(|mark| {
+            let items = mark.items.into_iter().map(|item| {
+                let owed = Owed::stored(&item.owed, self.outputs.len())?;
+                Some(Progress { owed, version: item.version, seen: item.seen, fault: item.fault })
+            });
+            items.collect::<Option<Vec<_>>>()
+        });
+        let Some(progress) = progress else {
             self.writes.push_back(MarkWrite::Remove { id });
             return None;
         };
-        let progress = mark.items.into_iter().map(|item| {
-            let mut owed = Owed::default();
-            item.owed.into_iter().for_each(|(start, end, to)| owed.add(start..end, OutputSet::from_bits(to)));
-            Progress { owed, version: item.version, seen: item.seen, fault: item.fault }
-        });
-        let progress: Vec<_> = progress.collect();
         self.stored.insert(id, progress.clone());
         Some(progress)
     }
@@ -112,7 +112,12 @@ impl Marks {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
+    use quittance_core::OutputSet;
+
     use super::*;
 
     fn progress(from: u64) -> Vec<Progress> {
@@ -156,5 +161,11 @@ mod tests {
         assert!(removed("devo_2", &text, 200));
         assert!(removed("devo_1", &text, 100 + LONGEST_RETENTION));
         assert!(removed("devo_1", &text[..10], 200));
+        // Of an output that there is not, of nothing, and of the same events twice.
+        for odd in ["[[7,9,2]]", "[[7,9,0]]", "[[9,7,1]]", "[[7,9,1],[8,10,1]]", "[[7,9,1],[1,2,1]]"] {
+            let whole = "[[7,18446744073709551615,1]]";
+            assert!(text.contains(whole), "{text}");
+            assert!(removed("devo_1", &text.replace(whole, odd), 200), "{odd}");
+        }
     }
 }

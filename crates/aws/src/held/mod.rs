@@ -29,6 +29,7 @@ use std::{
     fmt,
     future::Future,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use quittance_core::{Debts, Outlet, Tags, World};
@@ -42,7 +43,7 @@ pub(crate) use holdings::ItemKey;
 pub(crate) use memory::Memory;
 pub(crate) use quarantine::{Again, OwedObject, Quarantine};
 pub(crate) use replay::{give, give_event, never};
-pub(crate) use setup::{Opened, check, open};
+pub(crate) use setup::{Checked, Opened, check, open};
 
 pub use limits::{Limits, OnMissingObject};
 pub use owed::Owed;
@@ -88,6 +89,8 @@ pub(crate) struct Giving {
     pub(crate) tags: Tags,
     /// An event longer than this cannot be sent.
     pub(crate) max_event_bytes: usize,
+    /// The longest silence within the transfer of an object.
+    pub(crate) transfer_timeout: Duration,
     /// What is known to have happened earlier is not wanted.
     pub(crate) start_time: Option<i64>,
     pub(crate) outlet: Outlet,

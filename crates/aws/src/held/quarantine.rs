@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use quittance_core::{Clock, OutputSet, Quarantined, Store, StoreError, UnitId, codes::QUARANTINE_FULL};
+use quittance_core::{Clock, Quarantined, Store, StoreError, UnitId, codes::QUARANTINE_FULL};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
@@ -126,10 +126,8 @@ impl OwedObject {
         ObjectRef { raw_key, region, version, ..ObjectRef::new(&self.bucket, &self.key) }
     }
 
-    /// What is owed of it.
-    pub(crate) fn owed(&self) -> Owed {
-        let mut owed = Owed::default();
-        self.owed.iter().for_each(|(start, end, to)| owed.add(*start..*end, OutputSet::from_bits(*to)));
-        owed
+    /// What is owed of it, if a collector with so many outputs can have written that. Nothing is never set aside.
+    pub(crate) fn owed(&self, outputs: usize) -> Option<Owed> {
+        Owed::stored(&self.owed, outputs).filter(|owed| !owed.is_empty())
     }
 }

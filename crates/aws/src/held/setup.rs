@@ -33,7 +33,7 @@ pub(crate) async fn open(account: &Account, region: &str, name: &str) -> Result<
     let queue = SqsQueue::open(account, region, name).await?;
     let facts = queue.facts().await?;
     let at = Whereabouts { account: queue.account().unwrap_or_default().to_owned(), region: region.to_owned() };
-    Ok(Opened { queue: Box::new(queue), facts, at })
+    Ok(Opened { queue: Box::new(queue.holding().await), facts, at })
 }
 
 impl Opened {
@@ -44,6 +44,13 @@ impl Opened {
     }
 }
 
+/// What a check found.
+pub(crate) struct Checked {
+    pub(crate) findings: Vec<Finding>,
+    /// The buckets that are announced, as far as they are known.
+    pub(crate) buckets: BTreeSet<String>,
+}
+
 /// Everything that is wrong with the use of a queue, and of the buckets that it announces: those `announced` that are known, and
 /// those that its policy lets in. It is `None` if it announces none.
 pub(crate) async fn check(
@@ -51,12 +58,12 @@ pub(crate) async fn check(
     region: &str,
     name: &str,
     announced: Option<BTreeSet<String>>,
-) -> Result<Vec<Finding>, AwsError> {
+) -> Result<Checked, AwsError> {
     let refused =
         |errors: Vec<AwsError>| refusal::findings(errors, &format!("queue `{name}` in {region} cannot be used"), "sqs");
     let queue = match SqsQueue::open(account, region, name).await {
         Ok(queue) => queue,
-        Err(error) => return refused(vec![error]),
+        Err(error) => return Ok(Checked { findings: refused(vec![error])?, buckets: BTreeSet::new() }),
     };
     let (handle, lease) = ([NO_HANDLE.to_owned()], [(NO_HANDLE.to_owned(), Duration::ZERO)]);
     let (facts, received, deleted, extended) =
@@ -67,14 +74,15 @@ pub(crate) async fn check(
     };
     let errors = [unknown, received.err(), deleted.err(), extended.err()];
     let mut findings = refused(errors.into_iter().flatten().collect())?;
-    let Some(facts) = facts else { return Ok(findings) };
+    let mut buckets = announced.clone().unwrap_or_default();
+    let Some(facts) = facts else { return Ok(Checked { findings, buckets }) };
     findings.extend(advice(name, region, &facts));
     findings.extend(dead_letters(&queue, name, region, &facts).await);
-    if let Some(mut buckets) = announced {
+    if announced.is_some() {
         buckets.extend(facts.buckets);
         findings.extend(readable(account, name, region, &buckets).await?);
     }
-    Ok(findings)
+    Ok(Checked { findings, buckets })
 }
 
 /// What will hurt later.

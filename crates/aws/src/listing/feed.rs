@@ -168,8 +168,13 @@ impl Feed {
         token: Option<String>,
     ) -> Result<ListObjectsV2Output, SdkError<ListObjectsV2Error, HttpResponse>> {
         let region = self.region.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let request = self.account.s3(&region).list_objects_v2().bucket(&self.settings.bucket).prefix(prefix);
-        let request = request.encoding_type(EncodingType::Url).set_continuation_token(token);
+        let client = self.account.s3(&region);
+        let request = client.turn("ListObjectsV2").await.list_objects_v2();
+        let request = request
+            .bucket(&self.settings.bucket)
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+            .set_continuation_token(token);
         let request = if folders { request.delimiter("/") } else { request };
         Box::pin(request.send()).await
     }

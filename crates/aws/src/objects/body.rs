@@ -18,9 +18,6 @@ const MAX_BREAKS: u32 = 5;
 /// How long versions are not asked for in a bucket that refuses one: a single one may be refused since it is gone.
 const VERSIONS_REFUSED: Duration = Duration::from_secs(600);
 
-/// Longest silence within a transfer. The SDK's own guard does not see a trickle; this one at least ends a stall.
-const SILENCE: Duration = Duration::from_secs(60);
-
 /// The bytes of one version of an object.
 pub(crate) struct Body<'a> {
     account: &'a Account,
@@ -36,6 +33,8 @@ pub(crate) struct Body<'a> {
     length: Option<u64>,
     got: u64,
     breaks: u32,
+    /// The longest silence. The SDK's own guard does not see a trickle; this one at least ends a stall.
+    silence: Duration,
     backoff: Backoff,
 }
 
@@ -47,6 +46,7 @@ impl<'a> Body<'a> {
         object: &'a ObjectRef,
         region: &str,
         learnt: &Learnt,
+        silence: Duration,
         world: &'a World,
     ) -> Result<Self, AwsError> {
         if let Some(problem) = problem(object) {
@@ -112,6 +112,7 @@ impl<'a> Body<'a> {
             stream: answer.body,
             got: 0,
             breaks: 0,
+            silence,
             backoff,
         })
     }
@@ -137,7 +138,7 @@ impl<'a> Body<'a> {
             let piece = tokio::select! {
                 biased;
                 piece = self.stream.next() => piece,
-                () = self.world.clock.sleep(SILENCE) => Some(Err(silent())),
+                () = self.world.clock.sleep(self.silence) => Some(Err(silent(self.silence))),
             };
             let error: Box<dyn std::error::Error + Send + Sync> = match piece {
                 Some(Ok(bytes)) => {
@@ -173,6 +174,7 @@ impl<'a> Body<'a> {
                         return self.skip_to_got().await;
                     }
                     self.stream = answer.body;
+                    self.got += u64::from(planted("resumed-one-byte-late"));
                     return Ok(());
                 }
                 Err(GetError { error: AwsError::Api { status: Some(412), .. }, .. }) => {
@@ -226,8 +228,8 @@ fn is_etag_of_s3(etag: &str) -> bool {
     digest.len() == 32 && digest.bytes().all(|b| b.is_ascii_hexdigit()) && parts.parse::<u32>().is_ok()
 }
 
-fn silent() -> aws_sdk_s3::primitives::ByteStreamError {
-    std::io::Error::new(std::io::ErrorKind::TimedOut, "no byte for 60 s").into()
+fn silent(time: Duration) -> aws_sdk_s3::primitives::ByteStreamError {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no byte for {time:?}")).into()
 }
 
 struct GetError {
@@ -244,9 +246,11 @@ async fn get(
     version: Option<&str>,
     rest: Option<(u64, String)>,
 ) -> Result<aws_sdk_s3::operation::get_object::GetObjectOutput, GetError> {
-    let mut request = account.s3(region).get_object().bucket(&object.bucket).key(key);
+    let client = account.s3(region);
+    let mut request = client.turn("GetObject").await.get_object().bucket(&object.bucket).key(key);
     request = request.set_version_id(version.map(str::to_owned));
     if let Some((from, etag)) = rest {
+        let from = if planted("resumed-one-byte-late") { from + 1 } else { from };
         request = request.range(format!("bytes={from}-"));
         if !planted("overwritten-unnoticed") {
             request = request.if_match(etag);

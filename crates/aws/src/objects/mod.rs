@@ -10,11 +10,12 @@ mod pass;
 mod settings;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
-use quittance_core::Tags;
+use async_trait::async_trait;
+use quittance_core::{Finding, Tags};
 use quittance_formats::Framer;
 use tokio::time::Instant;
 
@@ -28,9 +29,16 @@ pub use crate::routing::{Claim, Route, Router};
 pub use settings::ObjectsSettings;
 
 /// What a kind of object needs to become events; a service brings one.
+#[async_trait]
 pub trait ObjectKind: Send + Sync {
     /// Whether an object holds events of this service.
     fn select(&self, object: &ObjectRef) -> Selection;
+
+    /// What an object is that holds none of this service's events, in words, if its first bytes say so: six at most, and
+    /// of a small object all.
+    fn refuses(&self, _object: &ObjectRef, _head: &[u8]) -> Option<&'static str> {
+        None
+    }
 
     /// How to read one. `at` is the account and region that pull, for tags of events that do not say theirs.
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened;
@@ -43,6 +51,12 @@ pub trait ObjectKind: Send + Sync {
     /// What it is to a kind to know who asks ([`Account::known_caller`]) when it opens an object.
     fn caller(&self) -> CallerUse {
         CallerUse::None
+    }
+
+    /// What is to be said of the buckets that objects come from, beyond whether they can be read. No run needs it, so it is
+    /// asked seldom, and not waited for long.
+    async fn advice(&self, _region: &str, _buckets: &BTreeSet<String>) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use quittance_core::{Debt, EventsBuilder, OutputSet, planted};
-use quittance_formats::{FormatError, Frame, Inflate, compact::compact, is_parquet};
+use quittance_formats::{FormatError, Frame, Inflate, compact::compact, unreadable};
 use tracing::warn;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 const WINDOW: usize = 256 << 10;
 
 /// Bytes that tell a kind of content.
-const PREFIX: usize = 4;
+const HEAD: usize = 6;
 
 /// A pass over one object.
 pub(super) struct Pass<'a> {
@@ -35,14 +35,14 @@ impl Pass<'_> {
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
         let Objects { account, learnt, kind, giving } = self.shared;
-        let Giving { at, world, tags, max_event_bytes, .. } = giving;
+        let Giving { at, world, tags, max_event_bytes, transfer_timeout, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
             && let Err(error) = account.caller().await
         {
             return untouched(owed, version, error);
         }
-        let mut body = match Body::open(account, self.object, &at.region, learnt, world).await {
+        let mut body = match Body::open(account, self.object, &at.region, learnt, *transfer_timeout, world).await {
             Ok(body) => body,
             Err(error) => return untouched(owed, version, error),
         };
@@ -112,7 +112,7 @@ impl Pass<'_> {
         let rest = match &result {
             Ok(()) if !cutter.stopped => Owed::default(),
             _ => {
-                let mut rest = cutter.owed.from(cutter.given);
+                let mut rest = cutter.owed.from(cutter.given + u64::from(planted("broken-pass-skips-an-event")));
                 rest.join(cutter.left);
                 rest
             }
@@ -207,11 +207,9 @@ impl Cutter<'_> {
             let mut at = 0;
             while at < piece.len() || !inflate.is_drained() {
                 at += inflate.decode(&piece[at..], &mut self.window).map_err(decode)?;
-                if !told && self.window.len() >= PREFIX {
+                if !told && self.window.len() >= HEAD {
                     told = true;
-                    if is_parquet(&self.window) {
-                        return Err(AwsError::Unsupported { object: object.to_string(), format: "a parquet file" });
-                    }
+                    self.judge()?;
                 }
                 if self.window.len() == self.window.capacity() {
                     self.frame(false).map_err(decode)?;
@@ -224,10 +222,23 @@ impl Cutter<'_> {
         }
         // An object of nothing, or gzip of nothing, is no event of any format.
         if told || !self.window.is_empty() {
+            if !told {
+                self.judge()?;
+            }
             self.frame(true).map_err(decode)?;
             self.cut(true).await;
         }
         Ok(())
+    }
+
+    /// Refuses what nothing here, or not this kind, can read, as its first bytes tell.
+    fn judge(&self) -> Result<(), AwsError> {
+        let Pass { object, shared } = self.pass;
+        let head = &self.window[..self.window.len().min(HEAD)];
+        match unreadable(head).or_else(|| shared.kind.refuses(object, head)) {
+            Some(format) => Err(AwsError::Unsupported { object: object.to_string(), format }),
+            None => Ok(()),
+        }
     }
 
     /// Finds the events in what is not framed yet, and tags those that are owed.

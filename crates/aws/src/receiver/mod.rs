@@ -5,6 +5,7 @@
 //! announces, goes.
 
 mod replay;
+mod skips;
 mod ways;
 
 use std::{
@@ -17,17 +18,18 @@ use async_trait::async_trait;
 use quittance_core::{
     Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{Instrument, info_span};
 
 use crate::{
     Account, AwsError, Cost, SqsQueue, Tally, Whereabouts,
-    held::{self, Giving, Hold, Limits, Memory, Opened, Quarantine},
+    held::{self, Checked, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::{CallerUse, ObjectKind},
     pricing,
     queue::BodyKind,
 };
 
+use skips::Skips;
 use ways::Ways;
 
 /// How long a receive waits for a message.
@@ -62,6 +64,9 @@ impl WayKind {
 /// How long a setup waits to hear who asks.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long advice is not asked for again.
+const ADVICE_LASTS: Duration = Duration::from_secs(3600);
+
 /// Reads one queue.
 pub struct Receiver {
     station: Station,
@@ -69,6 +74,8 @@ pub struct Receiver {
     queue: String,
     /// Filled while units are planned.
     ways: Mutex<Vec<Way>>,
+    /// What a setup heard last that no run needs, and until when that is enough.
+    advised: Mutex<Option<(Instant, Vec<Finding>)>>,
 }
 
 /// What outlives the runs of a unit that holds messages.
@@ -76,6 +83,7 @@ pub(crate) struct Station {
     account: Arc<Account>,
     memory: Arc<Mutex<Memory>>,
     tally: Arc<Tally>,
+    skips: Arc<Skips>,
 }
 
 /// The receivers of an account, by region and queue.
@@ -86,7 +94,7 @@ impl Receiver {
     /// A receiver that goes one way.
     pub(crate) fn new(account: &Arc<Account>, region: &str, queue: &str, way: Way) -> Self {
         let (station, ways) = (Station::new(account), Mutex::new(vec![way]));
-        Receiver { station, region: region.to_owned(), queue: queue.to_owned(), ways }
+        Receiver { station, region: region.to_owned(), queue: queue.to_owned(), ways, advised: Mutex::default() }
     }
 
     /// A unit of `of`, a service and perhaps its type, that goes `way`. Units of the same queue have the same puller: they
@@ -134,6 +142,24 @@ impl Receiver {
         Ok(buckets)
     }
 
+    /// What kinds of objects have to say of their buckets.
+    async fn advice(&self, kinds: &[Arc<dyn ObjectKind>], buckets: &BTreeSet<String>) -> Vec<Finding> {
+        let advised = || self.advised.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.station.account.clock().now();
+        if buckets.is_empty() {
+            return Vec::new();
+        }
+        if let Some((_, advice)) = advised().as_ref().filter(|(until, _)| now < *until) {
+            return advice.clone();
+        }
+        let mut advice = Vec::new();
+        for kind in kinds {
+            advice.extend(timeout(PATIENCE, kind.advice(&self.region, buckets)).await.unwrap_or_default());
+        }
+        *advised() = Some((now + ADVICE_LASTS, advice.clone()));
+        advice
+    }
+
     /// Whether messages announce objects.
     fn announces(&self) -> bool {
         self.ways().iter().any(|way| matches!(way.kind, WayKind::Objects(_)))
@@ -179,13 +205,15 @@ impl Setup for Receiver {
         let kinds: Vec<_> = self.ways().iter().filter_map(|way| way.kind.objects().cloned()).collect();
         let Receiver { station: Station { account, .. }, region, queue, .. } = self;
         let announced = if kinds.is_empty() { None } else { Some(self.buckets().await?) };
-        let (found, _) = tokio::join!(held::check(account, region, queue, announced), async {
+        let (checked, _) = tokio::join!(held::check(account, region, queue, announced), async {
             if kinds.iter().any(|kind| kind.caller() != CallerUse::None) {
                 // Who needs to know asks again.
                 _ = timeout(PATIENCE, account.caller()).await;
             }
         });
-        Ok(found?)
+        let Checked { mut findings, buckets } = checked?;
+        findings.extend(self.advice(&kinds, &buckets).await);
+        Ok(findings)
     }
 
     /// A queue with nothing in it is asked by one long poll after another.
@@ -205,7 +233,7 @@ impl Setup for Receiver {
 
 impl Station {
     pub(crate) fn new(account: &Arc<Account>) -> Self {
-        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default() }
+        Station { account: account.clone(), memory: Arc::default(), tally: Arc::default(), skips: Arc::default() }
     }
 
     pub(crate) fn account(&self) -> &Arc<Account> {
@@ -227,6 +255,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: limits.start_time,
             outlet: outlet.clone(),
             debts,
@@ -235,7 +264,7 @@ impl Station {
             tally: self.tally(),
             stop: stop.clone(),
         };
-        let work = Ways::new(&self.account, ways, &giving);
+        let work = Ways::new(&self.account, ways, &giving, self.skips.clone());
         let (memory, tally) = (self.memory.clone(), self.tally());
         let hold = Hold { work, quarantine, queue, facts, limits, outlet, world, memory, tally };
         Box::pin(held::run(hold, settlements, stop)).await

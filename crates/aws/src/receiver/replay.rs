@@ -1,5 +1,7 @@
 //! Gives once more what a unit that holds messages has set aside.
 
+use std::sync::Arc;
+
 use quittance_core::{Failure, Outlet, PullerContext, Quarantined, Settlements, Tags, World, debts};
 
 use crate::{
@@ -31,6 +33,7 @@ impl Station {
             at,
             tags: Tags::default(),
             max_event_bytes: limits.max_event_bytes,
+            transfer_timeout: limits.transfer_timeout,
             start_time: None,
             outlet: outlet.clone(),
             debts,
@@ -39,7 +42,7 @@ impl Station {
             tally: self.tally(),
             stop,
         };
-        let ways = Ways::new(self.account(), ways, &giving);
+        let ways = Ways::new(self.account(), ways, &giving, Arc::default());
         Replay { ways, outlet, world, settlements }.give(item, again).await
     }
 }
@@ -65,16 +68,16 @@ impl Replay {
             }
             Again::Objects { outputs, objects } => {
                 let is_same = self.outlet.names() == outputs;
-                for owed in objects {
-                    self.object(&owed, is_same).await?;
+                for what in objects {
+                    let owed = what.owed(outputs.len()).ok_or_else(|| never("what is owed of it cannot be read"))?;
+                    self.object(&what, owed, is_same).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    async fn object(&mut self, what: &OwedObject, is_same: bool) -> Result<(), Failure> {
-        let mut owed = what.owed();
+    async fn object(&mut self, what: &OwedObject, mut owed: Owed, is_same: bool) -> Result<(), Failure> {
         if !is_same {
             // With other outputs the bits say something else: it is given to all.
             let ranges: Vec<_> = owed.iter().map(|(range, _)| range.clone()).collect();

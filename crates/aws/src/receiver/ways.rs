@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use tracing::debug;
-
 use crate::{
     Account, AwsError, Notification, ObjectRef, Payload,
     held::{Giving, Intake, Limits, OnMissingObject, PassEnd, Source, Task, Work},
@@ -11,7 +9,7 @@ use crate::{
     objects::{Learnt, Objects, Selection},
     payload,
     queue::{Bodies, Body},
-    receiver::{Way, WayKind},
+    receiver::{Way, WayKind, skips::Skips},
     routing::Claim,
 };
 
@@ -19,6 +17,7 @@ use crate::{
 pub(super) struct Ways {
     objects: Vec<ObjectsWay>,
     bodies: Vec<Bodies>,
+    skips: Arc<Skips>,
 }
 
 struct ObjectsWay {
@@ -44,12 +43,12 @@ impl fmt::Display for Item {
 }
 
 impl Ways {
-    pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving) -> Self {
-        let mut all = Ways { objects: Vec::new(), bodies: Vec::new() };
+    pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving, skips: Arc<Skips>) -> Self {
+        let mut all = Ways { objects: Vec::new(), bodies: Vec::new(), skips };
         let learnt = Learnt::default();
         for Way { kind, limits, .. } in ways {
-            let Limits { max_event_bytes, start_time, .. } = limits;
-            let giving = Giving { max_event_bytes, start_time, ..giving.clone() };
+            let Limits { max_event_bytes, transfer_timeout, start_time, .. } = limits;
+            let giving = Giving { max_event_bytes, transfer_timeout, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, learnt) = (account.clone(), learnt.clone());
@@ -91,9 +90,12 @@ impl Ways {
                 continue;
             };
             match self.objects[reader].objects.kind.select(&object) {
-                Selection::Read => items.push(Item::Object(reader, object)),
+                Selection::Read => {
+                    self.skips.read();
+                    items.push(Item::Object(reader, object));
+                }
                 Selection::Skip(reason) => {
-                    debug!(%object, reason, "object skipped");
+                    self.skips.skipped(reader, &object, reason);
                     skipped += 1;
                 }
             }

@@ -6,6 +6,8 @@
 //! late, to be complete. What was delivered is remembered by its id for as long as any range may show it again.
 
 mod follow;
+#[cfg(test)]
+mod model;
 mod plan;
 mod puller;
 mod seen;
@@ -25,7 +27,7 @@ pub use puller::WindowSettings;
 pub use start_time::{past_start_time, start_time};
 
 /// A range of time, in milliseconds since the epoch: its start is in it, its end is not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Window {
     /// The first millisecond.
     pub from: i64,
@@ -34,7 +36,7 @@ pub struct Window {
 }
 
 /// How an API is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Cadence {
     /// Time between two polls.
     pub period: Duration,
@@ -58,7 +60,7 @@ pub struct Cadence {
 }
 
 /// A promise: events that an API shows up to `lateness` after they happened are found, within `every` of being shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Hash, Debug)]
 pub struct Sweep {
     /// How late.
     pub lateness: Duration,

@@ -10,6 +10,9 @@ use quittance_core::{Change, planted};
 
 use crate::windows::{Cadence, Window};
 
+#[cfg(test)]
+mod fuzz;
+
 /// Windows of one lane that may wait for their receipts: more says that nothing is confirmed.
 const MOST_OPEN: usize = 64;
 
@@ -23,7 +26,7 @@ const GROWTH: f64 = 1.25;
 const CLOCK_STEP: i64 = 60_000;
 
 /// What outlives a run; all times in milliseconds since the epoch.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Checkpoint {
     /// Nothing that happened earlier is wanted.
     pub(super) floor: i64,
@@ -33,7 +36,20 @@ pub(super) struct Checkpoint {
     pub(super) swept: Vec<i64>,
 }
 
+/// What no run has written: times that are none, or nothing between where it began and where it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} can be no checkpoint")]
+struct NoCheckpoint(Checkpoint);
+
 impl Checkpoint {
+    /// Reads one that was written down. Whatever was not written by a run is an error, as is what is no JSON.
+    pub(super) fn read(text: &str) -> Result<Checkpoint, Box<dyn std::error::Error + Send + Sync>> {
+        let read: Checkpoint = serde_json::from_str(text)?;
+        let is_time = |at: &i64| jiff::Timestamp::from_millisecond(*at).is_ok();
+        let all_are_times = [read.floor, read.frontier].iter().chain(&read.swept).all(is_time);
+        if all_are_times && read.floor <= read.frontier { Ok(read) } else { Err(NoCheckpoint(read).into()) }
+    }
+
     /// What writes it down for `cursor`.
     pub(super) fn change(&self, cursor: &str) -> Change {
         let value = serde_json::to_string(self).expect("numbers are JSON");
@@ -54,7 +70,7 @@ pub(super) enum Step {
 }
 
 /// A window that was planned and is not confirmed.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 struct Open {
     number: Number,
     window: Window,
@@ -79,7 +95,7 @@ impl Open {
 }
 
 /// A sweep under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Hash, Debug)]
 struct Run {
     began: i64,
     next: i64,
@@ -87,6 +103,7 @@ struct Run {
 }
 
 /// Plans the windows of one cursor.
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub(super) struct Plan {
     cadence: Cadence,
     checkpoint: Checkpoint,
@@ -308,7 +325,8 @@ impl Plan {
             self.runs[sweep] = None;
         }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
-            let from = self.checkpoint.swept[sweep] - millis(of.lateness);
+            let lateness = if planted("sweep-skips-its-beginning") { 0 } else { millis(of.lateness) };
+            let from = self.checkpoint.swept[sweep] - lateness;
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
             let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
             self.runs[sweep] = Some(Run { began: now, next, end: self.asked });
@@ -357,6 +375,9 @@ impl Plan {
             return false;
         }
         self.cut(lane, at, middle);
+        if planted("split-loses-the-middle") {
+            self.lanes[lane][at + 1].window.from = (middle + 30_000).min(to);
+        }
         self.span = self.span.min(middle - from);
         true
     }

@@ -39,8 +39,8 @@ async fn asked(endpoints: Endpoints, region: &str) -> Vec<String> {
     let text = |text: &str| Some(text.to_owned().into());
     let keys = SignIn { access_key: text("AKIA"), access_secret: text("secret"), ..SignIn::default() };
     let account = Account::sign_in("1".to_owned(), &keys, way).await.unwrap();
-    account.sqs(region).get_queue_url().queue_name("q").send().await.unwrap_err();
-    account.s3(region).get_object().bucket("logs").key("a").send().await.unwrap_err();
+    account.sqs(region).turn("GetQueueUrl").await.get_queue_url().queue_name("q").send().await.unwrap_err();
+    account.s3(region).turn("GetObject").await.get_object().bucket("logs").key("a").send().await.unwrap_err();
     account.number().await.unwrap_err();
     accounts_of_organization(&account).await.unwrap_err();
     addresses.0.lock().unwrap().clone()

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use quittance_aws::queue::Limits;
 use quittance_testbed::aws::{Access, MessageId};
 use tokio::time::{Instant, sleep};
 
@@ -165,6 +166,44 @@ async fn a_message_that_cannot_be_processed_goes_before_the_rest_of_its_group() 
         assert_eq!(red.collect::<Vec<_>>(), expected, "missing: {missing}");
         assert_eq!(scene.aws.counts(DEAD_FIFO).visible, 1);
         scene.end(running).await;
+    }
+}
+
+/// Without a redrive policy it stays first until there is room for it in the quarantine, over restarts too.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_set_aside_lets_none_of_its_group_pass() {
+    for garbage in [false, true] {
+        let scene = Scene::new(None).await;
+        let mut sent = Vec::new();
+        for n in 0..6 {
+            scene.put_silently(&n.to_string(), n..n + 1);
+            let body = match (n, garbage) {
+                (2, true) => "garbage".to_owned(),
+                (2, false) => format!("red {n:03} {}", "x".repeat(2000)),
+                (_, true) => announcement(&[(SILENT, &n.to_string())]),
+                (_, false) => format!("red {n:03}"),
+            };
+            sent.push(scene.aws.send_to_group(FIFO, "red", body));
+        }
+        let run = |scene: &Scene| match garbage {
+            true => scene.ordered_objects(),
+            false => scene.ordered_bodies_within(Limits { max_event_bytes: 1000, ..Limits::of_bodies() }),
+        };
+        let held_up = async |scene: &Scene| {
+            sleep(Duration::from_secs(1800)).await;
+            let counts = scene.aws.counts(FIFO);
+            assert_eq!((scene.receiver.texts().len(), counts.deleted), (2, 2), "garbage: {garbage}");
+        };
+        scene.store.set_full(true);
+        let first = run(&scene);
+        held_up(&scene).await;
+        first.killed().await;
+        let second = run(&scene);
+        held_up(&scene).await;
+        scene.store.set_full(false);
+        scene.until_fifo_empty().await;
+        assert_eq!((scene.receiver.texts().len(), scene.aws.deleted_ids(FIFO)), (5, sent), "garbage: {garbage}");
+        second.killed().await;
     }
 }
 

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod bounds;
 mod endpoints;
 mod fifo;
+mod fuzz;
 mod listing;
 mod marks;
 mod notifications;

@@ -197,6 +197,31 @@ async fn without_a_redrive_policy_poison_is_set_aside() {
     scene.end(running).await;
 }
 
+/// Anything may be put into a bucket, and must not go out as garbage.
+#[tokio::test(start_paused = true)]
+async fn what_is_compressed_in_another_way_than_gzip_is_no_lines() {
+    let scene = Scene::new(None).await;
+    let (zstd, utf16) = (b"\x28\xb5\x2f\xfd\x04\0x\ny\n".to_vec(), b"\xff\xfea\0".to_vec());
+    scene.aws.put_object(BUCKET, "a.log.zst", zstd.clone());
+    scene.aws.put_object(BUCKET, "b.log.gz", gzip(&zstd, 6));
+    scene.aws.put_object(BUCKET, "c.txt", utf16);
+    scene.put_lines("d.log.gz", 0..10);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts(), events(0..10));
+    let mut reasons: Vec<_> = scene.store.quarantined().into_iter().map(|item| item.reason).collect();
+    reasons.sort();
+    assert_eq!(
+        reasons,
+        [
+            "`s3://logs/a.log.zst` is compressed with Zstandard, which cannot be read",
+            "`s3://logs/b.log.gz` is compressed with Zstandard, which cannot be read",
+            "`s3://logs/c.txt` is text in UTF-16, which cannot be read",
+        ]
+    );
+    scene.end(running).await;
+}
+
 /// VPC flow logs may be written as Parquet, which is no lines.
 #[tokio::test(start_paused = true)]
 async fn a_parquet_file_among_logs_is_left_or_set_aside_with_that_reason() {

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use quittance_aws::{
-    Account, AccountSettings, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way, Whereabouts,
+    Account, AccountSettings, CallLimit, Credentials, Endpoints, Limiters, Limits, ObjectRef, SignIn, Tally, Way,
+    Whereabouts,
     listing::{Layout, Listing, ListingSettings},
     objects::{ObjectKind, ObjectsSettings, Opened, Route, Router, Selection},
     queue::{BodyKind, QueueSettings},
@@ -310,6 +311,19 @@ impl Scene {
         way(&self.aws, self.world.clock.clone())
     }
 
+    /// From now on an input reads it that has these bounds; it has the limiters of one process.
+    pub(crate) async fn bounded(&mut self, limiters: &Limiters, call_limits: &[CallLimit]) {
+        self.account = self.input("10001", limiters, call_limits).await;
+    }
+
+    /// An input of the account, with these bounds and limiters.
+    pub(crate) async fn input(&self, id: &str, limiters: &Limiters, call_limits: &[CallLimit]) -> Arc<Account> {
+        let way = Way { limiters: limiters.clone(), call_limits: call_limits.to_vec(), ..self.way() };
+        let (access_key, access_secret) = (Some("AKIATEST".to_owned().into()), Some("secret".to_owned().into()));
+        let sign_in = SignIn { access_key, access_secret, ..SignIn::default() };
+        Arc::new(Account::sign_in(id.to_owned(), &sign_in, way).await.unwrap())
+    }
+
     /// From now on the account is reached so.
     pub(crate) async fn sign_in(&mut self, sign_in: &SignIn) {
         self.account = Arc::new(Account::sign_in("10001".to_owned(), sign_in, self.way()).await.unwrap());
@@ -344,7 +358,11 @@ impl Scene {
 
     /// The same, on the FIFO queue.
     pub(crate) fn ordered_bodies(&self) -> Running {
-        self.bodies_in(FIFO, Limits { drain: Duration::from_secs(5), ..Limits::of_bodies() })
+        self.ordered_bodies_within(Limits::of_bodies())
+    }
+
+    pub(crate) fn ordered_bodies_within(&self, limits: Limits) -> Running {
+        self.bodies_in(FIFO, Limits { drain: Duration::from_secs(5), ..limits })
     }
 
     fn bodies_in(&self, queue: &str, limits: Limits) -> Running {

@@ -178,7 +178,28 @@ async fn fresh_credentials_that_are_refused_are_not_asked_for_again_and_again() 
     for _ in 0..20 {
         assert_eq!(ask(&account).await.unwrap_err().class(), Class::NeedsPerson);
     }
-    assert_eq!((aws.calls("GetQueueUrl"), aws.calls("AssumeRole")), (20, 1));
+    assert_eq!((aws.calls("GetQueueUrl"), aws.calls("AssumeRole")), (21, 2), "one call is signed again");
+    // After 1, 2, 4, 8, 16 and 32 seconds, then each minute.
+    for _ in 0..600 {
+        sleep(Duration::from_secs(1)).await;
+        assert!(ask(&account).await.is_err());
+    }
+    let asked = aws.calls("AssumeRole");
+    assert!((12..=18).contains(&asked), "STS was asked {asked} times");
+}
+
+/// Not long after they were given out, and again and again.
+#[tokio::test(start_paused = true)]
+async fn sessions_that_are_revoked_young_are_replaced_at_once() {
+    let aws = world();
+    let account = account(&aws, &with_role()).await;
+    ask(&account).await.unwrap();
+    for seconds in [0, 2, 10, 50] {
+        sleep(Duration::from_secs(seconds)).await;
+        aws.expire_sessions();
+        ask(&account).await.unwrap();
+    }
+    assert_eq!((aws.calls_with("GetQueueUrl", "ok"), aws.calls("AssumeRole")), (5, 5));
 }
 
 /// The SDK wraps both as a failure to dispatch the call that was to be made.

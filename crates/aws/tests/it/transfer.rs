@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quittance_aws::Limits;
 use quittance_testbed::{
     aws::{BodyFault, Loss},
     generate::gzip,
@@ -68,6 +69,23 @@ async fn what_content_encoding_says_is_not_believed() {
     assert_eq!(scene.receiver.texts(), expected);
     assert_eq!(scene.aws.counts(DEAD).visible, 0);
     scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_lasts_as_long_as_the_user_says() {
+    for seconds in [2, 10] {
+        let scene = Scene::new(Some(1)).await;
+        scene.aws.stall_after(BUCKET, "a", 1000);
+        scene.put_lines("a", LINES);
+        let started = tokio::time::Instant::now();
+        let running = scene.objects(Limits { transfer_timeout: Duration::from_secs(seconds), ..limits() });
+        scene.until("the rest is asked for", |scene| scene.aws.calls("GetObject") == 2).await;
+        let took = started.elapsed().as_secs();
+        assert!((seconds..seconds + 2).contains(&took), "{took} s, with a timeout of {seconds}");
+        scene.until_empty().await;
+        assert_eq!(scene.receiver.texts(), events(LINES));
+        scene.end(running).await;
+    }
 }
 
 /// A transfer that breaks again and again without a byte more is given up, and begun anew later.

@@ -31,7 +31,7 @@ pub(super) async fn run(surroundings: &Surroundings, objects: &Objects, kind: Ki
     let mut stream = tls.connect(ServerName::try_from("localhost")?, tcp).await.context("handshake")?;
 
     let header = b"<14>Jan  1 00:00:00 bench cloud.aws.bench.limit.111122223333.us-east-1: ";
-    let (started, cpu) = (crate::demo::now(), cpu_time()?);
+    let (started, cpu) = (crate::demo::now(), cpu_time());
     let mut window = Vec::with_capacity(WINDOW);
     let mut frames = Vec::new();
     let mut out = Vec::with_capacity(2 * WRITE);
@@ -71,5 +71,5 @@ pub(super) async fn run(surroundings: &Surroundings, objects: &Objects, kind: Ki
     stream.shutdown().await?;
     // The receiver's end says that it has read everything; the collector waits for the same.
     _ = stream.read(&mut [0; 16]).await;
-    Ok(Cost { wall: started.elapsed(), cpu: cpu_time()? - cpu })
+    Ok(Cost { wall: started.elapsed(), cpu: cpu_time() - cpu })
 }

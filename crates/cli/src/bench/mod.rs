@@ -6,6 +6,8 @@
 
 mod data;
 mod limit;
+#[cfg(feature = "mutants")]
+mod receipts;
 mod surroundings;
 mod whole;
 
@@ -39,10 +41,16 @@ pub(crate) struct Options {
     kind: Vec<Kind>,
 }
 
+/// Short, so that the last confirmation does not weigh.
+const INTERVAL: &str = "interval: 500ms";
+
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
     /// The objects engine, from S3 to Devo.
     Objects,
+    /// What the proof of delivery costs.
+    #[cfg(feature = "mutants")]
+    Receipts,
 }
 
 /// What one side took for the same bytes.
@@ -71,7 +79,24 @@ struct Ratio {
 
 /// Runs the bench.
 pub(crate) async fn bench(options: Options) -> Result<ExitCode> {
-    let What::Objects = options.what;
+    match options.what {
+        What::Objects => objects(options).await,
+        #[cfg(feature = "mutants")]
+        What::Receipts => {
+            let report = tokio::task::spawn_blocking(move || receipts::run(options.mib, options.rounds)).await??;
+            for receipts::Ratio { name, median, interval: (low, high), pairs } in &report {
+                println!("{name}: {median:.3} (95 %: {low:.3} to {high:.3}, {pairs} pairs)");
+            }
+            if options.json {
+                println!("{}", serde_json::to_string(&serde_json::json!({ "ratios": report }))?);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The collector beside the bare loop.
+async fn objects(options: Options) -> Result<ExitCode> {
     let kinds = if options.kind.is_empty() { Kind::value_variants().to_vec() } else { options.kind };
     let mut report = Report { ratios: Vec::new() };
     for kind in kinds {
@@ -84,7 +109,8 @@ pub(crate) async fn bench(options: Options) -> Result<ExitCode> {
             let surroundings = Surroundings::start(kind, rounds)?;
             let cost = limit::run(&surroundings, &objects, kind, rounds).await.context("the bare loop")?;
             limit = Some(limit.map_or(cost, |least| least.least(cost)));
-            let cost = whole::run(&surroundings, rounds * objects.events).await.context("the collector")?;
+            let cost =
+                whole::run(&surroundings.config(INTERVAL)?, rounds * objects.events).await.context("the collector")?;
             whole = Some(whole.map_or(cost, |least| least.least(cost)));
         }
         let (Some(limit), Some(whole)) = (limit, whole) else { bail!("no round was run") };
@@ -110,10 +136,8 @@ pub(crate) async fn bench(options: Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// CPU time that this process has taken, by all its threads (proc(5), fields 14 and 15, in hundredths of a second).
-fn cpu_time() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read CPU time")?;
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).context("cannot read CPU time")?;
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10))
+/// CPU time that this process has taken, by all its threads.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

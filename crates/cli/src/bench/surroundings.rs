@@ -75,8 +75,8 @@ impl Surroundings {
         self.addresses.port
     }
 
-    /// Writes the collector's configuration for this other end.
-    pub(super) fn config(&self) -> Result<PathBuf> {
+    /// Writes the collector's configuration for this other end, with these keys of `confirm`.
+    pub(super) fn config(&self, confirm: &str) -> Result<PathBuf> {
         let service = match self.kind {
             Kind::Cloudtrail => format!(
                 "audit-events-all: {{types: [audits_s3], audit_sqs_queue_name: {QUEUE}, auto_event_type: true, regions: [us-east-1]}}"
@@ -92,7 +92,7 @@ globals: {{id: "bench", name: bench}}
 outputs:
   devo_bench:
     type: devo_platform
-    config: {{address: localhost, port: {}, chain: chain.crt, cert: bench.crt, key: bench.key, confirm: {{interval: 500ms}}}}
+    config: {{address: localhost, port: {}, chain: chain.crt, cert: bench.crt, key: bench.key, confirm: {{{confirm}}}}}
 inputs:
   aws:
     id: "10001"

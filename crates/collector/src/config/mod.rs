@@ -185,6 +185,7 @@ fn read(
     config.places = places;
     let before = problems.len();
     config.judge(problems);
+    config.compare_with_devos(problems);
     (!problems[before..].iter().any(Problem::is_error)).then_some(config)
 }
 
@@ -227,6 +228,25 @@ fn services(tree: &Node, input: &str) -> BTreeMap<String, Section> {
 }
 
 impl Config {
+    /// Ids and names that Devo's collector would not take. Here they may be what they want.
+    fn compare_with_devos(&self, problems: &mut Vec<Problem>) {
+        let characters = |text: &str, most| (1..=most).contains(&text.chars().count());
+        let Globals { id, name, .. } = &self.globals;
+        let mut found = vec![
+            (["globals", "id"].to_vec(), id, characters(id, 5), "1 to 5 characters"),
+            (["globals", "name"].to_vec(), name, characters(name, 10), "1 to 10 characters"),
+        ];
+        for (input, Input { id, .. }) in &self.inputs {
+            let five_digits = id.len() == 5 && id.bytes().all(|b| b.is_ascii_digit());
+            found.push((vec!["inputs", input, "id"], id, five_digits, "five digits"));
+        }
+        for (path, value, _, wanted) in found.into_iter().filter(|(_, _, is_devos, _)| !is_devos) {
+            let path = KeyPath::of(&path);
+            let message = format!("Devo's collector takes {wanted}, and not `{}`", value.escape_debug());
+            problems.push(Problem::warning(self.position(&path), &path, message).coded(&codes::NOT_AS_DEVOS));
+        }
+    }
+
     /// What the shape does not tell.
     fn judge(&self, problems: &mut Vec<Problem>) {
         let mut error = |path: KeyPath, message: &str, hint: &str| {

@@ -219,10 +219,10 @@ pub struct Input {
     /// Whether it is read at all.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Devo's bound of API calls a second, in its older form. Queues and objects need none.
+    /// Devo's bound of API calls a second, in its older form.
     pub requests_per_second: Option<f64>,
-    /// Devo's bounds of API calls, each for itself; at most half of AWS's quota is used in any case. Queues and objects
-    /// need none.
+    /// Devo's bounds of API calls, for each API in each account and region by itself; at most half of AWS's quota is used
+    /// in any case, where calls of queues and objects are not meant.
     #[serde(default)]
     pub requests_limits: Vec<RequestsLimit>,
     /// Devo's refresh of its service definitions. Here they are part of the program; this changes nothing.

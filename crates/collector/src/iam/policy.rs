@@ -4,7 +4,7 @@ use quittance_aws::{Fed, On, QueueSource, Reads, Source, partition};
 
 use super::{
     document::{Condition, Document, when},
-    reading::queue_name,
+    reading::{dead_letters, queue_name},
 };
 
 /// An account whose number may not be known.
@@ -61,6 +61,9 @@ pub(super) fn of(sources: &[Source], owner: Owner<'_>) -> Document {
                 let condition = when("StringEquals", "aws:RequestedRegion", regions.iter().cloned());
                 document.allow(&sid, actions, "*".to_owned(), condition);
             }
+            Reads::Api { actions, on: On::Account } => {
+                document.allow(&format!("Ask{}", api(actions)), actions, "*".to_owned(), Condition::new());
+            }
             Reads::Api { actions, on: On::LogGroups { names, linked } } => {
                 let owner = Owner(owner.0.filter(|_| !linked));
                 let own = if *linked { Condition::new() } else { owner.own() };
@@ -79,7 +82,7 @@ pub(super) fn of(sources: &[Source], owner: Owner<'_>) -> Document {
 }
 
 fn of_queue(document: &mut Document, queue: &QueueSource, regions: &[String], owner: Owner<'_>) {
-    let arns = queue_arns(queue, regions, owner);
+    let arns = queue_arns(queue, queue_name(&queue.queue).name, regions, owner);
     // A queue whose URL is known is not looked for.
     let (sid, actions) = match queue_name(&queue.queue).by_url {
         true => ("ReadQueuesByUrl", &BY_NAME[1..]),
@@ -87,6 +90,10 @@ fn of_queue(document: &mut Document, queue: &QueueSource, regions: &[String], ow
     };
     for (arn, condition) in arns {
         document.allow(sid, actions, arn, condition);
+    }
+    // How long dead letters are kept is looked at by a check.
+    for (arn, condition) in queue_arns(queue, &dead_letters(queue_name(&queue.queue).name), regions, owner) {
+        document.allow("LookAtDeadLetters", &["sqs:GetQueueAttributes"], arn, condition);
     }
     match &queue.fed {
         Fed::Objects { buckets, .. } => {
@@ -106,14 +113,14 @@ fn of_queue(document: &mut Document, queue: &QueueSource, regions: &[String], ow
     }
 }
 
-/// The ARNs of a queue in its regions, each with what must hold besides.
-fn queue_arns(queue: &QueueSource, regions: &[String], owner: Owner<'_>) -> Vec<(String, Condition)> {
+/// The ARNs of a queue of this name where `queue` is, in its regions, each with what must hold besides.
+fn queue_arns(queue: &QueueSource, name: &str, regions: &[String], owner: Owner<'_>) -> Vec<(String, Condition)> {
     let parts = queue_name(&queue.queue);
     let owner = Owner(parts.account.or(owner.0));
     let mut arns = Vec::new();
     for region in regions {
         let region = parts.region.unwrap_or(region);
-        let arn = format!("arn:{}:sqs:{region}:{}:{}", partition(region), owner.number(), parts.name);
+        let arn = format!("arn:{}:sqs:{region}:{}:{}", partition(region), owner.number(), name);
         if !arns.iter().any(|(other, _)| *other == arn) {
             arns.push((arn, owner.own()));
         }
@@ -156,7 +163,7 @@ pub(super) fn to_send<'s>(sources: impl IntoIterator<Item = &'s Source>, owner: 
     let mut document = Document::new(Vec::new());
     for Source { regions, reads } in sources {
         let Reads::Queue(queue) = reads else { continue };
-        for (arn, condition) in queue_arns(queue, regions, owner) {
+        for (arn, condition) in queue_arns(queue, queue_name(&queue.queue).name, regions, owner) {
             document.allow("Send", &["sqs:SendMessage"], arn, condition);
         }
         for key in &queue.kms_keys {

@@ -158,6 +158,19 @@ pub(super) struct QueueName<'q> {
     pub(super) by_url: bool,
 }
 
+/// The longest name of a queue.
+const LONGEST: usize = 80;
+
+/// The dead-letter queue that is made beside a queue, and that a policy takes for granted: AWS alone knows another's name.
+pub(super) fn dead_letters(queue: &str) -> String {
+    let (plain, suffix) = match queue.strip_suffix(".fifo") {
+        Some(plain) => (plain, "-dlq.fifo"),
+        None => (queue, "-dlq"),
+    };
+    // Names are ASCII.
+    format!("{}{suffix}", &plain[..plain.len().min(LONGEST - suffix.len())])
+}
+
 /// Takes a queue's name or URL apart.
 pub(super) fn queue_name(queue: &str) -> QueueName<'_> {
     let Some((_, rest)) = queue.split_once("://") else {

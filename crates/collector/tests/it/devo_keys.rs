@@ -60,6 +60,7 @@ struct Seen {
     filtered: u64,
     /// Calls of LookupEvents.
     lookups: u64,
+    receives: u64,
     /// Roles that were assumed.
     assumed: u64,
     /// Where it connected to.
@@ -170,6 +171,7 @@ async fn run(yaml: &str) -> Seen {
         events: events.collect(),
         filtered: ledger.total().filtered,
         lookups: aws.calls("LookupEvents"),
+        receives: aws.calls("ReceiveMessage"),
         assumed: aws.calls("AssumeRole"),
         dialled,
         connections: sink.totals().connections,
@@ -193,12 +195,14 @@ const ROWS: &[Row] = &[
     ("inputs.enabled", "aws:\n", "off: {enabled: false, services: {nonsense: 1}}\n  aws:\n", |seen| {
         seen.tags("cloud.aws.cloudwatch.events") == 4
     }),
-    ("inputs.requests_per_second", "    enabled: true", "    requests_per_second: 0.002", |seen| seen.lookups <= 4),
+    ("inputs.requests_per_second", "    enabled: true", "    requests_per_second: 0.002", |seen| {
+        seen.lookups <= 4 && seen.receives <= 4
+    }),
     (
         "inputs.requests_limits",
         "    enabled: true",
         "    requests_limits: [{period: 10m, number_of_requests: 1}]",
-        |seen| seen.lookups <= 4,
+        |seen| seen.lookups <= 4 && seen.receives <= 4,
     ),
     (
         "credentials.base_assume_role",

@@ -77,7 +77,7 @@ fn the_full_shape_has_no_problem() {
 fn json_is_yaml() {
     let json = r#"{
 	"globals": {"id": 1, "name": "a"}, "outputs": {"out": {"type": "console"}},
-	"inputs": {"aws": {"id": "2", "enabled": true, "credentials": {"access_key": "a", "access_secret": "b"},
+	"inputs": {"aws": {"id": 10002, "enabled": true, "credentials": {"access_key": "a", "access_secret": "b"},
 	"services": {"audit-events-all": {"types": ["audits_s3"], "regions": ["us-east-1"], "audit_sqs_queue_name": "q"}}}}}
 "#;
     check(json, &[]);

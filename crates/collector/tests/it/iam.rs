@@ -21,6 +21,7 @@ const QUEUE: [&str; 5] = [
 const AUDITS: &str = "audit-events-all: {types: [audits_s3], audit_sqs_queue_name: trail, regions: [eu-west-1]}";
 const EVENTS: &str = "service-events-all: {cloudwatch_sqs_queue_name: events, regions: [eu-west-1]}";
 const VOISO: &str = "voiso: {voiso_sqs_queue_name: calls, regions: [eu-west-1, us-east-1]}";
+const TRAILS: [&str; 2] = ["cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors"];
 const KEYS: &str = "credentials: {access_key: AKIAEXAMPLE, access_secret: s}";
 const ROLE: &str = "credentials: {base_assume_role: 'arn:aws:iam::111122223333:role/quittance'}";
 
@@ -85,7 +86,8 @@ fn each_service_is_allowed_what_it_calls_and_nothing_else() {
         (EVENTS, QUEUE.to_vec()),
         ("sqs-cloudwatch-consumer: {cloudwatch_sqs_queue_name: hub, regions: [eu-west-1]}", QUEUE.to_vec()),
         (VOISO, QUEUE.to_vec()),
-        (AUDITS, of_objects.clone()),
+        (AUDITS, of_objects.iter().copied().chain(TRAILS).collect()),
+        (&AUDITS.replace("types", "drop_own_calls: true, types"), of_objects.clone()),
         (
             "non-cloudwatch-logs: {types: [vpcflowlogs], vpcflowlogs_sqs_queue_name: q, regions: [eu-west-1]}",
             of_objects.clone(),
@@ -181,6 +183,31 @@ fn a_url_says_where_its_queue_is() {
     assert_eq!(statement["Resource"], json!(["arn:aws:sqs:eu-west-2:444455556666:calls"]));
     assert_eq!(statement.get("Condition"), None);
     assert!(!actions(&json).contains("sqs:GetQueueUrl"));
+    assert_eq!(dead_letters(&json), ["arn:aws:sqs:eu-west-2:444455556666:calls-dlq"].into());
+}
+
+/// The queues of which nothing is allowed but to look at them.
+fn dead_letters(policy: &Value) -> BTreeSet<&str> {
+    let look = BTreeSet::from(["sqs:GetQueueAttributes"]);
+    let looks = statements(policy).iter().filter(|statement| texts(&statement["Action"]) == look);
+    looks.flat_map(|statement| texts(&statement["Resource"])).collect()
+}
+
+/// A check compares how long they are kept; whoever may not look at one hears nothing of it.
+#[test]
+fn dead_letter_queues_may_be_looked_at_by_the_names_that_the_template_gives_them() {
+    let calls = "voiso: {voiso_sqs_queue_name: calls.fifo, regions: [eu-west-1]}";
+    let Written { json, .. } = policy(ROLE, &[AUDITS, calls]);
+    let arns = ["arn:aws:sqs:eu-west-1:111122223333:calls-dlq.fifo", "arn:aws:sqs:eu-west-1:111122223333:trail-dlq"];
+    assert_eq!(dead_letters(&json), arns.into());
+    let template = template(ROLE, &[AUDITS, calls]).json;
+    let queues: BTreeSet<_> = made(&template, "AWS::SQS::Queue")
+        .into_iter()
+        .map(|(_, queue)| {
+            format!("arn:aws:sqs:eu-west-1:111122223333:{}", queue["Properties"]["QueueName"].as_str().unwrap())
+        })
+        .collect();
+    assert!(arns.iter().all(|arn| queues.contains(*arn)), "{queues:?}");
 }
 
 #[test]
@@ -196,7 +223,7 @@ fn arns_are_of_the_partition_that_is_read() {
         let logs = format!("any: {{types: [logs], log_groups: [/a], regions: [{region}]}}");
         let Written { json, .. } = policy(&keys, &[&service, &logs]);
         let mut all = statements(&json).iter().flat_map(|statement| texts(&statement["Resource"]));
-        assert!(all.all(|arn| arn.starts_with(&format!("arn:{partition}:"))), "{json:#}");
+        assert!(all.all(|arn| arn == "*" || arn.starts_with(&format!("arn:{partition}:"))), "{json:#}");
         let via = [format!("s3.{region}.{suffix}"), format!("sqs.{region}.{suffix}")];
         assert_eq!(allowing(&json, "kms:Decrypt")["Condition"]["StringEquals"]["kms:ViaService"], json!(via));
     }

@@ -6,6 +6,7 @@ mod devo_example;
 mod devo_keys;
 mod devo_shape;
 mod environment;
+mod fuzz;
 mod garbage;
 mod health;
 mod iam;

@@ -1,13 +1,14 @@
 //! Certificate files are judged by a given time.
 
-use std::{fs, path::PathBuf, time::SystemTime};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::SystemTime};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use quittance_core::Severity::{self, Error, Warning};
 use quittance_devo::{
     Identity,
-    IdentityFile::{self, Cert, Chain},
-    examine_identity,
+    IdentityFile::{self, Cert, Chain, Key},
+    client_config, examine_identity,
 };
 use quittance_testbed::certificates::{Pki, Validity};
 
@@ -70,4 +71,35 @@ fn an_old_root_beside_a_good_one_is_a_warning() {
     fs::write(files.path("chain.crt"), old).unwrap();
     let found = files.examine("client", "2026-06-01T00:00:00Z");
     assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
+}
+
+/// What a lenient reader makes sense of is of no use if TLS does not.
+#[test]
+fn a_certificate_that_tls_cannot_read_is_found_before_it_is_used() {
+    let files = Files::new();
+    let good = fs::read_to_string(files.path("chain.crt")).unwrap();
+    let lines: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+    let longer = STANDARD.encode([&*STANDARD.decode(lines).unwrap(), b"x"].concat());
+    let odd = format!("-----BEGIN CERTIFICATE-----\n{longer}\n-----END CERTIFICATE-----\n{good}");
+    fs::write(files.path("chain.crt"), odd).unwrap();
+    let [chain, cert, key] = ["chain.crt", "client.crt", "client.key"].map(|name| files.path(name));
+    assert!(client_config(&Identity { chain: &chain, cert: &cert, key: &key }).is_err());
+    let found = files.examine("client", "2026-06-01T00:00:00Z");
+    assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
+}
+
+#[test]
+fn a_key_that_others_may_read_or_change_is_a_warning() {
+    let files = Files::new();
+    let found = |mode| {
+        fs::set_permissions(files.path("client.key"), fs::Permissions::from_mode(mode)).unwrap();
+        files.examine("client", "2026-06-01T00:00:00Z")
+    };
+    for tight in [0o400, 0o600, 0o440, 0o640] {
+        assert_eq!(found(tight), [], "{tight:o}");
+    }
+    for open in [0o644, 0o604, 0o660, 0o622, 0o777] {
+        let said = format!("the private key `client.key` has the mode {open:03o}: expected 600, or 640 at most");
+        assert_eq!(found(open), [(Key, Warning, said)]);
+    }
 }

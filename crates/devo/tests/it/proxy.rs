@@ -136,3 +136,10 @@ fn a_proxy_shows_no_password() {
         assert_eq!(wrong.parse::<Proxy>(), Err(ProxyError));
     }
 }
+
+#[test]
+fn a_host_that_a_terminal_would_obey_is_none() {
+    for text in ["http://a\u{1b}[31m:80", "\0:80", "a\nb:80", "a\u{9b}m:80", "a\u{2028}b:80"] {
+        assert_eq!(text.parse::<Proxy>(), Err(ProxyError), "{text:?}");
+    }
+}

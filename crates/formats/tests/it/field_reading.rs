@@ -96,7 +96,7 @@ fn strings_become_text() {
 }
 
 /// What a path leads to as serde_json sees it, the first of repeated keys taken.
-fn reference(json: &str, path: &[&str]) -> Option<String> {
+pub(crate) fn reference(json: &str, path: &[&str]) -> Option<String> {
     let (first, rest) = path.split_first()?;
     let members = serde_json::from_str::<Members>(json).ok()?.0;
     let (_, value) = members.into_iter().find(|(key, _)| key == first)?;
@@ -104,7 +104,7 @@ fn reference(json: &str, path: &[&str]) -> Option<String> {
 }
 
 /// An object's members in their order, repeated ones too.
-struct Members(Vec<(String, Box<RawValue>)>);
+pub(crate) struct Members(pub(crate) Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-const PATHS: [&[&str]; 9] = [
+pub(crate) const PATHS: [&[&str]; 9] = [
     &["a"],
     &["b"],
     &["Records"],

@@ -5,18 +5,18 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use quittance_formats::{FormatError, Inflate, is_parquet};
+use quittance_formats::{FormatError, Inflate, unreadable};
 
 use crate::support::{cuts, scale};
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
 
 /// Decodes pieces that end at `cuts`, with room for `room` bytes at a time.
-fn inflate(input: &[u8], cuts: &[usize], room: usize) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn inflate(input: &[u8], cuts: &[usize], room: usize) -> Result<Vec<u8>, FormatError> {
     let mut decoder = Inflate::new();
     let mut all = Vec::new();
     let mut out = Vec::with_capacity(room);
@@ -167,10 +167,25 @@ fn a_bomb_needs_no_more_room_than_it_is_given() {
 }
 
 #[test]
-fn parquet_is_known_by_its_magic() {
-    assert!(is_parquet(b"PAR1\x15"));
-    assert!(!is_parquet(b"PAR"));
-    assert!(!is_parquet(b"{\"Records\""));
+fn what_nothing_here_can_read_is_known_by_its_first_bytes() {
+    for (head, what) in [
+        (&b"PAR1\x15\x04"[..], "a parquet file"),
+        (b"Obj\x01\x04\x14", "an Avro file"),
+        (b"ORC\x0a\x0b\x12", "an ORC file"),
+        (b"\x28\xb5\x2f\xfd\x04\0", "compressed with Zstandard"),
+        (b"\xfd7zXZ\0", "compressed with xz"),
+        (b"BZh91A", "compressed with bzip2"),
+        (b"\x04\x22\x4d\x18\x60\x40", "compressed with LZ4"),
+        (b"\xff\x06\0\0sN", "compressed with Snappy"),
+        (b"PK\x03\x04\x14\0", "a zip archive"),
+        (b"\xff\xfe2\0 \0", "text in UTF-16"),
+        (b"\xfe\xff\0", "text in UTF-16"),
+    ] {
+        assert_eq!(unreadable(head), Some(what), "{}", head.escape_ascii());
+    }
+    for text in ["PAR", "{\"Reco", "ORC", "ORCHID", "ORC\n2 1", "BZh9 a", "PK 1", "2 1111", "", "\u{feff}2 1"] {
+        assert_eq!(unreadable(text.as_bytes()), None, "{text}");
+    }
 }
 
 fn data() -> impl Strategy<Value = Vec<u8>> {

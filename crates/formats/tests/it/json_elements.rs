@@ -21,19 +21,27 @@ fn elements_are_found_where_the_path_leads() {
 }
 
 #[test]
-fn what_is_no_array_of_objects_has_none() {
+fn elements_may_be_of_any_kind() {
+    let check = |json: &str, expected: &[&str]| assert_eq!(texts(json, &["a"]).as_deref(), Some(expected), "{json}");
+    check(r#"{"a":[1,2]}"#, &["1", "2"]);
+    check(r#"{"a":[{}, "b,]" ,null,[[],{}],-1.5e3 , true]}"#, &["{}", r#""b,]""#, "null", "[[],{}]", "-1.5e3", "true"]);
+}
+
+#[test]
+fn what_is_no_array_has_none() {
     let check = |json: &str, path: &[&str]| assert_eq!(texts(json, path), None, "{json}");
     check(r#"{"a":{"b":1}}"#, &["a"]);
     check(r#"{"a":"[{}]"}"#, &["a"]);
     check(r#"{"a":null}"#, &["a"]);
-    check(r#"{"a":[1,2]}"#, &["a"]);
-    check(r#"{"a":[{},"b"]}"#, &["a"]);
+    check(r#"{"a":[1 2]}"#, &["a"]);
+    check(r#"{"a":[{},nul]}"#, &["a"]);
     check(r#"{"a":[{},]}"#, &["a"]);
     check(r#"{"a":[{} {}]}"#, &["a"]);
     check(r#"{"a":[{}"#, &["a"]);
     check(r#"{"a":[{}]}"#, &["b"]);
     check(r#"{"a":[{}]}"#, &[]);
     check("[{}] and more", &[]);
+    check(r#"[{}]}{"a":[{}]"#, &[]);
     check("not json", &["a"]);
     check("", &[]);
 }

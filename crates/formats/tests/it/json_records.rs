@@ -103,8 +103,7 @@ fn damaged_structure_is_named() {
         (r#"{"Records":[,{}]}"#, "byte 12: expected an event (a JSON object) or ']', found ','"),
         (r#"{"Records":[{"a":[1}]}"#, "byte 19: expected ']', found '}'"),
         (r#"{"Records":[{"a":{1]}]}"#, "byte 19: expected '}', found ']'"),
-        (r#"{"Records":[]}]"#, "byte 14: expected the end of the input, found ']'"),
-        (r#"{"Records":[]}{"Records":[]}"#, "byte 14: expected the end of the input, found '{'"),
+        (r#"{"Records":[]}]"#, "byte 14: expected the end of the input, or another JSON object, found ']'"),
     ] {
         assert_eq!(error(input), text, "{input}");
     }
@@ -125,12 +124,35 @@ fn an_input_that_ends_early_is_truncated_wherever_it_ends() {
 }
 
 #[test]
-fn nesting_is_bounded() {
-    let nested =
-        |depth: usize| format!(r#"{{"Records":[{{"a":{}{}}}]}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
-    assert_eq!(run(Records::new("Records", ROOMY), nested(128).as_bytes(), &[], ROOMY).events().len(), 1);
-    assert_eq!(error(&nested(129)), "byte 144: nested deeper than 128 brackets");
-    assert_eq!(error(&format!(r#"{{"a":{}"#, "[".repeat(1_000))), "byte 133: nested deeper than 128 brackets");
+fn documents_may_stand_one_after_the_other() {
+    let joined = "{\"Records\":[{\"a\":1}]}{\"x\":0,\"Records\":[]} \n{\"Records\":[{\"a\":2},{\"a\":3}]}\n";
+    assert_eq!(records(joined).events(), [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#]);
+    let lacking = records(r#"{"Records":[{"a":1}]}{"b":2}"#);
+    assert_eq!(lacking.found, [Found::Event(br#"{"a":1}"#.to_vec())]);
+    assert_eq!(lacking.error, Some(FormatError::MissingKey { offset: 27, key: "Records".to_owned() }));
+}
+
+#[test]
+fn a_record_nested_however_deep_is_an_event_like_those_around_it() {
+    let nested = |depth: usize, inside: &str| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!(r#"{{"a":{open}{inside}{close}}}"#)
+    };
+    for depth in [127, 128, 129, 130, 5_000] {
+        let deep = nested(depth, r#""[{\"[", {"b":"]"}"#);
+        let input = format!(r#"{{"skipped":{deep},"Records":[{{"x":1}},{deep},{{"x":2}}]}}"#);
+        for cuts in [Vec::new(), (0..input.len()).collect()] {
+            let all = run(Records::new("Records", ROOMY), input.as_bytes(), &cuts, ROOMY);
+            assert_eq!(all.events(), [r#"{"x":1}"#, &deep, r#"{"x":2}"#], "{depth}");
+        }
+    }
+    let long = format!(r#"{{"Records":[{},{{}}]}}"#, nested(200, ""));
+    assert_eq!(
+        run(Records::new("Records", 100), long.as_bytes(), &[], 100).found,
+        [Found::Oversized { offset: 12, len: 404 }, Found::Event(b"{}".to_vec())]
+    );
+    // What stands within the first levels must still match.
+    assert_eq!(error(&format!(r#"{{"a":{}}}]"#, "[".repeat(100))), "byte 105: expected ']', found '}'");
 }
 
 /// The elements as serde_json sees them, if it sees a document of this kind.

@@ -67,6 +67,14 @@ fn a_line_of_field_names_in_a_flow_log_is_no_event_wherever_it_stands() {
 }
 
 #[test]
+fn one_field_that_is_known_makes_a_first_line_a_header() {
+    let names = "a-field-of-tomorrow another-one version a-third";
+    let outcome = lines(Header::VpcFlow, format!("{names}\nx y 2 z\n{names}\nmy-cluster version us-east-1").as_bytes());
+    assert_eq!(outcome.header.as_deref(), Some(names.as_bytes()));
+    assert_eq!(outcome.events(), ["x y 2 z", "my-cluster version us-east-1"]);
+}
+
+#[test]
 fn a_flow_log_without_a_header_loses_no_line() {
     for row in [
         ROW,
@@ -74,7 +82,7 @@ fn a_flow_log_without_a_header_loses_no_line() {
         "- - -",
         "us-east-1 vpc-0a1b egress use1-az1",
         "ingress",
-        "my-cluster version us-east-1",
+        "my-cluster versions us-east-1",
         "version 2",
         "version A",
         "{\"version\":2}",

@@ -2,6 +2,7 @@
 //! API (`types: [audits_api]`).
 
 mod api;
+mod audited;
 mod own;
 mod record;
 mod trail;
@@ -102,22 +103,33 @@ impl ServiceKind for AuditEventsAll {
         Ok(units)
     }
 
-    fn advice(&self, config: &Config) -> Vec<Finding> {
+    fn advice(&self, config: &Config) -> Vec<(&'static str, Finding)> {
+        let types = config.types().unwrap_or_default();
         // A trail writes events of all regions into one bucket.
-        let by_api = config.types().is_ok_and(|types| types.iter().any(|of| matches!(of, Type::Api)));
-        no_global_events(&config.regions).filter(|_| by_api).into_iter().collect()
+        let global = no_global_events(&config.regions).filter(|_| types.contains(&Type::Api));
+        let usual = usual_keys(&config.regions);
+        let filter = config.objects.filter().ok().and_then(|filter| filter.advice(&usual));
+        let filter = filter.filter(|_| types.contains(&Type::Trail));
+        global.map(|found| ("regions", found)).into_iter().chain(filter.map(|f| ("s3_file_type_filter", f))).collect()
     }
 
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
         let regions = regions(&config.regions)?;
-        let source = |of: Type| match of {
-            Type::Trail => config.queue.source(&regions, &config.queue_name()?, config.objects.fed(Writer::Trail)?),
-            Type::Api => {
-                let reads = Reads::Api { actions: &["cloudtrail:LookupEvents"], on: On::Region };
-                Ok(Source { regions: regions.clone(), reads })
+        let asked = |actions, on| Source { regions: regions.clone(), reads: Reads::Api { actions, on } };
+        let mut sources = Vec::new();
+        for of in config.types()? {
+            match of {
+                Type::Trail => {
+                    let fed = config.objects.fed(Writer::Trail)?;
+                    sources.push(config.queue.source(&regions, &config.queue_name()?, fed)?);
+                    // A setup asks, so that nobody finds it out by the bill.
+                    let trails = &["cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors"];
+                    sources.extend((!config.drop_own_calls).then(|| asked(trails, On::Account)));
+                }
+                Type::Api => sources.push(asked(&["cloudtrail:LookupEvents"], On::Region)),
             }
-        };
-        config.types()?.into_iter().map(source).collect()
+        }
+        Ok(sources)
     }
 }
 
@@ -148,12 +160,23 @@ fn lookups(config: &Config, regions: &[String], account: &Arc<Account>) -> Resul
     regions.iter().map(unit).collect()
 }
 
+/// Keys as a trail's objects usually have them, in the regions of the queue and in others.
+fn usual_keys(regions: &[String]) -> Vec<String> {
+    let name = |region: &str| format!("111122223333_CloudTrail_{region}_20260115T1205Z_0a1B2c3D4e5F6g7H.json.gz");
+    let keys = regions.iter().map(String::as_str).chain(["us-east-1"]).flat_map(|region| {
+        ["", "o-0a1b2c3d4e/"].map(|organization| {
+            format!("AWSLogs/{organization}111122223333/CloudTrail/{region}/2026/01/15/{}", name(region))
+        })
+    });
+    keys.collect()
+}
+
 const AUDITS_S3: &str = "audits_s3";
 const AUDITS_API: &str = "audits_api";
 const TABLE: &str = "cloud.aws.cloudtrail.events";
 
 /// Where audit events come from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
     /// The objects that a trail writes.
     Trail,
@@ -173,12 +196,19 @@ impl Config {
                 Err(PlanError::new("types", problem))
             }
         };
-        listed("types", &self.types)?.into_iter().map(read).collect()
+        let mut types = Vec::new();
+        for of in listed("types", &self.types)? {
+            let of = read(of)?;
+            if !types.contains(&of) {
+                types.push(of);
+            }
+        }
+        Ok(types)
     }
 
     fn queue_name(&self) -> Result<String, PlanError> {
         let why = "`audits_s3` needs the queue that announces the objects";
-        queue_name("audit_sqs_queue_name", self.audit_sqs_queue_name.as_deref(), why)
+        queue_name("audit_sqs_queue_name", self.audit_sqs_queue_name.as_deref(), &self.regions, why)
     }
 
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {

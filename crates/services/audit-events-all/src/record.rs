@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
-use quittance_aws::{Account, PlanError, Route, Router, TagTemplate, Tagger, Whereabouts, bare, is_dropped};
+use quittance_aws::{
+    Account, PlanError, Route, Router, TagTemplate, Tagger, Whereabouts, bare, is_dropped, service_of,
+};
 use quittance_core::Tags;
 use quittance_formats::fields;
 
@@ -60,7 +61,8 @@ impl Router for RecordRouter {
         let [source, region, user_account, name] =
             fields::read(event, [&["eventSource"], &["awsRegion"], &["userIdentity", "accountId"], &["eventName"]]);
         // An anonymous caller has a word in its place.
-        let user_account = user_account.filter(|raw| is_account(bare(raw)));
+        let user_account = user_account.filter(|raw| bare(raw).is_some_and(is_account));
+        let source = source.filter(|raw| bare(raw).is_some());
         let [recipient, category] = match (source, user_account) {
             (Some(_), Some(_)) => [None, None],
             _ => fields::read(event, [&["recipientAccountId"], &["eventCategory"]]),
@@ -68,14 +70,14 @@ impl Router for RecordRouter {
         let event_type = match (source, category) {
             // An Insight event names no source of its own.
             (None, Some(b"\"Insight\"")) => Some(b"insights".as_slice()),
-            _ => source.map(service),
+            _ => source.and_then(service_of),
         };
         // As Devo's own senders choose it: whose identity it was, else whose trail it is.
-        let account = user_account.or(recipient).filter(|_| self.from_event).map(bare);
+        let account = user_account.or(recipient).filter(|_| self.from_event).and_then(bare);
         let tag = self.tagger.id(
             event_type.filter(|_| self.with_event_type),
             account,
-            region.filter(|_| self.from_event).map(bare),
+            region.filter(|_| self.from_event).and_then(bare),
         );
         let refused =
             is_dropped(name, &self.drop_event_names) || self.own.as_ref().is_some_and(|own| own.refuse(event, name));
@@ -85,11 +87,4 @@ impl Router for RecordRouter {
 
 fn is_account(text: &[u8]) -> bool {
     text.len() == 12 && text.iter().all(u8::is_ascii_digit)
-}
-
-/// `ec2` of `"ec2.amazonaws.com"`.
-fn service(raw: &[u8]) -> &[u8] {
-    let name = bare(raw);
-    let end = memmem::find(name, b".amazonaws").or_else(|| memchr::memchr(b'.', name)).unwrap_or(name.len());
-    &name[..end]
 }

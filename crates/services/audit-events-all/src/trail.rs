@@ -1,30 +1,36 @@
 //! The objects of a trail: `{"Records":[...]}`, one event an element. Digest files, which a trail may write beside them,
 //! hold no event.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use async_trait::async_trait;
 use memchr::memmem;
 use quittance_aws::{
-    Account, KeyFilter, ObjectRef, PlanError, Whereabouts,
+    Account, KeyFilter, ObjectRef, PlanError, Whereabouts, is_write_test,
     objects::{CallerUse, Claim, ObjectKind, Opened, Selection},
+    writer_folder,
 };
-use quittance_core::Tags;
+use quittance_core::{Finding, Tags};
 use quittance_formats::{FormatError, Frame, Framer, Records};
 
-use crate::{Config, record::RecordRoutes};
+use crate::{Config, audited::Audited, record::RecordRoutes};
 
 pub(crate) struct Trail {
     records: RecordRoutes,
     filter: KeyFilter,
+    /// Unless our own reads are dropped.
+    audited: Option<Audited>,
 }
 
 impl Trail {
     pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
-        Ok(Trail { records: RecordRoutes::new(config, account)?, filter })
+        let audited = (!config.drop_own_calls).then(|| Audited::new(account));
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter, audited })
     }
 }
 
+#[async_trait]
 impl ObjectKind for Trail {
     fn select(&self, object: &ObjectRef) -> Selection {
         match self.filter.refuses(object) {
@@ -33,6 +39,8 @@ impl ObjectKind for Trail {
             None if object.key.contains("/CloudTrail-Lake/") => {
                 Selection::Skip("a query's results, not a trail's events")
             }
+            None if is_anothers(&object.key) => Selection::Skip("the logs of another service than CloudTrail"),
+            None if is_write_test(&object.key) => Selection::Skip("a service only tried whether it may write"),
             None => Selection::Read,
         }
     }
@@ -49,10 +57,17 @@ impl ObjectKind for Trail {
         }
     }
 
+    async fn advice(&self, region: &str, buckets: &BTreeSet<String>) -> Vec<Finding> {
+        match &self.audited {
+            Some(audited) => audited.findings(region, buckets).await,
+            None => Vec::new(),
+        }
+    }
+
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
         let fallback = if self.records.from_event { at.refined_by_key(&object.key) } else { at.clone() };
         let router = self.records.router(fallback, tags);
-        let framer = TrailFramer { records: Records::new("Records", max_event_bytes), started: false, digest: false };
+        let framer = TrailFramer::new(max_event_bytes);
         Opened { framer: Box::new(framer), router, json: true }
     }
 }
@@ -65,31 +80,64 @@ fn is_trails(key: &str) -> bool {
     })
 }
 
+/// Whether a key is below the folder of another service, as in a bucket that AWS Config writes into too.
+fn is_anothers(key: &str) -> bool {
+    writer_folder(key).is_some_and(|folder| folder != "CloudTrail" && !folder.starts_with("CloudTrail-"))
+}
+
 fn is_digest(key: &str) -> bool {
     key.contains("/CloudTrail-Digest/") || key.contains("_CloudTrail-Digest_")
 }
 
+/// As much of an object's beginning as tells a digest.
+const HEAD: usize = 4096;
+
 /// Finds the records, and knows a digest by its shape where its key does not tell.
 struct TrailFramer {
     records: Records,
-    started: bool,
+    /// The beginning, however it comes.
+    head: Vec<u8>,
+    /// Bytes of the last window that come again in the next.
+    left: usize,
+    /// It was a digest, and what follows is none of our business.
     digest: bool,
+}
+
+impl TrailFramer {
+    fn new(max_event_bytes: usize) -> Self {
+        let records = Records::new("Records", max_event_bytes);
+        TrailFramer { records, head: Vec::new(), left: 0, digest: false }
+    }
 }
 
 impl Framer for TrailFramer {
     fn frame(&mut self, window: &[u8], last: bool, frames: &mut Vec<Frame>) -> Result<usize, FormatError> {
-        if !self.started {
-            self.started = !window.is_empty();
-            let head = &window[..window.len().min(4096)];
-            self.digest =
-                memmem::find(head, b"\"digestStartTime\"").is_some() && memmem::find(head, b"\"Records\"").is_none();
+        if self.digest {
+            return Ok(window.len());
         }
+        let new = window.get(self.left..).unwrap_or_default();
+        self.head.extend_from_slice(&new[..new.len().min(HEAD - self.head.len())]);
         match self.records.frame(window, last, frames) {
-            Err(FormatError::MissingKey { .. }) if self.digest => Ok(window.len()),
-            found => found,
+            Err(FormatError::MissingKey { offset, .. }) if says_digest(&self.head, offset) => {
+                self.digest = true;
+                Ok(window.len())
+            }
+            found => {
+                self.left = found.as_ref().map_or(0, |consumed| window.len() - consumed);
+                found
+            }
         }
     }
 }
+
+/// Whether a document that begins so, and ends at this place, is a digest.
+fn says_digest(head: &[u8], end: u64) -> bool {
+    let document = &head[..usize::try_from(end).unwrap_or(usize::MAX).min(head.len())];
+    memmem::find(document, b"\"digestStartTime\"").is_some() && memmem::find(document, b"\"Records\"").is_none()
+}
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +153,7 @@ mod tests {
             from_event: true,
             own: None,
         };
-        Trail { records, filter: KeyFilter::default() }
+        Trail { records, filter: KeyFilter::default(), audited: None }
     }
 
     fn object(key: &str) -> ObjectRef {
@@ -161,6 +209,12 @@ mod tests {
         for account in ["ANONYMOUS_PRINCIPAL", "anonymous", ""] {
             check(&ec2.replace("444455556666", account), true, "ec2.111122223333.ap-south-1");
         }
+        // Null says as little as nothing.
+        check(
+            r#"{"eventSource":null,"awsRegion":null,"userIdentity":null,"recipientAccountId":"111122223333"}"#,
+            true,
+            "events.111122223333.eu-west-1",
+        );
         let insight = r#"{"eventType":"AwsCloudTrailInsight","eventCategory":"Insight","awsRegion":"eu-west-1","recipientAccountId":"111122223333","insightDetails":{"eventSource":"ec2.amazonaws.com"}}"#;
         check(insight, true, "insights.111122223333.eu-west-1");
         // What says nothing has its key's account and region.
@@ -190,6 +244,28 @@ mod tests {
     }
 
     #[test]
+    fn in_a_bucket_of_several_services_only_the_trails_objects_are_read() {
+        let selection = |key: &str| trail(AUTO).select(&object(key));
+        for key in [
+            "o-abc/AWSLogs/o-abc/111122223333/Config/eu-west-1/2026/1/5/ConfigSnapshot/x.json.gz",
+            "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2026/01/15/x.log.gz",
+            "AWSLogs/111122223333/Config/ConfigWritabilityCheckFile",
+            "AWSLogs/111122223333/ELBAccessLogTestFile",
+        ] {
+            assert!(matches!(selection(key), Selection::Skip(_)), "{key}");
+        }
+        for key in [
+            KEY.to_owned(),
+            KEY.replace("/CloudTrail/", "/CloudTrail-Insight/"),
+            KEY.replace("/CloudTrail/", "/CloudTrail-NetworkActivity/"),
+            "AWSLogs/111122223333/moved.json.gz".to_owned(),
+            "anything.json.gz".to_owned(),
+        ] {
+            assert_eq!(selection(&key), Selection::Read, "{key}");
+        }
+    }
+
+    #[test]
     fn a_digest_holds_no_event() {
         let trail = trail(AUTO);
         let digest = KEY.replace("/CloudTrail/", "/CloudTrail-Digest/");
@@ -201,6 +277,22 @@ mod tests {
         let content = br#"{"awsAccountId":"111122223333","digestStartTime":"2026-01-15T12:00:00Z","logFiles":[]}"#;
         assert_eq!(read(&trail, "renamed.json", content), Ok(Vec::new()));
         assert!(read(&trail, "other.json", br#"{"awsAccountId":"111122223333"}"#).is_err());
+    }
+
+    #[test]
+    fn a_digest_is_known_however_it_comes() {
+        let digest =
+            b"{\"awsAccountId\":\"111122223333\",\"digestStartTime\":\"2026-01-15T12:00:00Z\",\"logFiles\":[]}\n";
+        for step in 1..digest.len() {
+            let mut framer = TrailFramer::new(1 << 20);
+            let (mut held, mut frames) = (Vec::new(), Vec::new());
+            for (n, piece) in digest.chunks(step).enumerate() {
+                held.extend_from_slice(piece);
+                let consumed = framer.frame(&held, (n + 1) * step >= digest.len(), &mut frames).unwrap();
+                held.drain(..consumed);
+            }
+            assert_eq!((frames.len(), held.len()), (0, 0), "by {step}");
+        }
     }
 
     #[test]

@@ -275,7 +275,7 @@ impl FindingPages {
             id: event_id(&[self.detector.as_bytes(), id, updated, count]),
             // What cannot be read was at least listed as being in the window.
             at: time.unwrap_or(self.window.from),
-            route: Route::Send(self.tagger.id(None, account.map(bare), region.map(bare))),
+            route: Route::Send(self.tagger.id(None, account.and_then(bare), region.and_then(bare))),
         }
     }
 }

@@ -12,7 +12,7 @@ use quittance_aws::{
     TypeDescription, Writer, listing::ListingSettings, objects::ObjectsSettings, queue_name, regions, tag_template,
     windows::start_time,
 };
-use quittance_core::{Interval, Unit};
+use quittance_core::{Finding, Interval, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -110,6 +110,13 @@ impl ServiceKind for CiscoUmbrella {
         Ok(units)
     }
 
+    fn advice(&self, config: &Config) -> Vec<(&'static str, Finding)> {
+        let usual = ["dnslogs", "proxylogs", "firewalllogs", "auditlogs"]
+            .map(|folder| format!("1234567_0a1b2c3d4e5f/{folder}/2026-01-15/2026-01-15-12-10-0a1b.csv.gz"));
+        let found = config.objects.filter().ok().and_then(|filter| filter.advice(&usual));
+        found.map(|found| ("s3_file_type_filter", found)).into_iter().collect()
+    }
+
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
         let regions = regions(&config.regions)?;
         if let Some(bucket) = filled(&config.bucket) {
@@ -134,7 +141,7 @@ impl Config {
 
     fn queue_name(&self, queue: Option<&str>) -> Result<String, PlanError> {
         let why = "the queue that announces the objects, or `bucket` for one that announces nothing";
-        queue_name("cisco_umbrella_sqs_queue_name", queue, why)
+        queue_name("cisco_umbrella_sqs_queue_name", queue, &self.regions, why)
     }
 
     fn logs(&self) -> Result<Arc<Logs>, PlanError> {

@@ -1,17 +1,21 @@
 //! The rows of a log: every one is an event, except a first one that names the columns, which Umbrella writes if an
-//! administrator switched that on.
+//! administrator switched that on. In an object that was joined from several it stands again.
 
 use quittance_formats::{Csv, FormatError, Frame, Framer, csv};
+
+/// May stand before the first row of every object that was joined.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Frames rows without their header, if there is one.
 pub(crate) struct Rows {
     csv: Csv,
     started: bool,
+    header: Option<Vec<u8>>,
 }
 
 impl Rows {
     pub(crate) fn new(max_event_bytes: usize) -> Rows {
-        Rows { csv: Csv::new(max_event_bytes), started: false }
+        Rows { csv: Csv::new(max_event_bytes), started: false, header: None }
     }
 }
 
@@ -24,8 +28,18 @@ impl Framer for Rows {
             if let Frame::Event { start, end } = frames[before]
                 && is_header(&window[start..end])
             {
-                frames.remove(before);
+                self.header = Some(window[start..end].to_vec());
             }
+        }
+        if let Some(header) = &self.header {
+            let again = |frame: &mut Frame| match *frame {
+                Frame::Event { start, end } => {
+                    let row = &window[start..end];
+                    row.strip_prefix(BOM).unwrap_or(row) == header.as_slice()
+                }
+                Frame::Oversized { .. } => false,
+            };
+            frames.extract_if(before.., again).for_each(drop);
         }
         found
     }
@@ -97,10 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_row_can_be_a_header() {
+    fn only_the_first_row_can_be_a_header_and_stands_again_where_objects_were_joined() {
         let header = r#""Timestamp","Identity""#;
         check(&format!("{DNS}\n{header}\n"), &[DNS, header]);
-        check(&format!("{header}\n{header}\n"), &[header]);
+        check(&format!("{header}\n{DNS}\r\n\u{feff}{header}\r\n{DNS}\n{header}"), &[DNS, DNS]);
+        let other = r#""Timestamp","Identities""#;
+        check(&format!("{header}\n{DNS}\n{other}\n"), &[DNS, other]);
     }
 
     #[test]

@@ -2,17 +2,17 @@
 
 mod logs;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use quittance_aws::{
     Account, ObjectKeys, PlanError, QueueKeys, QueueOnlyKeys, ServiceDescription, ServiceKind, Source, TypeDescription,
     Writer, listed, objects::ObjectsSettings, queue_name, tag_template,
 };
-use quittance_core::Unit;
+use quittance_core::{Finding, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use logs::{LogType, Logs, Reading};
+use logs::{CODES, LogType, Logs, Reading};
 
 /// The service.
 pub struct NonCloudwatchLogs;
@@ -63,7 +63,7 @@ impl ServiceKind for NonCloudwatchLogs {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "VPC flow logs and CloudFront access logs",
-            codes: &[],
+            codes: CODES,
             types: &[
                 TypeDescription { name: "vpcflowlogs", engine: "objects", table: "cloud.aws.vpc.flow" },
                 TypeDescription { name: "cloudfront", engine: "objects", table: "web.aws.cloudfront.accessW3c" },
@@ -80,7 +80,7 @@ impl ServiceKind for NonCloudwatchLogs {
             let of = readings.iter().map(|r| r.log.name()).collect::<Vec<_>>().join("+");
             let tag = readings.iter().map(|r| r.template.to_string()).collect::<Vec<_>>().join(", ");
             let from_key = config.use_region_and_account_id_from_event;
-            let kind = Arc::new(Logs { readings, from_key, filter: filter.clone() });
+            let kind = Arc::new(Logs { readings, from_key, filter: filter.clone(), warned: AtomicBool::default() });
             units.extend(regions.iter().map(|region| {
                 let (queue, region) = (queue.clone(), region.clone());
                 let settings = ObjectsSettings {
@@ -94,6 +94,14 @@ impl ServiceKind for NonCloudwatchLogs {
             }));
         }
         Ok(units)
+    }
+
+    fn advice(&self, config: &Config) -> Vec<(&'static str, Finding)> {
+        let Ok(queues) = config.queues() else { return Vec::new() };
+        let regions = config.only.regions().unwrap_or_default();
+        let types = queues.iter().flat_map(|(_, readings)| readings);
+        let found = types.filter_map(|reading| config.objects.filter().ok()?.advice(&reading.log.usual_keys(&regions)));
+        found.map(|found| ("s3_file_type_filter", found)).collect()
     }
 
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
@@ -142,10 +150,11 @@ impl Config {
                 ),
             };
             let why = format!("`{name}` needs the queue that announces its objects");
-            let queue = queue_name(queue_key, queue.as_deref(), &why)?;
+            let queue = queue_name(queue_key, queue.as_deref(), &self.only.regions, &why)?;
             let own = tag.as_deref().filter(|tag| !tag.is_empty()).or(self.tag.as_deref());
-            let template = tag_template(tag_key, own, log.tag(), "events")?;
-            let reading = Reading { log, template };
+            let template = tag_template(tag_key, own, log.tag(), log.general())?;
+            let own_tag = own.is_some_and(|tag| !tag.trim().is_empty());
+            let reading = Reading { log, template, own_tag };
             match queues.iter_mut().find(|(other, _)| *other == queue) {
                 Some((_, readings)) => readings.push(reading),
                 None => queues.push((queue, vec![reading])),

@@ -1,9 +1,11 @@
 //! The envelope of an EventBridge event, which is a message's whole body and the whole event. A rule may put anything
-//! else in its place: that is an event as well, with the tag of one that says nothing of itself.
+//! else in its place: that is an event as well, with the tag of one that says nothing of itself. Of a record of CloudTrail
+//! that stands alone, as with the input path `$.detail`, the record's own keys are read.
 
 use quittance_aws::{
     TagTemplate, Tagger, Whereabouts, bare, is_dropped,
     queue::{BodyKind, Route, Router},
+    service_of,
 };
 use quittance_core::Tags;
 use quittance_formats::fields;
@@ -34,16 +36,25 @@ struct EnvelopeRouter {
 
 impl Router for EnvelopeRouter {
     fn route(&mut self, event: &[u8]) -> Route {
-        let [source, account, region] = fields::read(event, [&["source"], &["account"], &["region"]]);
+        let [source, mut account, mut region] = fields::read(event, [&["source"], &["account"], &["region"]]);
+        let mut event_type = source.and_then(service);
+        let alone = source.is_none();
+        if alone {
+            let [source, recipient, at] =
+                fields::read(event, [&["eventSource"], &["recipientAccountId"], &["awsRegion"]]);
+            event_type = source.and_then(service_of);
+            (account, region) = (account.or(recipient), region.or(at));
+        }
         let tag = self.tagger.id(
-            source.filter(|_| self.with_event_type).and_then(service),
-            account.filter(|_| self.from_event).map(bare),
-            region.filter(|_| self.from_event).map(bare),
+            event_type.filter(|_| self.with_event_type),
+            account.filter(|_| self.from_event).and_then(bare),
+            region.filter(|_| self.from_event).and_then(bare),
         );
-        let name = match self.drop_event_names.is_empty() {
-            true => None,
-            // As in the envelope of a CloudTrail record.
-            false => fields::read(event, [&["detail", "eventName"]])[0],
+        let name = match (self.drop_event_names.is_empty(), alone) {
+            (true, _) => None,
+            (false, true) => fields::read(event, [&["eventName"]])[0],
+            // The envelope of a CloudTrail record.
+            (false, false) => fields::read(event, [&["detail", "eventName"]])[0],
         };
         if is_dropped(name, &self.drop_event_names) { Route::Drop(tag) } else { Route::Send(tag) }
     }
@@ -51,8 +62,11 @@ impl Router for EnvelopeRouter {
 
 /// `ec2` of `"aws.ec2"`. Only AWS may use such a source: what customers and partners send stays out of AWS's tables.
 fn service(raw: &[u8]) -> Option<&[u8]> {
-    bare(raw).strip_prefix(b"aws.")
+    bare(raw)?.strip_prefix(b"aws.")
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +104,25 @@ mod tests {
         for event in ["{}", "not json", "[1]", "42", r#""text""#, r#"{"source":7,"account":{},"region":[]}"#] {
             check(event, "cloud.aws.cloudwatch.events.999999999999.us-east-1");
         }
+    }
+
+    #[test]
+    fn a_record_without_its_envelope_says_the_tag_and_its_name_too() {
+        let record = r#"{"eventVersion":"1.08","userIdentity":{"accountId":"444455556666"},"eventSource":"network-firewall.amazonaws.com","eventName":"RunInstances","awsRegion":"ap-south-1","recipientAccountId":"111122223333"}"#;
+        let kind = Envelopes {
+            drop_event_names: vec!["RunInstances".to_owned()],
+            ..kind("cloud.aws.cloudwatch.{event_type}.{account}.{region}")
+        };
+        let tag = "cloud.aws.cloudwatch.network_firewall.111122223333.ap-south-1";
+        assert_eq!(route(&kind, record), (false, tag.to_owned()));
+        assert_eq!(route(&kind, &record.replace("RunInstances", "StopInstances")), (true, tag.to_owned()));
+    }
+
+    #[test]
+    fn null_says_nothing() {
+        let auto = kind("cloud.aws.cloudwatch.{event_type}.{account}.{region}");
+        let event = r#"{"source":null,"account":null,"region":null,"detail":{}}"#;
+        assert_eq!(route(&auto, event), (true, "cloud.aws.cloudwatch.events.999999999999.us-east-1".to_owned()));
     }
 
     #[test]

@@ -77,8 +77,8 @@ impl ServiceKind for ServiceEventsAll {
         Ok(regions.into_iter().map(unit).collect())
     }
 
-    fn advice(&self, config: &Config) -> Vec<Finding> {
-        no_global_events(&config.only.regions).into_iter().collect()
+    fn advice(&self, config: &Config) -> Vec<(&'static str, Finding)> {
+        no_global_events(&config.only.regions).map(|found| ("regions", found)).into_iter().collect()
     }
 
     fn sources(&self, config: &Config) -> Result<Vec<Source>, PlanError> {
@@ -90,7 +90,12 @@ impl ServiceKind for ServiceEventsAll {
 impl Config {
     fn queue_name(&self) -> Result<String, PlanError> {
         let name = Some(self.cloudwatch_sqs_queue_name.as_str());
-        queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put events into")
+        queue_name(
+            "cloudwatch_sqs_queue_name",
+            name,
+            &self.only.regions,
+            "the queue that EventBridge rules put events into",
+        )
     }
 
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {

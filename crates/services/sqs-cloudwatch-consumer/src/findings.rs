@@ -11,8 +11,8 @@ use quittance_aws::{
 use quittance_core::Tags;
 use quittance_formats::{elements, fields};
 
-/// Where the list may be: in the whole envelope, in its `detail` alone, or by itself.
-const LISTS: [&[&str]; 3] = [&["detail", "findings"], &["findings"], &[]];
+/// Where the list may be: in the whole envelope, in its `detail` alone, as the API gives it, or by itself.
+const LISTS: [&[&str]; 5] = [&["detail", "findings"], &["findings"], &["detail", "Findings"], &["Findings"], &[]];
 
 pub(crate) struct Findings {
     pub(crate) template: TagTemplate,
@@ -22,7 +22,7 @@ pub(crate) struct Findings {
 impl BodyKind for Findings {
     fn events(&self, body: &[u8], found: &mut Vec<Range<usize>>) {
         match find(body) {
-            Some(findings) if !findings.is_empty() => found.extend(findings),
+            Some(findings) => found.extend(findings),
             // Results of insights, whatever comes one day, and an empty list: nothing is passed over in silence.
             _ => found.push(0..body.len()),
         }
@@ -39,14 +39,15 @@ impl BodyKind for Findings {
     fn claim(&self, body: &[u8]) -> Claim {
         let [source, schema, account] = fields::read(body, [&["source"], &["SchemaVersion"], &["AwsAccountId"]]);
         let is_finding = schema.is_some() && account.is_some();
-        let own = source.map(bare) == Some(b"aws.securityhub") || is_finding || find(body).is_some();
+        let own = source.and_then(bare) == Some(b"aws.securityhub") || is_finding || find(body).is_some();
         if own { Claim::Own } else { Claim::No }
     }
 }
 
-/// The findings in a body, if it has a list of them.
+/// The findings in a body, if it has a list of them. What stands among them and is none is an event too.
 fn find(body: &[u8]) -> Option<Vec<Range<usize>>> {
-    LISTS.into_iter().find_map(|path| elements(body, path))
+    let is_object = |at: &Range<usize>| body[at.start] == b'{';
+    LISTS.into_iter().find_map(|path| elements(body, path).filter(|found| found.iter().any(is_object)))
 }
 
 /// What an envelope says of all its findings, as raw JSON.
@@ -90,12 +91,21 @@ impl Router for FindingRouter {
             (Some(_), Some(_)) => [None, None],
             _ => fields::read(finding, [&["cloud", "account", "uid"], &["cloud", "region"]]),
         };
+        let [account, region] = [account.and_then(bare), region.and_then(bare)];
+        let [ocsf_account, ocsf_region] = [ocsf_account.and_then(bare), ocsf_region.and_then(bare)];
+        let (mut account, mut region) = (account.or(ocsf_account), region.or(ocsf_region));
+        if account.is_none() || region.is_none() {
+            // One finding that stands alone in its envelope.
+            let [inner, inner_region] = fields::read(finding, [&["detail", "AwsAccountId"], &["detail", "Region"]]);
+            (account, region) = (account.or(inner.and_then(bare)), region.or(inner_region.and_then(bare)));
+        }
         let Envelope { account: around, region: around_region } = &self.envelope;
-        let account = account.or(ocsf_account).unwrap_or(around);
-        let region = region.or(ocsf_region).unwrap_or(around_region);
-        Route::Send(self.tagger.id(None, Some(bare(account)), Some(bare(region))))
+        Route::Send(self.tagger.id(None, account.or_else(|| bare(around)), region.or_else(|| bare(around_region))))
     }
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +175,36 @@ mod tests {
         );
         check(&format!("[{HERE},{THERE}]"), &[(HERE, "111122223333.ap-south-1"), (THERE, "444455556666.us-east-1")]);
         check(HERE, &[(HERE, "111122223333.ap-south-1")]);
+        let one = format!(r#"{{"detail":{HERE}}}"#);
+        check(&one, &[(&one, "111122223333.ap-south-1")]);
+    }
+
+    #[test]
+    fn the_shape_of_the_api_is_read_as_well() {
+        check(
+            &format!(r#"{{"Findings":[{HERE},{THERE}],"NextToken":null}}"#),
+            &[(HERE, "111122223333.ap-south-1"), (THERE, "444455556666.us-east-1")],
+        );
+    }
+
+    #[test]
+    fn what_is_no_finding_leaves_the_others_events_of_their_own() {
+        let body = envelope("Custom", &format!(r#"{{"findings":[{HERE}, null ,"text",{THERE}]}}"#));
+        check(
+            &body,
+            &[
+                (HERE, "111122223333.ap-south-1"),
+                ("null", "777788889999.eu-west-1"),
+                (r#""text""#, "777788889999.eu-west-1"),
+                (THERE, "444455556666.eu-west-1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn null_falls_back_to_the_envelope() {
+        let odd = r#"{"AwsAccountId":null,"Region":""}"#;
+        check(&envelope("Imported", &format!(r#"{{"findings":[{odd}]}}"#)), &[(odd, "777788889999.eu-west-1")]);
     }
 
     #[test]

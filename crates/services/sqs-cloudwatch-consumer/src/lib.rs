@@ -80,7 +80,12 @@ impl ServiceKind for SqsCloudwatchConsumer {
 impl Config {
     fn queue_name(&self) -> Result<String, PlanError> {
         let name = Some(self.cloudwatch_sqs_queue_name.as_str());
-        queue_name("cloudwatch_sqs_queue_name", name, "the queue that EventBridge rules put Security Hub's events into")
+        queue_name(
+            "cloudwatch_sqs_queue_name",
+            name,
+            &self.only.regions,
+            "the queue that EventBridge rules put Security Hub's events into",
+        )
     }
 
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {

@@ -73,7 +73,7 @@ impl ServiceKind for Voiso {
 impl Config {
     fn queue_name(&self) -> Result<String, PlanError> {
         let name = Some(self.voiso_sqs_queue_name.as_str());
-        queue_name("voiso_sqs_queue_name", name, "the queue that Voiso sends to")
+        queue_name("voiso_sqs_queue_name", name, &self.only.regions, "the queue that Voiso sends to")
     }
 
     fn tag_template(&self) -> Result<TagTemplate, PlanError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, Sleep};
 
 /// How much of a body goes out at once.
@@ -14,7 +15,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// What goes wrong with the body of one answer. Positions count from the first byte of that answer,
 /// also where it is an answer to a ranged request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyFault {
     /// The connection breaks after so many bytes, though `Content-Length` promises more.
     CutAfter(u64),

@@ -123,6 +123,8 @@ impl FakeAws {
     pub(super) fn answer_cloudtrail(&self, call: &Call, body: &Bytes) -> Result<Response<Body>, ApiError> {
         match call.api {
             "LookupEvents" => self.lookup_events(&self.place_of(call), json::read(body)?),
+            "DescribeTrails" => Ok(self.describe_trails(&self.place_of(call), &json::read(body)?)),
+            "GetEventSelectors" => self.get_event_selectors(&self.place_of(call), &json::read(body)?),
             _ => Err(ApiError::new(400, "UnknownOperationException", "Not an operation that is here.")),
         }
     }

@@ -33,6 +33,7 @@ mod queues;
 mod quota;
 mod request;
 mod s3;
+mod selectors;
 pub mod server;
 mod sqs;
 mod sts;
@@ -68,6 +69,7 @@ use paging::Paging;
 use queue::Queue;
 use quota::Quotas;
 use request::{Call, Service};
+use selectors::Recordings;
 
 /// The account that owns every queue, bucket and user here, and whatever was not put into another one.
 pub const ACCOUNT: &str = "111122223333";
@@ -99,6 +101,7 @@ struct Shared {
     buckets: Mutex<HashMap<String, Bucket>>,
     paging: Paging,
     trails: Trails,
+    recordings: Recordings,
     log_groups: LogGroups,
 }
 
@@ -136,6 +139,7 @@ impl FakeAws {
             buckets: Mutex::default(),
             paging: Paging::default(),
             trails: Trails::default(),
+            recordings: Recordings::default(),
             log_groups: LogGroups::default(),
         }))
     }

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::clock::iso;
 use super::queue::MessageId;
 use super::{ACCOUNT, FakeAws, REGION};
 
 /// The way by which a notification comes from a bucket to a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Shape {
     /// S3 to SQS: `{"Records":[…]}`, keys form-urlencoded.
     S3Event,

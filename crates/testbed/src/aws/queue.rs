@@ -35,7 +35,7 @@ pub struct QueueSettings {
     pub in_flight_cap: usize,
     /// Messages older than this are dropped when they would be received.
     pub retention: Duration,
-    /// Hand messages out in random order, as standard queues may.
+    /// Hand messages out in random order, as standard queues may; a FIFO queue never does.
     pub out_of_order: bool,
     /// The buckets that its access policy lets announce their objects.
     pub buckets: Vec<String>,
@@ -232,6 +232,8 @@ struct State {
     deleted_bodies: Vec<Arc<Message>>,
     /// Is told of every delete that is answered as a success, and whether it had an effect.
     watcher: Option<Watcher>,
+    /// Is told of every receive of a message, and which one of it that is.
+    receive_watcher: Option<ReceiveWatcher>,
     /// What was sent to a FIFO queue, by its deduplication id.
     known: HashMap<String, Arc<Message>>,
     /// How often messages that are gone were received.
@@ -242,6 +244,9 @@ struct State {
 
 /// Who is told of deletes.
 pub(super) type Watcher = Box<dyn Fn(MessageId, bool) + Send>;
+
+/// Who is told of receives.
+pub(super) type ReceiveWatcher = Box<dyn Fn(MessageId, u32) + Send>;
 
 /// Misbehaviour that a test asked for.
 #[derive(Default)]
@@ -275,6 +280,7 @@ impl Queue {
                 deleted: Vec::new(),
                 deleted_bodies: Vec::new(),
                 watcher: None,
+                receive_watcher: None,
                 known: HashMap::new(),
                 receives_of_gone: BTreeMap::new(),
                 injected: Injected::default(),
@@ -395,7 +401,7 @@ impl Queue {
             state.ready.make_contiguous().sort_unstable();
         }
         while taken.len() < wanted {
-            if self.settings.out_of_order && state.ready.len() > 1 {
+            if self.settings.out_of_order && !self.is_fifo() && state.ready.len() > 1 {
                 let other = state.rng.usize(..state.ready.len().min(DISORDER));
                 state.ready.swap(0, other);
             }
@@ -439,6 +445,9 @@ impl Queue {
             }
             entry.receives += 1;
             state.totals.received += 1;
+            if let Some(watcher) = &state.receive_watcher {
+                watcher(entry.message.id, entry.receives);
+            }
             taken.push(Delivery {
                 message: entry.message.clone(),
                 handle: Handle { queue: self.tag, key, receive_count: entry.receives },
@@ -612,6 +621,33 @@ impl Queue {
 
     pub(super) fn watch(&self, watcher: Watcher) {
         lock(&self.state).watcher = Some(watcher);
+    }
+
+    pub(super) fn watch_receives(&self, watcher: ReceiveWatcher) {
+        lock(&self.state).receive_watcher = Some(watcher);
+    }
+
+    /// Somebody else receives every message in flight, as if its visibility timeout had passed just now, and keeps it from
+    /// others for `visibility`.
+    pub(super) fn give_to_another(&self, visibility: Duration) -> Vec<MessageId> {
+        let now = Instant::now();
+        let state = &mut *lock(&self.state);
+        state.expire(now);
+        let (until, mut taken) = (now + visibility, Vec::new());
+        for (_, key) in std::mem::take(&mut state.deadlines) {
+            let Some(entry) = state.entries.get_mut(&key) else { continue };
+            entry.receives += 1;
+            entry.in_flight = Some(InFlight { since: now, until });
+            state.deadlines.insert((until, key));
+            state.totals.received += 1;
+            taken.push(entry.message.id);
+            if let Some(watcher) = &state.receive_watcher {
+                watcher(entry.message.id, entry.receives);
+            }
+        }
+        // Whoever waits for a deadline must learn of this one.
+        self.news.notify_waiters();
+        taken
     }
 
     pub(super) fn receive_counts(&self) -> BTreeMap<u32, u64> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::queue::{self, Grouped, MessageId, Queue, QueueCounts, QueueSettings};
 use super::{ACCOUNT, FakeAws, lock};
@@ -79,6 +80,18 @@ impl FakeAws {
     /// [`FakeAws::ignore_deletes`]. It must not call this queue.
     pub fn watch_deletes(&self, queue: &str, watcher: impl Fn(MessageId, bool) + Send + 'static) {
         self.queue(queue).watch(Box::new(watcher));
+    }
+
+    /// From now on `watcher` is told of every receive of a message, and which one of that message it is, from 1. It must not
+    /// call this queue.
+    pub fn watch_receives(&self, queue: &str, watcher: impl Fn(MessageId, u32) + Send + 'static) {
+        self.queue(queue).watch_receives(Box::new(watcher));
+    }
+
+    /// Somebody else receives every message in flight, as if its visibility timeout had passed just now, keeps it for
+    /// `visibility` and does not delete it. Which messages those are.
+    pub fn give_to_another(&self, queue: &str, visibility: Duration) -> Vec<MessageId> {
+        self.queue(queue).give_to_another(visibility)
     }
 
     /// How many messages, here or gone from here, were received so many times.

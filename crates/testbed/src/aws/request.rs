@@ -98,7 +98,7 @@ const TARGETS: [(&str, Service, &[&str]); 5] = [
     ("GraniteServiceVersion20100801", Service::CloudWatchJson, &cloudwatch::APIS),
     ("AmazonSQS", Service::Sqs, &SQS_APIS),
     ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
-    ("CloudTrail_20131101", Service::CloudTrail, &["LookupEvents"]),
+    ("CloudTrail_20131101", Service::CloudTrail, &["DescribeTrails", "GetEventSelectors", "LookupEvents"]),
     (
         "Logs_20140328",
         Service::Logs,

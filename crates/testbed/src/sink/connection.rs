@@ -1,7 +1,13 @@
 //! What a sink can be connected by: TCP, or a simulated link that can also be reset.
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long the system may take to tell us of an end that it has received.
+const TOLD_WITHIN: Duration = Duration::from_millis(2);
 
 /// A stream under TLS that can end by a reset as well as in order.
 ///
@@ -11,6 +17,11 @@ pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send {
     /// way or unread is lost. The sink sets this first, and takes it back only after an orderly end,
     /// so that a task that is dropped or panics never gives a false receipt.
     fn reset_on_drop(&self, reset: bool);
+
+    /// Whether the peer's end has come, read or not.
+    fn peer_has_ended(&self) -> impl Future<Output = bool> + Send {
+        async { false }
+    }
 }
 
 impl Connection for TcpStream {
@@ -22,6 +33,11 @@ impl Connection for TcpStream {
             #[expect(deprecated, reason = "deprecated for values that block; none does not")]
             self.set_linger(None)
         };
+    }
+
+    async fn peer_has_ended(&self) -> bool {
+        let ready = timeout(TOLD_WITHIN, self.ready(Interest::READABLE)).await;
+        ready.is_ok_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 }
 

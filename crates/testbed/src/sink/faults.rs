@@ -3,15 +3,21 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// One thing that goes wrong on one connection. Bytes are those inside TLS, counted from the
 /// connection's start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// Resets the connection once so many bytes were read; what had arrived unread is lost.
     ResetAfter(u64),
     /// Ends the connection in order (`close_notify`, FIN) once so many bytes were read, and throws
     /// away the rest, as a balancer does that goes away.
     CloseAfter(u64),
+    /// Says `close_notify` and closes its socket once so many bytes were read, as any process does that wants no more: where
+    /// something is unread its system resets the connection, and so it does with what comes later. A client that has ended
+    /// before gets a reset too, for its end would be answered by a lie.
+    LeaveAfter(u64),
     /// Stops reading for a while once so many bytes were read.
     StallAfter(u64, Duration),
     /// Never reads again and never answers, its kernel's acknowledgements apart.

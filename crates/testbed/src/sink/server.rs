@@ -78,6 +78,7 @@ impl Sink {
                 _ => self.end(&mut stream).await,
             },
             Reading::Left => leave(&mut stream).await,
+            Reading::Closing => close(&mut stream).await,
             Reading::Broken => return,
         };
         if ended.is_ok() {
@@ -113,15 +114,19 @@ impl Sink {
             let limit = match *fault {
                 Some(Fault::ResetAfter(bytes)) if total >= bytes => break Reading::Broken,
                 Some(Fault::CloseAfter(bytes)) if total >= bytes => break Reading::Left,
+                Some(Fault::LeaveAfter(bytes)) if total >= bytes => break Reading::Closing,
                 Some(Fault::StallAfter(bytes, duration)) if total >= bytes => {
                     sleep(duration).await;
                     *fault = None;
                     continue;
                 }
                 Some(Fault::BlackHole) => pending().await,
-                Some(Fault::ResetAfter(bytes) | Fault::CloseAfter(bytes) | Fault::StallAfter(bytes, _)) => {
-                    bytes - total
-                }
+                Some(
+                    Fault::ResetAfter(bytes)
+                    | Fault::CloseAfter(bytes)
+                    | Fault::LeaveAfter(bytes)
+                    | Fault::StallAfter(bytes, _),
+                ) => bytes - total,
                 // A tenth of a second's worth, paid for below.
                 Some(Fault::SlowReader(rate)) => (rate / 10).max(1),
                 _ => u64::MAX,
@@ -195,6 +200,8 @@ enum Reading {
     EndedByClient,
     /// The sink is to end in order while the client still writes.
     Left,
+    /// The sink is to close its socket.
+    Closing,
     /// Only a reset is left.
     Broken,
 }
@@ -204,6 +211,15 @@ enum Reading {
 async fn leave<C: Connection>(stream: &mut TlsStream<C>) -> io::Result<()> {
     stream.shutdown().await?;
     drain(stream.get_mut().0).await
+}
+
+/// Says `close_notify`, and leaves the rest to the system that closes the socket.
+async fn close<C: Connection>(stream: &mut TlsStream<C>) -> io::Result<()> {
+    if stream.get_ref().0.peer_has_ended().await {
+        return Err(ErrorKind::ConnectionReset.into());
+    }
+    stream.get_mut().1.send_close_notify();
+    stream.flush().await
 }
 
 async fn drain(connection: &mut impl Connection) -> io::Result<()> {

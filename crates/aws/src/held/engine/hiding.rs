@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use quittance_core::planted;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -40,9 +41,20 @@ impl Hiding {
         self.visibility
     }
 
+    /// Adjusts to calls that can be made only so often: messages are hidden for at least four times as long. How many may be
+    /// held, so that a quarter of that time is enough to hide them all anew; another is left to what else changes visibility.
+    pub(super) fn keep_to(&mut self, every: Duration) -> usize {
+        if every.is_zero() {
+            return usize::MAX;
+        }
+        self.visibility = self.visibility.max(4 * every).min(LONGEST_HOLD);
+        let calls = self.visibility.as_secs_f64() / 4.0 / every.as_secs_f64();
+        BATCH.saturating_mul((calls as usize).max(1))
+    }
+
     /// When the next message must be hidden anew.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.leases.next().filter(|_| self.under_way < MOST_CALLS)
+        self.leases.next().filter(|_| self.under_way < MOST_CALLS && !planted("heartbeat-forgotten"))
     }
 
     /// The message was received just now.
@@ -68,7 +80,10 @@ impl Hiding {
 
 impl<W: Work> Engine<W> {
     pub(super) fn start_extensions(&mut self, now: Instant) {
-        while self.hiding.under_way < MOST_CALLS && self.hiding.leases.due(now).is_some() {
+        while self.hiding.under_way < MOST_CALLS
+            && self.hiding.leases.due(now).is_some()
+            && !planted("heartbeat-forgotten")
+        {
             let visibility = self.hiding.visibility;
             let mut batch = Vec::with_capacity(BATCH);
             let mut entries = Vec::with_capacity(BATCH);
@@ -142,7 +157,7 @@ impl<W: Work> Engine<W> {
     fn lapse(&mut self, key: MessageKey) {
         self.hold.tally.lapsed.add(1);
         // What is closed waits for its delete, which may be under way.
-        if self.holdings.is_busy(key) || self.holdings.is_closed(key) {
+        if (self.holdings.is_busy(key) || self.holdings.is_closed(key)) && !planted("lapsed-while-read-is-dropped") {
             self.holdings.lapse(key);
         } else {
             self.holdings.take_along(key);

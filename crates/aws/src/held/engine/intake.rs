@@ -42,7 +42,7 @@ impl<W: Work> Engine<W> {
                 Vec::new()
             }
             Intake::Unknown { why, body } => {
-                if let Some(turn) = turn.filter(|_| self.comes_again(receives)) {
+                if let Some(turn) = turn.filter(|_| self.may_come_again(receives)) {
                     broken_off.insert(turn.group);
                 }
                 let (again, body) = (Again::Message, body.into_bytes());

@@ -142,12 +142,14 @@ impl Receives {
 impl<W: Work> Engine<W> {
     pub(super) fn start_receives(&mut self, now: Instant) {
         let limits = &self.hold.limits;
+        let most = self.hiding.keep_to(self.hold.queue.extends_every());
         self.receives.handles.retain(|receive| !receive.is_finished());
         while self.receives.under_way < self.receives.deserved
             && now >= self.receives.from
             && self.hold.outlet.is_ready()
             // Bodies on their way into the quarantine are held by nothing else.
             && self.set_asides < MOST_CALLS
+            && self.holdings.len() + (self.receives.under_way + 1) * BATCH <= most
             && self.receives.has_room(self.holdings.len(), self.lanes.parked(), self.holdings.bytes(), limits)
             // No more is taken than can be begun soon: what waits its turn ages at SQS instead.
             && self.holdings.readable(now, 4 * limits.readers) < 4 * limits.readers

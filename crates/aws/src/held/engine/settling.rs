@@ -30,7 +30,7 @@ impl<W: Work> Engine<W> {
             Some(Outcome::Done(key)) => self.finish(key, now),
             Some(Outcome::Stuck(key)) => {
                 let reason = self.holdings.reason(key).unwrap_or("it cannot be delivered").to_owned();
-                if self.holdings.message(key).is_some_and(|held| self.comes_again(held.receives)) {
+                if self.holdings.message(key).is_some_and(|held| self.may_come_again(held.receives)) {
                     self.holdings.take_along(key);
                 }
                 let (address, body, again) = self.to_set_aside(key);

@@ -280,6 +280,19 @@ fn a_message_that_comes_again_keeps_its_newest_handle() {
 }
 
 #[test]
+fn an_answer_that_was_overtaken_brings_no_newer_handle() {
+    let (mut holdings, key, now) = holding(1);
+    assert_eq!(holdings.came_again("id", "h3", 3, now), Some(key));
+    assert_eq!(holdings.came_again("id", "h2", 2, now), Some(key));
+    let held = holdings.message(key).unwrap();
+    assert_eq!((&*held.handle, held.receives), ("h3", 3));
+    // After its time has run out, whatever comes is newer: a message that went through a dead-letter queue is counted anew.
+    holdings.lapse(key);
+    assert_eq!(holdings.came_again("id", "h4", 1, now), Some(key));
+    assert_eq!(holdings.message(key).unwrap().handle, "h4");
+}
+
+#[test]
 fn debts_of_an_overwritten_object_say_nothing_any_more() {
     let (mut holdings, key, now) = holding(1);
     let old = holdings.next(now).unwrap().0;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         document::{Document, Statement, when},
-        reading::{Reader, queue_name},
+        reading::{Reader, dead_letters, queue_name},
     },
     buckets::Bucket,
     shape::{Template, free, pascal},
@@ -19,9 +19,6 @@ const RETENTION_SECONDS: u32 = 14 * 24 * 3600;
 
 /// Receives that a message survives, restarts of the collector among them.
 const RECEIVES: u32 = 10;
-
-/// The longest name of a queue.
-const LONGEST: usize = 80;
 
 /// How EventBridge calls what CloudTrail tells it, which a trail's objects hold too.
 const API_CALLS: [&str; 6] = [
@@ -51,15 +48,6 @@ pub(super) struct Feed {
 impl Queue {
     pub(super) fn is_fifo(&self) -> bool {
         self.name.ends_with(".fifo")
-    }
-
-    fn dead_letters(&self) -> String {
-        let (plain, suffix) = match self.name.strip_suffix(".fifo") {
-            Some(plain) => (plain, "-dlq.fifo"),
-            None => (self.name.as_str(), "-dlq"),
-        };
-        // Names are ASCII.
-        format!("{}{suffix}", &plain[..plain.len().min(LONGEST - suffix.len())])
     }
 }
 
@@ -113,7 +101,7 @@ pub(super) fn add(template: &mut Template, queues: &[Queue], buckets: &[Bucket])
         let partition = "${AWS::Partition}";
         let arn = format!("arn:{partition}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
         let mut properties = json!({
-            "QueueName": queue.dead_letters(),
+            "QueueName": dead_letters(&queue.name),
             "MessageRetentionPeriod": RETENTION_SECONDS,
             "SqsManagedSseEnabled": true,
             "RedriveAllowPolicy": { "redrivePermission": "byQueue", "sourceQueueArns": [arn] },

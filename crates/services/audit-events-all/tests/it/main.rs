@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
 mod api;
+mod audited;
 mod own;
 
 use std::sync::Arc;
@@ -62,4 +63,7 @@ async fn what_is_wrong_is_said() {
     let mut filter = config("audits_s3", "q");
     filter["s3_file_type_filter"] = json!("[");
     refused(filter, "`s3_file_type_filter`: no regular expression").await;
+    let mut hasty = config("audits_s3", "q");
+    hasty["transfer_timeout"] = json!("900ms");
+    refused(hasty, "`transfer_timeout`: 900ms: expected at least a second").await;
 }

@@ -14,19 +14,19 @@ use quittance_testbed::{
 use serde_json::{Value, json};
 
 const QUEUE: &str = "trail";
-const BUCKET: &str = "logs";
+pub(crate) const BUCKET: &str = "logs";
 
 const USER: &str = "arn:aws:iam::111122223333:user/AKIATEST";
 const ROLE: &str = "arn:aws:sts::444455556666:assumed-role/reader/another-session";
 
-fn aws() -> FakeAws {
+pub(crate) fn aws() -> FakeAws {
     let aws = FakeAws::new(7);
     aws.create_queue(QUEUE, QueueSettings::default());
     aws.notify(BUCKET, QUEUE, Shape::S3Event);
     aws
 }
 
-async fn account(aws: &FakeAws) -> Account {
+pub(crate) async fn account(aws: &FakeAws) -> Account {
     let settings = AccountSettings {
         id: "10001".to_owned(),
         credentials: Credentials { access_key: "AKIATEST".to_owned(), access_secret: "secret".to_owned().into() },
@@ -39,7 +39,7 @@ async fn account(aws: &FakeAws) -> Account {
     Account::new(settings).await
 }
 
-fn unit(account: Account, more: Value) -> Unit {
+pub(crate) fn unit(account: Account, more: Value) -> Unit {
     let mut config = json!({"types": ["audits_s3"], "audit_sqs_queue_name": QUEUE, "regions": [REGION]});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     AuditEventsAll.plan(serde_json::from_value(config).unwrap(), &Arc::new(account)).unwrap().remove(0)
