@@ -37,7 +37,7 @@ fn told(examined: &Examined, text: &str) -> String {
     let told = examined.problems.to_string();
     let odd = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert!(!told.contains(odd), "{told:?}");
-    assert_eq!(told.trim_end().lines().count() >= examined.problems.all.len(), true);
+    assert!(told.trim_end().lines().count() >= examined.problems.all.len());
     told
 }
 

@@ -458,7 +458,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                 // Nor can it be resumed.
                 (0..8).for_each(|_| aws.body_fault(&bucket, &key, BodyFault::CutAfter(0)));
             }
-            let Some(object) = object else { return None };
+            let object = object?;
             if kind == Kind::Corrupted {
                 // All of it is given again, and what came of the damage may be anything.
                 place.oracle.may_repeat(&object.events);
