@@ -34,7 +34,7 @@ impl Collector {
         Collector::command("run", configuration, environment)
     }
 
-    /// Starts another command of the binary that takes a configuration.
+    /// Starts another command of the binary that takes a configuration; `command` may have several words.
     pub fn command(command: &str, configuration: &Path, environment: &[(&str, &str)]) -> Result<Collector> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +43,7 @@ impl Collector {
         let level = std::env::var("QUITTANCE_LOG").unwrap_or_else(|_| "info".to_owned());
         let binary = tools::binary()?;
         let child = Command::new(&binary)
-            .arg(command)
+            .args(command.split(' '))
             .arg("--config")
             .arg(configuration)
             // Nothing of the caller's own AWS settings or proxies must leak in.

@@ -105,6 +105,8 @@ pub struct Configuration {
     pub input: String,
     /// `credentials.access_secret`.
     pub access_secret: &'static str,
+    /// Further keys of `credentials`, as YAML.
+    pub credentials_keys: String,
     /// The sections under `services`, as YAML.
     pub services: String,
 }
@@ -126,6 +128,7 @@ impl Configuration {
             globals: String::new(),
             input: String::new(),
             access_secret: "test",
+            credentials_keys: String::new(),
             services: audits(QUEUE, REGION),
         }
     }
@@ -157,6 +160,7 @@ impl Configuration {
         let outputs = self.outputs.clone().unwrap_or_else(|| self.devo("devo_1", self.port));
         let (globals, outputs, input) = (indented(2, &self.globals), indented(2, &outputs), indented(4, &self.input));
         let services = indented(6, &self.services);
+        let credentials = indented(6, &self.credentials_keys);
         format!(
             r#"globals:
   debug: false
@@ -171,7 +175,7 @@ impl Configuration {
 {input}    credentials:
       access_key: AKIATESTTESTTESTTEST
       access_secret: {access_secret}
-    services:
+{credentials}    services:
 {services}"#
         )
     }

@@ -3,6 +3,7 @@
 //! It only starts cargo, the test runner and the built binary; the work is in the crates and their tests.
 
 mod arrows;
+mod fuzz;
 mod lint;
 mod provision;
 mod step;
@@ -25,6 +26,8 @@ Usage: cargo xtask <command>
   arrows                 only the dependency arrows between the crates
   bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`
   simulate ARGUMENTS     the same for `quittance simulate ARGUMENTS`: virtual time with faults by seed
+  fuzz [--minutes N] [NAME]...
+                         fuzzes all parsers with libFuzzer, or those of a package or of that name: 60 minutes in all
   mutants ARGUMENTS      builds a binary with planted bugs, and says how many seeds the simulation takes to find each;
                          `--seeds K` is the most that it may take, `--mutant NAME` runs one
   faults ARGUMENTS       the release binary over real sockets while faults strike, class after class; `--list` names the
@@ -52,6 +55,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
         hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
+        "fuzz" => fuzz::fuzz(&Workspace::load()?, &arguments),
         "faults" => suite::faults(&Workspace::load()?, &arguments),
         "mutants" => suite::mutants(&Workspace::load()?, &arguments),
         "" | "help" | "--help" | "-h" => {

@@ -219,6 +219,11 @@ impl Account {
         self.skew.seconds()
     }
 
+    /// How far our clock is from AWS's.
+    pub(crate) fn skew(&self) -> &Arc<Skew> {
+        &self.skew
+    }
+
     /// What a client of any service in `region` is made from.
     pub fn config(&self, region: &str) -> SdkConfig {
         self.in_region(region).timeout_config(timeouts(60)).build()

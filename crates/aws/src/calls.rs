@@ -1,12 +1,12 @@
 //! Calls of APIs that have a quota.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::UNIX_EPOCH};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use quittance_core::{Class, World};
 
-use crate::{Account, AwsError, CallLimit, Limiters, Quota, Whereabouts};
+use crate::{Account, AwsError, CallLimit, Limiters, Quota, Whereabouts, answers::Skew};
 
 /// What one unit's calls in a region go through: each waits for its turn, and each error is told in our words.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct Calls {
     at: Whereabouts,
     limiters: Limiters,
     limits: Arc<[CallLimit]>,
+    skew: Arc<Skew>,
     world: World,
 }
 
@@ -22,7 +23,7 @@ impl Calls {
     pub async fn of(account: &Account, region: &str, world: &World) -> Result<Calls, AwsError> {
         let at = Whereabouts { account: account.number().await?, region: region.to_owned() };
         let (limiters, limits) = (account.limiters().clone(), account.call_limits().into());
-        Ok(Calls { at, limiters, limits, world: world.clone() })
+        Ok(Calls { at, limiters, limits, skew: account.skew().clone(), world: world.clone() })
     }
 
     /// The account and region that are asked.
@@ -36,9 +37,10 @@ impl Calls {
         all.into_iter().filter(|account| *account != self.at.account).collect()
     }
 
-    /// Clock and randomness.
-    pub fn world(&self) -> &World {
-        &self.world
+    /// The present time, in milliseconds since the epoch: AWS's where our clock is known to be off.
+    pub fn now(&self) -> i64 {
+        let since = self.skew.now(&*self.world.clock).duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Sends `request` when it is its turn. `target` is what it is about, for errors.

@@ -198,8 +198,8 @@ pub static FILTER_MATCHES_NOTHING: Code = Code::new(
     Setup,
     138,
     "`s3_file_type_filter` matches no usual key",
-    "Only objects whose whole key matches somewhere are read. None of the keys that this service's objects usually have does, \
-     unless they are of a certain account, prefix or date.",
+    "Only objects whose key it matches are read. None of the keys that this service's objects usually have does, unless they \
+     are of a certain account, prefix or date.",
     "Compare the expression with a key in the bucket. Without one, every object of the service is read.",
 )
 .of(S3_SQS);

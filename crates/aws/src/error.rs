@@ -8,7 +8,7 @@ use aws_sdk_sts::operation::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use quittance_core::{Class, Code, Failure, StoreError};
+use quittance_core::{Class, Code, Failure, StoreError, codes::PANICKED};
 use quittance_formats::FormatError;
 
 use crate::{
@@ -117,6 +117,12 @@ pub enum AwsError {
     #[error("`{object}` was overwritten while it was read")]
     Overwritten {
         /// Bucket and key.
+        object: String,
+    },
+    /// Reading it panicked, which is a bug of ours that this content shows. What the panic said may quote the content.
+    #[error("reading `{object}` panicked")]
+    Panicked {
+        /// Bucket and key, or the message.
         object: String,
     },
     /// Nothing can be asked for by that name.
@@ -246,6 +252,7 @@ impl AwsError {
             | AwsError::Unclaimed { .. }
             | AwsError::Impossible { .. }
             | AwsError::Decode { .. } => &codes::NOT_READ,
+            AwsError::Panicked { .. } => &PANICKED,
             AwsError::State { source } => source.code(),
         }
     }

@@ -41,7 +41,8 @@ pub struct CallLimit {
 }
 
 impl CallLimit {
-    fn spacing(&self) -> Duration {
+    /// The time between two calls.
+    pub fn spacing(&self) -> Duration {
         self.period.div_f64(self.calls.max(1) as f64)
     }
 }

@@ -33,7 +33,12 @@ impl ObjectRef {
 
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket.escape_debug(), self.key.escape_debug())
+        write!(f, "s3://{}/{}", self.bucket.escape_debug(), self.key.escape_debug())?;
+        // What holds other events has another address.
+        match &self.version {
+            Some(version) => write!(f, "?versionId={}", version.escape_debug()),
+            None => Ok(()),
+        }
     }
 }
 

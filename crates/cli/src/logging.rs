@@ -14,6 +14,8 @@ use tracing::{
 };
 use tracing_subscriber::{EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::Context, prelude::*, reload};
 
+use crate::plain::LogLines;
+
 /// How log lines look.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub(crate) enum Format {
@@ -42,7 +44,7 @@ pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) -> Verbo
     let set = EnvFilter::try_from_env("QUITTANCE_LOG").ok();
     let is_set = set.is_some();
     let (filter, handle) = reload::Layer::new(set.unwrap_or_else(|| EnvFilter::new(default)));
-    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    let lines = fmt::layer().with_writer(|| LogLines(stderr())).with_ansi(stderr().is_terminal());
     let lines = match format {
         Format::Human => lines.with_target(false).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),

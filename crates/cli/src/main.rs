@@ -9,6 +9,7 @@ mod health;
 mod iam;
 mod logging;
 mod output;
+mod plain;
 mod quarantine;
 mod run;
 mod services;
@@ -103,7 +104,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let code = error.chain().find_map(|cause| cause.downcast_ref::<CollectorError>()?.code());
-            eprintln!("error: {error:#}{}", code.map(|code| format!(" [{code}]")).unwrap_or_default());
+            let error = format!("error: {error:#}{}", code.map(|code| format!(" [{code}]")).unwrap_or_default());
+            eprintln!("{}", plain::lines(&error));
             ExitCode::from(1)
         }
     }

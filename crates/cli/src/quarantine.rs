@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     documents,
     output::{print, print_bytes},
+    plain,
     run::parts_of,
     state::is_within,
 };
@@ -172,9 +173,10 @@ fn show(options: ShowOptions) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!(
-        "id       {}\nat       {}\nunit     {unit}\naddress  {}\nreason   {}\nbytes    {}\n",
+        "id       {}\nat       {}\nunit     {}\naddress  {}\nreason   {}\nbytes    {}\n",
         options.id,
         time(at),
+        plain::line(unit.as_str()),
         address.escape_debug(),
         reason.escape_debug(),
         bytes.len()
@@ -235,14 +237,16 @@ async fn replay_items(options: ReplayOptions) -> Result<ExitCode> {
     let given = AtomicU64::new(0);
     let tell = |replayed: Replayed| {
         let Replayed { aside: Aside { id, unit, address, .. }, result } = replayed;
-        let address = address.escape_debug();
+        let (address, unit) = (address.escape_debug(), plain::line(&unit).into_owned());
         // What is printed is of no more weight than what was done.
         _ = match result {
             Ok(()) => {
                 given.fetch_add(1, Relaxed);
                 print(&format!("{id}  delivered  {unit}  {address}\n"))
             }
-            Err((code, problem)) => print(&format!("{id}  stays  {unit}  {address}: {problem} [{code}]\n")),
+            Err((code, problem)) => {
+                print(&format!("{id}  stays  {unit}  {address}: {} [{code}]\n", plain::line(&problem)))
+            }
         };
     };
     let running = replay(collector, store, chosen, tell);
@@ -287,7 +291,7 @@ fn lines(asides: &[&Aside]) -> String {
     let mut sorted = asides.to_vec();
     sorted.sort_by(|a, b| (&a.unit, a.id).cmp(&(&b.unit, b.id)));
     for of_unit in sorted.chunk_by(|a, b| a.unit == b.unit) {
-        _ = writeln!(text, "{}", of_unit[0].unit);
+        _ = writeln!(text, "{}", plain::line(&of_unit[0].unit));
         for Aside { id, address, reason, bytes, at, .. } in of_unit {
             let (at, address, reason) = (time(*at), address.escape_debug(), reason.escape_debug());
             _ = writeln!(text, "  {id}  {at}  {bytes} bytes  {address}: {reason}");

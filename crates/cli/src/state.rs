@@ -13,7 +13,7 @@ use quittance_collector::{Config, Contents, Holding, Remembered, look_into_state
 use quittance_core::{Change, Record, Store};
 use serde_json::{Value, json};
 
-use crate::{documents, output::print};
+use crate::{documents, output::print, plain};
 
 /// What tells the outputs from the units.
 const VERDICT: Record = Record::Verdict;
@@ -116,6 +116,7 @@ fn what_is_not_asked_again<'u>(config: &Config, units: impl Iterator<Item = &'u 
         own.any(|(.., section)| section.text("start_time").is_some() || section.text("bucket").is_some())
     };
     let line = |unit: &String| {
+        let unit = plain::line(unit);
         format!(
             "{unit}: no `start_time` is set, so it begins at its next start, and what happened since the last confirmed event \
              is not asked for again; set one to collect it\n"
@@ -134,6 +135,7 @@ fn in_lines(contents: &Contents) -> String {
     let mut text = String::new();
     let mut line = |line: fmt::Arguments<'_>| writeln!(text, "{line}").expect("a string takes every write");
     for (unit, Holding { records, remembered, quarantined, quarantined_bytes }) in contents {
+        let unit = plain::line(unit);
         line(format_args!("{unit}"));
         for (kind, of_kind) in records {
             if kind == Record::Progress.name() {
@@ -142,11 +144,12 @@ fn in_lines(contents: &Contents) -> String {
             }
             for (key, value) in of_kind {
                 let space = if key.is_empty() { "" } else { " " };
+                let (key, value) = (plain::line(key), plain::line(value));
                 line(format_args!("  {kind}{space}{key}: {value}"));
             }
         }
         for (cursor, Remembered { ids, hours, oldest, newest }) in remembered {
-            let (oldest, newest) = (hour(*oldest), hour(*newest));
+            let (cursor, oldest, newest) = (plain::line(cursor), hour(*oldest), hour(*newest));
             line(format_args!("  remembered {cursor}: {ids} ids in {hours} hours, from {oldest} to {newest}"));
         }
         if *quarantined > 0 {

@@ -68,11 +68,14 @@ pub struct CheckedUnit {
 
 /// Checks the configuration in `documents`. Only a file that cannot be read is an error.
 pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Report, CollectorError> {
-    let Examined { config, problems } = Config::examine(documents)?;
-    let Some(config) = config else {
+    let Examined { config, rest, problems } = Config::examine(documents)?;
+    let whole = config.is_some();
+    let Some(config) = config.or(rest) else {
         return Ok(Report { problems, outputs: Vec::new(), units: Vec::new() });
     };
     let Reach { world, http, dial, online } = reach;
+    // Of what cannot run nobody is asked.
+    let online = online && whole;
     let handshakes = Handshakes::default();
     let parts = Parts { world, http, dial, handshakes, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
@@ -99,6 +102,9 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
     });
     problems.extend(outputs);
     problems.extend(setups);
+    if !whole {
+        return Ok(Report { problems: config.problems(problems), outputs: Vec::new(), units: Vec::new() });
+    }
     let units = planned.into_iter().zip(estimates).map(|(planned, estimate)| {
         let PlannedUnit { unit, input, service, .. } = planned;
         CheckedUnit { id: unit.id.to_string(), input, service, tag: unit.tag, estimate }

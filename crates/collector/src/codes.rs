@@ -103,6 +103,15 @@ pub(crate) static NOT_AS_DEVOS: Code = Code::new(
     "Nothing, if this collector alone reads the configuration: it uses them as they are. Else shorten them.",
 );
 
+/// A tag of more levels than tables have.
+pub(crate) static TAG_LEVELS: Code = Code::new(
+    InitVariables,
+    12,
+    "a tag has many levels",
+    "Devo's tags have up to six levels: those of the table, and some that tell its sources apart.",
+    "Leave some out, or make sure that your domain takes such a tag.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -116,6 +125,7 @@ static OWN: &[&Code] = &[
     &FILE_MISSING,
     &ORGANIZATION,
     &NOT_AS_DEVOS,
+    &TAG_LEVELS,
 ];
 
 /// Every code there is, by number.

@@ -9,7 +9,7 @@ use quittance_core::{
     Tag, Unit, Watchdog, World, output,
 };
 use quittance_devo::{
-    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
+    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
 };
 use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     CollectorError, Config, Files, KeyPath, Messages, Problem, age,
-    config::{DevoPlatform, Globals, Output, PersistenceConfig},
+    config::{DevoPlatform, Globals, Input, Output, PersistenceConfig},
     console::Console,
     internal,
     planning::{Organization, Plan, PlannedUnit, plan},
@@ -37,6 +37,9 @@ const MAX_OUTPUTS: usize = 64;
 
 /// How long senders may take to settle after the last puller has ended.
 const SETTLE: Duration = Duration::from_secs(10);
+
+/// Calls that a bounded unit may take until it gets on: those of its setup, beside others that have a turn.
+const CALLS_OF_A_STANDSTILL: u32 = 20;
 
 /// What a collector works with: the parameters that tests and the demo replace.
 pub struct Parts {
@@ -200,7 +203,11 @@ impl Collector {
         };
         let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
         let sending = Sending { senders, beside, stop, clock };
-        let unhealthy_after = config.globals.unhealthy_after();
+        // A unit that waits for its turn gets on, however slowly its user wants it to.
+        let bounds = config.inputs.values().flat_map(Input::call_limits);
+        let unhealthy_after = bounds
+            .map(|bound| bound.spacing().saturating_mul(CALLS_OF_A_STANDSTILL))
+            .fold(config.globals.unhealthy_after(), Duration::max);
         let Globals { id, name, persistence, .. } = config.globals;
         let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
         Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending })
@@ -308,6 +315,9 @@ pub(crate) fn pool(
     };
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
+    if let Some(found) = examine_mode(&key) {
+        warn!(output = name, code = %found.code, problem = found.problem, fix = &*found.fix, "a secret is less secret than it could be");
+    }
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
         .map_err(|source| CollectorError::Output { output: output(), source })?;
     let dial: Arc<dyn Dial> = match &settings.proxy {

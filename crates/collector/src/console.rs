@@ -21,8 +21,7 @@ impl Sender for Console {
                 for event in events.iter() {
                     write!(out, "{}: ", events.tags()[usize::from(event.tag)])?;
                     // A terminal must not obey what stands in an event.
-                    let clean = |b: &u8| if b.is_ascii_control() && *b != b'\t' { b' ' } else { *b };
-                    out.write_all(&event.bytes.iter().map(clean).collect::<Vec<u8>>())?;
+                    out.write_all(clean(event.bytes).as_bytes())?;
                     out.write_all(b"\n")?;
                 }
                 out.flush()
@@ -33,5 +32,24 @@ impl Sender for Console {
                 Err(error) => warn!(%error, "writing to standard output failed"),
             }
         }
+    }
+}
+
+/// The text of an event with a space for every character that does something instead of being seen.
+fn clean(event: &[u8]) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let acts = |c: char| (c.is_control() && c != '\t') || turns(c);
+    String::from_utf8_lossy(event).chars().map(|c| if acts(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn an_event_is_one_line_that_no_terminal_obeys() {
+        let odd = "a\tb\n<14>c\u{1b}[31m\u{9b}2J\u{202e}d\0".as_bytes();
+        assert_eq!(clean(&[odd, b"\xff\x9b"].concat()), "a\tb <14>c [31m 2J d \u{fffd}\u{fffd}");
     }
 }

@@ -7,7 +7,7 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Finding, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
+use quittance_core::{Backoff, Finding, Interval, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
 use tracing::{info, warn};
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
     connectors::Connectors,
     resets,
 };
+
+/// Levels of a tag of Devo's.
+const MOST_LEVELS: usize = 6;
 
 /// A unit and where it comes from.
 pub(crate) struct PlannedUnit {
@@ -190,10 +193,12 @@ fn units(
     for (name, section) in sections {
         // The schema lets no other section pass.
         let Some(service) = service_of(name, section) else { continue };
+        problems.extend(zero_period(section));
         let planned_units = service.plan(name, section, account);
         match planned_units.and_then(|units| Ok((units, section.read::<Common>()?.reset_persistence_auth))) {
             Ok((units, reset)) => {
                 problems.extend(service.advice(section).into_iter().map(|(key, found)| of_key(section, key, found)));
+                problems.extend(long_tags(section));
                 planned.extend(units.into_iter().map(|unit| PlannedUnit {
                     unit,
                     input: input.to_owned(),
@@ -207,6 +212,26 @@ fn units(
         }
     }
     planned
+}
+
+/// A time between pulls of nothing, which no service can keep.
+fn zero_period(section: &Section) -> Option<Problem> {
+    let key = "request_period_in_seconds";
+    let zero = section.text(key)?.parse::<Interval>().is_ok_and(|period| period.0.is_zero());
+    let problem = "0 is no time between two pulls: expected more, or no such key for the service's own";
+    zero.then(|| section.locate(PlanError::new(key, problem)))
+}
+
+/// Tags of the user's own that have more levels than Devo's.
+fn long_tags(section: &Section) -> Vec<Problem> {
+    let tags = section.keys().filter(|key| *key == "tag" || key.ends_with("_tag"));
+    let long = tags.filter_map(|key| {
+        let levels = section.text(key)?.trim().split('.').count();
+        let problem = format!("has {levels} levels: Devo's tags have {MOST_LEVELS} at most");
+        let warning = || Finding::warning(&codes::TAG_LEVELS, problem);
+        (levels > MOST_LEVELS).then(|| of_key(section, key, warning()))
+    });
+    long.collect()
 }
 
 /// What is found of a section's key, at its place.

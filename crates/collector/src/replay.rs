@@ -40,7 +40,7 @@ pub async fn replay(
     let Collector { supervisor, units, organizations, sending, .. } = collector;
     let stop = supervisor.stop.clone();
     let work = async {
-        let all = give_all(supervisor, units, organizations, store, asides, &tell);
+        let all = Box::pin(give_all(supervisor, units, organizations, store, asides, &tell));
         tokio::select! {
             () = all => {}
             () = stop.cancelled() => {}

@@ -17,4 +17,9 @@ pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
 pub trait Dial: Send + Sync + 'static {
     /// Connects to `host` and `port`.
     async fn dial(&self, host: &str, port: u16) -> io::Result<Box<dyn Link>>;
+
+    /// Whether somebody stands in between who passes bytes on: an end of the link may be theirs then, and not the host's.
+    fn is_relayed(&self) -> bool {
+        false
+    }
 }

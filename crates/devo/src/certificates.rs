@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -14,7 +15,7 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{
     DevoError, Identity,
-    codes::{EXPIRES_SOON, FILE_UNUSABLE, KEY_OF_ANOTHER, NOT_VALID},
+    codes::{EXPIRES_SOON, FILE_UNUSABLE, KEY_IS_OPEN, KEY_OF_ANOTHER, NOT_VALID},
     tls,
 };
 
@@ -39,11 +40,13 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
     match tls::certificates("the chain", identity.chain) {
         Err(problem) => note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain())),
         Ok(chain) => {
+            let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
             // One that TLS cannot read is worse than one that is out of date: no client is made with it.
-            if let Err(problem) = tls::roots(chain.iter().cloned()) {
+            if let Err(problem) = tls::roots(chain.iter().cloned())
+                && !found.iter().any(|finding| finding.code == &FILE_UNUSABLE)
+            {
                 note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain()));
             }
-            let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
             // A chain often carries an old root beside its successor; one good certificate is enough to go on.
             let some_are_good =
                 found.iter().filter(|finding| finding.severity == Severity::Error).count() < chain.len();
@@ -65,6 +68,9 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
             None
         }
     };
+    if let Some(finding) = examine_mode(identity.key) {
+        note(IdentityFile::Key, finding);
+    }
     match (private_key(identity.key), certificates) {
         (Err(finding), _) => note(IdentityFile::Key, finding),
         (Ok(key), Some(certificates)) => {
@@ -77,6 +83,17 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
         (Ok(_), None) => {}
     }
     findings
+}
+
+/// Whether the file of a private key may be read by anybody, or changed by others than its owner. Its group may read it: so
+/// do secrets come into containers.
+pub fn examine_mode(key: &Path) -> Option<Finding> {
+    let mode = fs::metadata(key).ok()?.permissions().mode() & 0o777;
+    (mode & 0o027 != 0).then(|| {
+        let problem =
+            format!("the private key `{}` has the mode {mode:03o}: expected 600, or 640 at most", key.display());
+        Finding::warning(&KEY_IS_OPEN, problem)
+    })
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Finding> {

@@ -40,6 +40,15 @@ pub static EXPIRES_SOON: Code = Code::new(
     "Download the domain's files from Devo again: Administration, Credentials, X.509 certificates.",
 );
 
+/// A private key is not private.
+pub static KEY_IS_OPEN: Code = Code::new(
+    InitVariables,
+    24,
+    "others on this machine may read the private key",
+    "The file's mode lets anybody read it, or others than its owner change it.",
+    "`chmod 600` the file; in Kubernetes, give the secret's volume `defaultMode: 0440`. If it was open for long, ask for new files.",
+);
+
 /// No connection.
 pub static UNREACHABLE: Code = Code::new(
     Api,
@@ -82,6 +91,7 @@ pub static CODES: &[&Code] = &[
     &KEY_OF_ANOTHER,
     &NOT_VALID,
     &EXPIRES_SOON,
+    &KEY_IS_OPEN,
     &WEAK_PROOF,
     &UNREACHABLE,
     &HANDSHAKE,
@@ -98,6 +108,7 @@ impl DevoError {
             DevoError::Timeout { .. }
             | DevoError::NeverEnded { .. }
             | DevoError::PeerEnded
+            | DevoError::ProxyEnded
             | DevoError::Broken { .. } => &NOT_CONFIRMED,
         }
     }

@@ -66,6 +66,11 @@ pub enum DevoError {
     /// The peer ended its half before we ended ours: what it has not read is lost with the connection.
     #[error("the peer ended the connection")]
     PeerEnded,
+    /// The connection ended behind a proxy, and nobody signed that end.
+    #[error(
+        "the connection ended without TLS's close_notify, which through a proxy proves nothing: it may be the proxy's end"
+    )]
+    ProxyEnded,
     /// The connection broke: a reset, a TLS alert, a refused certificate.
     #[error("the connection broke while {what}")]
     Broken {

@@ -395,11 +395,11 @@ impl Carrier {
     fn ended(&mut self, ended: Result<(u64, Result<Proof, DevoError>), JoinError>) -> Option<DevoError> {
         match ended {
             Ok((_, Ok(_))) => {
-                self.max_bytes = (self.max_bytes * 2).min(self.pool.confirm.max_bytes);
+                self.max_bytes = self.max_bytes.saturating_mul(2).min(self.pool.confirm.max_bytes);
                 None
             }
             Ok((bytes, Err(error))) => {
-                if matches!(error, DevoError::NeverEnded { .. }) {
+                if matches!(error, DevoError::NeverEnded { .. } | DevoError::Timeout { .. }) {
                     // A slow receiver gets smaller portions than it could not take, never endless repeats.
                     self.max_bytes = (self.max_bytes.min(bytes) / 2).max(LEAST_BYTES);
                 }

@@ -62,6 +62,10 @@ pub struct ProxyDial {
 
 #[async_trait]
 impl Dial for ProxyDial {
+    fn is_relayed(&self) -> bool {
+        true
+    }
+
     async fn dial(&self, host: &str, port: u16) -> io::Result<Box<dyn Link>> {
         let Proxy { host: proxy, port: proxy_port, credentials } = &self.proxy;
         let mut link = self.dial.dial(proxy, *proxy_port).await?;

@@ -104,11 +104,43 @@ mod outq {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        io::{Read, Write},
+        time::Duration,
+    };
 
     use tokio::net::TcpListener;
 
-    use super::TcpDial;
+    use super::{TcpDial, outq};
+
+    /// Bytes are with us or with the peer, and the kernel counts both: the peer's side is asked by another call.
+    #[test]
+    fn what_is_not_acknowledged_is_what_the_peer_does_not_have() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        assert_eq!(outq::bytes(&ours).unwrap(), 0);
+        ours.set_nonblocking(true).unwrap();
+        let mut written = 0;
+        while let Ok(bytes) = ours.write(&[7; 1 << 16]) {
+            written += bytes as u64;
+        }
+        let settles = |left: &dyn Fn() -> bool| {
+            (0..5000).any(|_| {
+                left() || {
+                    std::thread::sleep(Duration::from_millis(1));
+                    false
+                }
+            })
+        };
+        let there = || rustix::io::ioctl_fionread(&peer).unwrap();
+        assert!(settles(&|| outq::bytes(&ours).unwrap() + there() == written), "{written} bytes were written");
+        assert!(outq::bytes(&ours).unwrap() > 0, "the peer has taken all {written} bytes");
+        let mut all = vec![0; usize::try_from(written).unwrap()];
+        peer.read_exact(&mut all).unwrap();
+        assert!(settles(&|| outq::bytes(&ours).unwrap() == 0), "all was read");
+        assert!(all.iter().all(|byte| *byte == 7));
+    }
 
     /// vectordotdev/vector#4933: without them, bytes are sent again and again to a peer that is gone.
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -76,6 +76,8 @@ impl Held {
     /// version.
     pub(crate) fn newest(folder: &Path) -> Result<Held, StateError> {
         make_folder(folder)?;
+        // It may have been copied back from where nobody minds.
+        tighten(&folder.join(FILE));
         let mut held = match Held::existing(folder)? {
             Some(held) => held,
             None => {
@@ -102,6 +104,14 @@ fn make_folder(folder: &Path) -> Result<(), StateError> {
     match network_below(folder).map_err(error)? {
         Some(kind) => Err(StateError::Network { path: folder.into(), kind }),
         None => Ok(()),
+    }
+}
+
+/// Nobody but its owner may read a state. Where that cannot be had, the folder's mode is what protects it.
+fn tighten(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    if mode & 0o077 != 0 {
+        _ = fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700));
     }
 }
 

@@ -59,6 +59,23 @@ impl Clone for Identity {
 }
 
 impl Identity {
+    fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
+        Identity {
+            certificate_pem: certificate.pem(),
+            certificate: certificate.der().clone(),
+            key_pem: key.serialize_pem(),
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()),
+        }
+    }
+
+    /// A server that vouches for itself.
+    pub fn self_signed(hosts: &[&str]) -> Result<Self, CertificateError> {
+        let mut params = params("Devo sink", hosts, Validity::LONG)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        Ok(Identity::new(&params.self_signed(&key)?, &key))
+    }
+
     /// The certificate in PEM.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -124,7 +141,12 @@ impl Authority {
 
     /// A server's certificate for these host names and addresses.
     pub fn server(&self, hosts: &[&str]) -> Result<Identity, CertificateError> {
-        let mut params = params("Devo sink", hosts, Validity::LONG)?;
+        self.server_within(hosts, Validity::LONG)
+    }
+
+    /// The same, valid within these days.
+    pub fn server_within(&self, hosts: &[&str], validity: Validity) -> Result<Identity, CertificateError> {
+        let mut params = params("Devo sink", hosts, validity)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
     }
@@ -142,12 +164,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity {
-            certificate_pem: certificate.pem(),
-            certificate: certificate.der().clone(),
-            key_pem: key.serialize_pem(),
-            key: PrivatePkcs8KeyDer::from(key.serialize_der()),
-        })
+        Ok(Identity::new(&certificate, &key))
     }
 
     fn roots(&self) -> Result<RootCertStore, CertificateError> {

@@ -46,8 +46,13 @@ pub struct Process {
     /// It dies when it is about to do this.
     last: AtomicU64,
     died: Notify,
+    /// What is to happen when it does the thing with this number.
+    awaited: Mutex<Option<(u64, Then)>>,
     rng: Mutex<fastrand::Rng>,
 }
+
+/// What is to happen within a thing that a process does.
+type Then = Box<dyn FnOnce() + Send>;
 
 impl Process {
     /// A process that lives; what AWS makes of the calls that its death interrupts follows from `seed`.
@@ -57,6 +62,7 @@ impl Process {
             points: AtomicU64::new(0),
             last: AtomicU64::new(u64::MAX),
             died: Notify::new(),
+            awaited: Mutex::default(),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
         })
     }
@@ -69,6 +75,11 @@ impl Process {
     /// It dies instead of doing the thing with this number, counted from 1.
     pub fn die_at(&self, point: u64) {
         self.last.store(point, Ordering::Relaxed);
+    }
+
+    /// Calls `then` when it does the thing with this number, counted from 1. It must not wait.
+    pub fn at(&self, point: u64, then: impl FnOnce() + Send + 'static) {
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, Box::new(then)));
     }
 
     /// It dies now.
@@ -98,8 +109,13 @@ impl Process {
         if !self.is_alive() {
             return false;
         }
-        if self.points.fetch_add(1, Ordering::Relaxed) + 1 >= self.last.load(Ordering::Relaxed) {
+        let point = self.points.fetch_add(1, Ordering::Relaxed) + 1;
+        if point >= self.last.load(Ordering::Relaxed) {
             self.kill();
+        }
+        let then = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(at, _)| *at <= point);
+        if let Some((_, then)) = then {
+            then();
         }
         self.is_alive()
     }

@@ -5,6 +5,7 @@ mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
 mod emulators;
+mod forging;
 mod faults;
 mod health;
 mod iam;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
     emulators::add(&mut suite);
+    forging::add(&mut suite);
     health::add(&mut suite);
     faults::add(&mut suite);
     iam::add(&mut suite);

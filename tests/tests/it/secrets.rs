@@ -3,7 +3,8 @@
 use std::{fs, time::Duration};
 
 use anyhow::Result;
-use quittance_tests::{Collector, Proxy, Scene, Suite, tests};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use quittance_tests::{Collector, Credentials, Proxy, Scene, Suite, tests, until};
 
 const ACCESS_SECRET: &str = "AccessSecretOfTheTest+0123456789/abcdefg";
 const AWS_PROXY_USER: &str = "alice:p@ss/word-at-aws";
@@ -29,7 +30,7 @@ const SECRETS: [&str; 9] = [
 const LEVEL: &str = "trace";
 
 pub(crate) fn add(suite: &mut Suite) {
-    tests!(suite; all_is_well, proxies_refuse, aws_refuses, misunderstood);
+    tests!(suite; all_is_well, proxies_refuse, aws_refuses, tls_is_refused, temporary_credentials, other_commands, misunderstood, misread);
 }
 
 /// A scene with every secret there is, and its proxies.
@@ -47,14 +48,33 @@ fn start(scene: &Scene, command: &str) -> Result<Collector> {
     Collector::command(command, &scene.configure()?, &[("QUITTANCE_LOG", LEVEL), ("RUST_BACKTRACE", "1")])
 }
 
+/// Everything that must not be shown, in every form that it might be: what was given, what AWS gave, and the private key
+/// as it stands in its file, and as the bytes that it is.
+fn secrets(scene: &Scene) -> Result<Vec<String>> {
+    let mut secrets: Vec<String> = SECRETS.into_iter().map(str::to_owned).collect();
+    secrets.extend(scene.cloud.secrets_issued());
+    let key = fs::read_to_string(scene.place.folder().join("certs/domain.key"))?;
+    let lines: Vec<&str> = key.lines().filter(|line| line.len() > 16 && !line.starts_with("-----")).collect();
+    secrets.extend(lines.iter().map(|line| (*line).to_owned()));
+    let bytes = STANDARD.decode(lines.concat())?;
+    // From its middle, where the secret number is: what comes before it is the same in every key.
+    let piece = &bytes[bytes.len() / 3..][..12];
+    let joined =
+        |separator: &str, shown: fn(&u8) -> String| piece.iter().map(shown).collect::<Vec<_>>().join(separator);
+    secrets.push(joined("", |byte| format!("{byte:02x}")));
+    secrets.push(joined("", |byte| format!("{byte:02X}")));
+    secrets.push(joined(":", |byte| format!("{byte:02x}")));
+    secrets.push(joined(", ", u8::to_string));
+    secrets.push(joined(", ", |byte| format!("{byte:#04x}")));
+    Ok(secrets)
+}
+
 /// # Panics
 ///
 /// If anything that was printed holds a secret.
 fn assert_silent(scene: &Scene, collector: &Collector) -> Result<()> {
-    let key = fs::read_to_string(scene.place.folder().join("certs/domain.key"))?;
-    let key_lines = key.lines().filter(|line| line.len() > 16 && !line.starts_with("-----"));
-    let secrets: Vec<&str> = SECRETS.into_iter().chain(key_lines).collect();
-    assert!(secrets.len() > SECRETS.len(), "there is no key");
+    let secrets = secrets(scene)?;
+    assert!(secrets.len() > SECRETS.len() + 5, "there is no key");
     let output = String::from_utf8_lossy(&collector.output()).into_owned();
     let log = collector.log();
     assert!(!log.is_empty() || !output.is_empty(), "nothing was printed");
@@ -113,6 +133,127 @@ async fn aws_refuses() -> Result<()> {
     collector.terminate()?;
     collector.ended(Duration::from_secs(10)).await;
     assert_silent(&scene, &collector)
+}
+
+/// Neither our key nor theirs is told by who refuses the other.
+async fn tls_is_refused() -> Result<()> {
+    for credentials in [Credentials::Stranger, Credentials::Expired, Credentials::StrangerChain] {
+        let (mut scene, _aws, _devo) = scene(AWS_PROXY_USER, DEVO_PROXY_USER).await?;
+        scene.configuration.credentials = credentials;
+        let (code, said) = check(&scene).await?;
+        assert_eq!(code, Some(1), "{said}");
+        let mut collector = start(&scene, "run")?;
+        collector.says("destination does not confirm").await;
+        collector.terminate()?;
+        collector.ended(Duration::from_secs(10)).await;
+        assert_silent(&scene, &collector)?;
+    }
+    Ok(())
+}
+
+/// What STS gives is as secret as what was written down, though nobody wrote it anywhere.
+async fn temporary_credentials() -> Result<()> {
+    let (mut scene, _aws, _devo) = scene(AWS_PROXY_USER, DEVO_PROXY_USER).await?;
+    scene.configuration.credentials_keys = "base_assume_role: arn:aws:iam::111122223333:role/reader\n\
+         target_assume_role: arn:aws:iam::444455556666:role/target\nassume_role_external_id: ExternalIdOfTheTest"
+        .to_owned();
+    check(&scene).await?;
+    let mut collector = start(&scene, "run")?;
+    scene.drained(&mut collector).await;
+    assert!(scene.cloud.secrets_issued().len() >= 2);
+    // Expired for everybody, they are asked for again, and refused.
+    scene.cloud.fail_while("ReceiveMessage", "ExpiredToken");
+    until("AWS refuses", Duration::from_secs(20), || collector.logged("ExpiredToken") > 0).await;
+    collector.terminate()?;
+    collector.ended(Duration::from_secs(10)).await;
+    assert_silent(&scene, &collector)
+}
+
+/// Whatever else is asked of the same configuration.
+async fn other_commands() -> Result<()> {
+    let (scene, _aws, _devo) = scene(AWS_PROXY_USER, DEVO_PROXY_USER).await?;
+    let commands = [
+        "check --json",
+        "check --offline",
+        "state show",
+        "state show --json",
+        "state reset --yes",
+        "quarantine list",
+        "quarantine list --json",
+        "quarantine show 1",
+        "quarantine replay --all",
+        "quarantine discard --all --yes",
+        "iam policy",
+        "iam trust",
+        "iam template",
+    ];
+    for command in commands {
+        let mut asked = start(&scene, command)?;
+        let status = asked.ended(Duration::from_secs(20)).await;
+        assert!(status.code().is_some(), "{command}: {status}");
+        assert_silent(&scene, &asked)?;
+    }
+    Ok(())
+}
+
+/// A configuration that is wrong next to a secret, or in it, is told by its place.
+async fn misread() -> Result<()> {
+    let (scene, _aws, _devo) = scene(AWS_PROXY_USER, DEVO_PROXY_USER).await?;
+    let path = scene.configure()?;
+    let right = fs::read_to_string(&path)?;
+    let line = format!("      access_secret: {ACCESS_SECRET}\n");
+    assert!(right.contains(&line));
+    let wrong = [
+        // No YAML, in the line itself.
+        format!("      access_secret: {ACCESS_SECRET}: more\n"),
+        format!("      access_secret: \"{ACCESS_SECRET}\n"),
+        format!("      access_secret: '{ACCESS_SECRET}' {ACCESS_SECRET}\n"),
+        format!("      access_secret: *{ACCESS_SECRET}\n"),
+        format!("      access_secret: !{ACCESS_SECRET} x\n"),
+        format!("      access_secret: {{{ACCESS_SECRET}\n"),
+        format!("     access_secret: {ACCESS_SECRET}\n"),
+        format!("\taccess_secret: {ACCESS_SECRET}\n"),
+        // No text.
+        format!("      access_secret: [{ACCESS_SECRET}]\n"),
+        format!("      access_secret: {{a: {ACCESS_SECRET}}}\n"),
+        // Misspelt, given twice, and beside what nobody knows.
+        format!("      acess_secret: {ACCESS_SECRET}\n"),
+        format!("{line}{line}"),
+        format!("{line}      nonsense: 1\n"),
+        // From elsewhere.
+        "      access_secret: ${SECRET_OF_THE_TEST}${NOT_THERE}\n".to_owned(),
+        "      access_secret: ${SECRET_OF_THE_TEST:?}\n".to_owned(),
+        format!("      access_secret: file:/nowhere/{}\n", "a-file"),
+    ];
+    let environment = [("QUITTANCE_LOG", LEVEL), ("RUST_BACKTRACE", "1"), ("SECRET_OF_THE_TEST", ACCESS_SECRET)];
+    for wrong in wrong {
+        fs::write(&path, right.replace(&line, &wrong))?;
+        for command in ["check --offline", "check --offline --json", "iam policy", "state show"] {
+            let mut asked = Collector::command(command, &path, &environment)?;
+            asked.ended(Duration::from_secs(20)).await;
+            assert_silent(&scene, &asked)?;
+        }
+    }
+    // The same of what the Collector Server would hold, in JSON.
+    let json = |secret: &str| {
+        format!(
+            r#"{{"inputs": {{"aws": {{"id": 1, "credentials": {{"access_key": "AKIA", "access_secret": {secret}}}, "services": {{}}}}}}}}"#
+        )
+    };
+    for secret in [
+        format!("\"{ACCESS_SECRET}\""),
+        format!("\"{ACCESS_SECRET}"),
+        format!("[\"{ACCESS_SECRET}\"]"),
+        format!("\"{ACCESS_SECRET}\" \"{ACCESS_SECRET}\""),
+        format!("\"{ACCESS_SECRET}\", \"nonsense\": 1"),
+        ACCESS_SECRET.to_owned(),
+    ] {
+        fs::write(&path, json(&secret))?;
+        let mut asked = Collector::command("check --offline", &path, &environment)?;
+        asked.ended(Duration::from_secs(20)).await;
+        assert_silent(&scene, &asked)?;
+    }
+    Ok(())
 }
 
 /// What cannot be read is not repeated either, where it may hold a password.

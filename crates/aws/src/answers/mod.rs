@@ -93,7 +93,7 @@ impl HttpConnector for ListeningConnector {
 impl Ears {
     fn hear(&self, answer: &HttpResponse) {
         if let Some(date) = answer.headers().get("date") {
-            self.skew.hear(date, self.clock.wall());
+            self.skew.hear(date, &*self.clock);
         }
     }
 
@@ -102,7 +102,7 @@ impl Ears {
         let refused = resign::Scope::of(&request)?.access_key.to_owned();
         let other = self.kept.as_ref()?.instead_of(&refused).await?;
         info!(credentials = ?self.kept.as_ref()?, "AWS took its credentials for over: signed in again");
-        resign::resign(request, other, self.skew.now(self.clock.wall()))
+        resign::resign(request, other, self.skew.now(&*self.clock))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an error says about the item that it met.
 
-use quittance_core::Class;
+use quittance_core::{Class, planted};
 
 use crate::AwsError;
 
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn of(error: &AwsError) -> Fault {
         match error {
-            AwsError::Decode { .. } => Fault::Damaged,
+            AwsError::Decode { .. } | AwsError::Panicked { .. } => Fault::Damaged,
             AwsError::Oversized { .. }
             | AwsError::Unsupported { .. }
             | AwsError::Unclaimed { .. }
@@ -32,6 +32,7 @@ impl Fault {
             AwsError::Overwritten { .. } | AwsError::Checksum { .. } => Fault::Changed,
             // One archived object says nothing about its bucket, and only a restore changes it, which nobody waits for.
             AwsError::Api { code: Some(code), .. } if code == "InvalidObjectState" => Fault::Unfit,
+            AwsError::Api { class: Class::NeedsPerson, .. } if planted("refused-is-poison") => Fault::Unfit,
             AwsError::Api { class: Class::NeedsPerson, .. } | AwsError::SignIn { class: Class::NeedsPerson, .. } => {
                 Fault::Refused
             }

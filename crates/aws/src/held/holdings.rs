@@ -195,6 +195,11 @@ impl<I> Holdings<I> {
         closed
     }
 
+    /// Whether receipts are waited for.
+    pub(crate) fn awaits(&self) -> bool {
+        self.out > 0
+    }
+
     /// Whether all items of the message are closed: it only needs its delete.
     pub(crate) fn is_closed(&self, key: MessageKey) -> bool {
         self.closed.contains(&key)
@@ -446,6 +451,7 @@ impl<I> Holdings<I> {
             let closed = state.stage == Stage::Closed && state.dead.is_none();
             let owed = match &version {
                 _ if closed => Owed::default(),
+                Some(_) if planted("mark-too-far") => state.owed.clone(),
                 Some(_) => state.unconfirmed.clone(),
                 None => Owed::all(self.all),
             };

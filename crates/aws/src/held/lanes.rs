@@ -69,6 +69,11 @@ impl Lanes {
         }
     }
 
+    /// Whether the lane refuses us now.
+    pub(crate) fn rests(&self, lane: &str) -> bool {
+        self.resting.contains_key(lane)
+    }
+
     /// Something in the lane could be read. If it was resting: the items to release, and whether its recovery is news.
     pub(crate) fn read(&mut self, lane: &str, now: Instant) -> Option<(Vec<ItemKey>, bool)> {
         match self.readable.get_mut(lane) {

@@ -33,6 +33,7 @@ use std::{
 };
 
 use quittance_core::{Debts, Outlet, Tags, World};
+use tokio_util::sync::CancellationToken;
 
 use crate::{AwsError, ObjectRef, Whereabouts};
 
@@ -97,6 +98,8 @@ pub(crate) struct Giving {
     pub(crate) world: World,
     pub(crate) quarantine: Quarantine,
     pub(crate) tally: Arc<Tally>,
+    /// Once it is cancelled, a pass ends where it is, with what it did not give as its rest.
+    pub(crate) stop: CancellationToken,
 }
 
 /// What a message asks for.
@@ -139,7 +142,7 @@ pub(crate) struct Task<I> {
 pub(crate) struct PassEnd {
     /// Debts that were lent, each of which will be settled.
     pub(crate) lent: u64,
-    /// What the pass did not give, since it broke.
+    /// What the pass did not give, since it broke or was stopped.
     pub(crate) rest: Owed,
     /// The version that was read.
     pub(crate) version: Option<String>,

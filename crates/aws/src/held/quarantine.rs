@@ -47,7 +47,10 @@ pub(crate) struct OwedObject {
     key: String,
     raw_key: Option<String>,
     region: Option<String>,
-    /// The version that the ordinals count in, if it was seen.
+    /// The version that was announced, where its bucket keeps versions.
+    #[serde(default)]
+    version_id: Option<String>,
+    /// The entity tag of what the ordinals count in, if it was seen.
     pub(crate) version: Option<String>,
     /// First ordinal, one past the last, and the outputs that lack them as bits.
     owed: Vec<(u64, u64, u64)>,
@@ -112,15 +115,15 @@ impl Quarantine {
 
 impl OwedObject {
     pub(crate) fn new(object: &ObjectRef, version: Option<String>, owed: &Owed) -> Self {
-        let ObjectRef { bucket, key, raw_key, region, .. } = object.clone();
+        let ObjectRef { bucket, key, raw_key, region, version: version_id, .. } = object.clone();
         let owed = owed.iter().map(|(range, to)| (range.start, range.end, to.bits())).collect();
-        OwedObject { bucket, key, raw_key, region, version, owed }
+        OwedObject { bucket, key, raw_key, region, version_id, version, owed }
     }
 
     pub(crate) fn object(&self) -> ObjectRef {
-        let (raw_key, region) = (self.raw_key.clone(), self.region.clone());
+        let (raw_key, region, version) = (self.raw_key.clone(), self.region.clone(), self.version_id.clone());
         // When it was created is of no matter to who wants it once more.
-        ObjectRef { raw_key, region, ..ObjectRef::new(&self.bucket, &self.key) }
+        ObjectRef { raw_key, region, version, ..ObjectRef::new(&self.bucket, &self.key) }
     }
 
     /// What is owed of it, if a collector with so many outputs can have written that. Nothing is never set aside.

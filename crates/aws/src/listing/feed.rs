@@ -94,7 +94,11 @@ impl Feed {
                     found.extend(folders.into_iter().filter_map(|folder| folder.prefix).map(|name| form_decode(&name)));
                     return Ok(());
                 }
-                let today = today(&self.world);
+                let today = today(self.account.skew().now(&*self.world.clock));
+                let back = self.seen().follow_clock_back(today);
+                if let Some(commit) = back {
+                    commit.write().await.map_err(|source| AwsError::State { source })?;
+                }
                 let days = self.seen().begin(today, self.world.clock.now());
                 let of_day =
                     |day| self.settings.layout.prefixes(found, date_of(day)).into_iter().map(move |p| (day, p));

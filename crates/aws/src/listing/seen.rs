@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
+    time::SystemTime,
 };
 
 use jiff::{
     Timestamp,
     civil::{Date, date},
 };
-use quittance_core::{Change, EventId, PullerContext, Record, Store, StoreError, UnitId, World};
+use quittance_core::{Change, EventId, PullerContext, Record, Store, StoreError, UnitId, planted};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -24,8 +25,8 @@ const HOURS: i64 = 24;
 pub(super) type Day = i64;
 
 /// The day that it is.
-pub(super) fn today(world: &World) -> Day {
-    Timestamp::try_from(world.clock.wall()).map_or(0, |now| now.as_second().div_euclid(HOURS * 3600))
+pub(super) fn today(now: SystemTime) -> Day {
+    Timestamp::try_from(now).map_or(0, |now| now.as_second().div_euclid(HOURS * 3600))
 }
 
 /// Its date.
@@ -69,13 +70,17 @@ impl Seen {
     pub(super) async fn load(context: &PullerContext, lookback: u16, start: Option<Date>) -> Result<Seen, StoreError> {
         let PullerContext { unit, store, world, .. } = context;
         let (scope, lookback) = (unit.as_str(), Day::from(lookback));
-        let today = today(world);
         let saved = store.load(scope, Record::Checkpoint, CURSOR).await?;
-        let from = match saved.as_deref().and_then(|day| day.parse::<Day>().ok()) {
+        let saved = saved.map(|day| day.parse()).transpose();
+        let saved = saved.map_err(|source| StoreError::Failed {
+            operation: "understanding a checkpoint",
+            source: Box::new(source),
+        })?;
+        let from = match saved {
             // Of earlier days nothing is known any more: they were dealt with.
-            Some(saved) => saved.min(today),
+            Some(saved) => saved,
             None => {
-                let usual = today - lookback;
+                let usual = today(world.clock.wall()) - lookback;
                 let from = start.map_or(usual, day_of).min(usual);
                 store.commit(store.fence(), scope, vec![checkpoint(from)]).await?;
                 from
@@ -87,6 +92,20 @@ impl Seen {
         }
         let (unit, store) = (unit.clone(), store.clone());
         Ok(Seen { unit, store, lookback, from, done, held: HashMap::new(), listing: 0, listing_began: None })
+    }
+
+    /// What a clock said that was ahead is not believed: then the usual days are listed, and this is to be written.
+    pub(super) fn follow_clock_back(&mut self, today: Day) -> Option<Commit> {
+        if self.from <= today {
+            return None;
+        }
+        let from = today - self.lookback;
+        warn!(
+            unit = %self.unit, code = %codes::CLOCK_WENT_BACK, was = %date_of(self.from), from = %date_of(from),
+            "the clock was ahead and went back: what was listed lately is listed again"
+        );
+        self.from = from;
+        Some(self.commit(vec![checkpoint(from)]))
     }
 
     /// A listing begins: of which days.
@@ -122,7 +141,11 @@ impl Seen {
     /// What to write, so that these count as dealt with.
     pub(super) fn remember(&self, ids: &[EventId]) -> Commit {
         let mut days: BTreeMap<Day, Vec<EventId>> = BTreeMap::new();
-        for id in ids {
+        let all: Vec<_> = match planted("listing-remembers-all-under-way") {
+            true => self.held.keys().copied().collect(),
+            false => Vec::new(),
+        };
+        for id in ids.iter().chain(&all) {
             if let Some(held) = self.held.get(id) {
                 days.entry(held.day).or_default().push(*id);
             }

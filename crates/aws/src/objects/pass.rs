@@ -1,8 +1,12 @@
 //! One pass over an object: bytes in, batches out, of what is owed.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use quittance_core::{Debt, EventsBuilder, OutputSet, planted};
 use quittance_formats::{FormatError, Frame, Inflate, compact::compact, unreadable};
 use tracing::warn;
@@ -56,7 +60,12 @@ impl Pass<'_> {
         if version.is_some() && version != body.etag {
             return untouched(owed, version, AwsError::Overwritten { object: self.object.to_string() });
         }
-        let Opened { framer, mut router, json } = kind.open(self.object, at, tags, *max_event_bytes);
+        let panicked = || AwsError::Panicked { object: self.object.to_string() };
+        let opened = catch_unwind(AssertUnwindSafe(|| kind.open(self.object, at, tags, *max_event_bytes)));
+        let Opened { framer, mut router, json } = match opened {
+            Ok(opened) => opened,
+            Err(_) => return untouched(owed, version, panicked()),
+        };
         // What an object holds happened before it was made.
         if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
             && created < start
@@ -91,24 +100,19 @@ impl Pass<'_> {
             left_events: 0,
             filtered: Filtered::default(),
             lost: false,
+            stopped: false,
             version: body.etag.clone(),
         };
-        let mut result = cutter.read(&mut body).await;
-        if let Err(AwsError::Decode { .. }) = result {
-            // What stands before the damage is sound, also where it was not framed yet when inflating failed.
-            if !cutter.lost {
-                _ = cutter.frame(false);
-            }
-            cutter.cut(true).await;
-        }
+        let read = AssertUnwindSafe(cutter.read_on(&mut body)).catch_unwind().await;
+        let mut result = read.unwrap_or_else(|_| Err(panicked()));
         if result.is_ok() && !cutter.left.is_empty() {
             let (object, events) = (self.object.to_string(), cutter.left_events);
             result = Err(AwsError::Oversized { object, events, max_event_bytes: *max_event_bytes });
         }
         let rest = match &result {
-            Ok(()) => Owed::default(),
-            Err(_) => {
-                let mut rest = cutter.owed.from(cutter.given);
+            Ok(()) if !cutter.stopped => Owed::default(),
+            _ => {
+                let mut rest = cutter.owed.from(cutter.given + u64::from(planted("broken-pass-skips-an-event")));
                 rest.join(cutter.left);
                 rest
             }
@@ -164,17 +168,42 @@ struct Cutter<'a> {
     filtered: Filtered,
     /// The framer has met damage and is of no further use.
     lost: bool,
+    /// It was stopped on its way.
+    stopped: bool,
     /// The version that is read.
     version: Option<String>,
 }
 
 impl Cutter<'_> {
+    /// Reads to the end, or as far as it is sound.
+    async fn read_on(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
+        let result = self.read(body).await;
+        if let Err(AwsError::Decode { .. }) = result {
+            // What stands before the damage is sound, also where it was not framed yet when inflating failed.
+            if !self.lost {
+                _ = self.frame(false);
+            }
+            self.cut(true).await;
+        }
+        result
+    }
+
     async fn read(&mut self, body: &mut Body<'_>) -> Result<(), AwsError> {
-        let object = self.pass.object;
+        let Pass { object, shared } = self.pass;
+        let stop = &shared.giving.stop;
         let decode = |source| AwsError::Decode { object: object.to_string(), source };
         let mut inflate = Inflate::new();
         let mut told = false;
-        while let Some(piece) = body.next().await? {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.stopped = true;
+                    return Ok(());
+                }
+                piece = body.next() => piece?,
+            };
+            let Some(piece) = piece else { break };
             let mut at = 0;
             while at < piece.len() || !inflate.is_drained() {
                 at += inflate.decode(&piece[at..], &mut self.window).map_err(decode)?;

@@ -1,6 +1,11 @@
 //! Bodies that are held, and how one is given.
 
-use std::{fmt, ops::Range, sync::Arc, sync::Mutex, sync::PoisonError};
+use std::{
+    fmt,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use quittance_core::{Debt, EventsBuilder, OutputSet, TagId, planted};
@@ -86,7 +91,11 @@ impl Bodies {
         // A message's body is always the same, so that what was given of it counts whenever it comes again.
         _ = reading.set(String::new());
         let body = &what.0;
-        let cut = self.cut(body, &owed, seen);
+        // Before anything is given.
+        let Ok(cut) = catch_unwind(AssertUnwindSafe(|| self.cut(body, &owed, seen))) else {
+            let (version, result) = (Some(String::new()), Err(AwsError::Panicked { object: what.to_string() }));
+            return PassEnd { lent: 0, rest: owed, version, reached: 0, result };
+        };
         let mut lent = 0;
         for Group { ordinals, to, mut events } in cut.groups {
             if !events.is_empty() {

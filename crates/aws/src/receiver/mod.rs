@@ -262,6 +262,7 @@ impl Station {
             world: world.clone(),
             quarantine: quarantine.clone(),
             tally: self.tally(),
+            stop: stop.clone(),
         };
         let work = Ways::new(&self.account, ways, &giving, self.skips.clone());
         let (memory, tally) = (self.memory.clone(), self.tally());

@@ -27,7 +27,7 @@ impl Station {
             Again::Event(tag) => return give_event(item.bytes, &tag, limits.max_event_bytes, &context).await,
             again => again,
         };
-        let PullerContext { unit, store, outlet, world, .. } = context;
+        let PullerContext { unit, store, outlet, world, stop } = context;
         let (debts, settlements) = debts();
         let giving = Giving {
             at,
@@ -40,6 +40,7 @@ impl Station {
             world: world.clone(),
             quarantine: Quarantine::new(unit, store, world.clock.clone()).replaying(&item.address),
             tally: self.tally(),
+            stop,
         };
         let ways = Ways::new(self.account(), ways, &giving, Arc::default());
         Replay { ways, outlet, world, settlements }.give(item, again).await

@@ -70,8 +70,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn now(&self) -> i64 {
-        let since = self.world.clock.wall().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, millis)
+        self.calls.now()
     }
 }
 
@@ -189,7 +188,11 @@ impl Follower {
                 biased;
                 Some(settlement) = self.settlements.recv() => self.settle(settlement),
                 () = clock.sleep_until(until) => break,
+                () = clock.sleep(SAVE_EVERY) => self.save_if_due().await?,
             }
+        }
+        if planted("stop-does-not-save") {
+            return Ok(());
         }
         self.save().await
     }
@@ -202,6 +205,9 @@ impl Follower {
         let mut pages = shared.kind.open(&self.cursor, window, &shared.calls, &shared.tags);
         let (mut count, mut left) = (0, false);
         loop {
+            while self.seen.unsaved() > MOST_UNSAVED && !stop.is_cancelled() {
+                self.rest(stop).await?;
+            }
             let Some(page) = self.page(&shared, &mut *pages, stop).await? else { return Ok(()) };
             match page {
                 Ok((Some(page), turn)) => {
@@ -231,6 +237,20 @@ impl Follower {
         self.seen.unload();
         self.say_lag(now);
         Ok(())
+    }
+
+    /// Waits for the state, which cannot be written.
+    async fn rest(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let clock = self.shared.world.clock.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            Some(settlement) = self.settlements.recv() => {
+                self.settle(settlement);
+                Ok(())
+            }
+            () = clock.sleep(SAVE_EVERY) => self.save_if_due().await,
+        }
     }
 
     /// The next page, with the turn that it was had in; `None` at a stop. What is delivered meanwhile is written down.
@@ -306,7 +326,7 @@ impl Follower {
                     }
                 }
                 Route::Send(tag) => {
-                    self.seen.given(id);
+                    self.seen.given(id, hour(at));
                     if planted("id-remembered-at-emit") {
                         self.seen.settled(id, hour(at));
                     }
@@ -372,7 +392,7 @@ impl Follower {
                 self.seen.settled(id, hour(at));
                 continue;
             }
-            self.seen.owed(id, settlement.owed);
+            self.seen.owed(id, hour(at), settlement.owed);
             owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
         }
         // A destination that takes nothing is not fed again and again with the same.

@@ -325,7 +325,8 @@ impl Plan {
             self.runs[sweep] = None;
         }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
-            let from = self.checkpoint.swept[sweep] - millis(of.lateness);
+            let lateness = if planted("sweep-skips-its-beginning") { 0 } else { millis(of.lateness) };
+            let from = self.checkpoint.swept[sweep] - lateness;
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
             let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
             self.runs[sweep] = Some(Run { began: now, next, end: self.asked });
@@ -374,6 +375,9 @@ impl Plan {
             return false;
         }
         self.cut(lane, at, middle);
+        if planted("split-loses-the-middle") {
+            self.lanes[lane][at + 1].window.from = (middle + 30_000).min(to);
+        }
         self.span = self.span.min(middle - from);
         true
     }
@@ -426,7 +430,8 @@ impl Plan {
         if let Some(open) = self.get(number) {
             open.read = true;
             open.owed |= left;
-            open.not_before = not_before;
+            // What came back meanwhile may have to wait for longer.
+            open.not_before = open.not_before.max(not_before);
         }
         self.advance();
     }

@@ -263,7 +263,10 @@ async fn recall(shared: &Shared, start_time: Option<i64>) -> Result<Life, StoreE
     let known = shared.store.load(shared.unit.as_str(), Record::Checkpoint, UNIT).await?;
     let now = shared.now();
     let first = Life { born: start_time.unwrap_or(now), listed: now };
-    Ok(known.and_then(|known| serde_json::from_str(&known).ok()).unwrap_or(first))
+    let known = known.map(|known| serde_json::from_str(&known)).transpose();
+    let known = known
+        .map_err(|source| StoreError::Failed { operation: "understanding a checkpoint", source: source.into() })?;
+    Ok(known.unwrap_or(first))
 }
 
 /// To forget it costs time: then a later listing asks further back. Only another's state ends the run.

@@ -51,6 +51,13 @@ struct Bucket {
     unsaved: Vec<EventId>,
 }
 
+/// An event that was given and is not delivered.
+struct Pending {
+    hour: i64,
+    /// The outputs that lack it, if it came back; else it is under way.
+    owed: Option<OutputSet>,
+}
+
 /// How many ids of a cursor are in memory, as a part of those of its unit.
 struct Part {
     unit: Arc<AtomicUsize>,
@@ -82,8 +89,7 @@ pub(super) struct Seen {
     loaded: BTreeMap<i64, Bucket>,
     /// How many ids the store has of each hour, together with those that it shall have.
     counts: BTreeMap<i64, u64>,
-    /// Under way, or owed to some outputs.
-    pending: HashMap<EventId, Option<OutputSet>>,
+    pending: HashMap<EventId, Pending>,
     /// Ids that may be remembered.
     most: u64,
     forget: Option<i64>,
@@ -138,21 +144,21 @@ impl Seen {
     /// What is known of an event whose hour is loaded.
     pub(super) fn of(&self, id: EventId, hour: i64) -> Known {
         match self.pending.get(&id) {
-            Some(None) => Known::Pending,
-            Some(Some(owed)) => Known::Owed(*owed),
+            Some(Pending { owed: None, .. }) => Known::Pending,
+            Some(Pending { owed: Some(owed), .. }) => Known::Owed(*owed),
             None if self.loaded.get(&hour).is_some_and(|bucket| bucket.ids.contains(&id)) => Known::Seen,
             None => Known::New,
         }
     }
 
     /// It is given.
-    pub(super) fn given(&mut self, id: EventId) {
-        self.pending.insert(id, None);
+    pub(super) fn given(&mut self, id: EventId, hour: i64) {
+        self.pending.insert(id, Pending { hour, owed: None });
     }
 
     /// It came back: `to` lack it.
-    pub(super) fn owed(&mut self, id: EventId, to: OutputSet) {
-        self.pending.insert(id, Some(to));
+    pub(super) fn owed(&mut self, id: EventId, hour: i64, to: OutputSet) {
+        self.pending.insert(id, Pending { hour, owed: Some(to) });
     }
 
     /// It is delivered, or needs no delivery.
@@ -175,6 +181,8 @@ impl Seen {
     /// hours go too; then the first time that is still remembered is answered.
     pub(super) fn forget(&mut self, needed: i64) -> Option<i64> {
         let mut first = hour(needed);
+        // What is owed and was not shown again will not be: no window reaches it any more.
+        self.pending.retain(|_, pending| pending.owed.is_none() || pending.hour >= first);
         let mut over = None;
         let mut total: u64 = self.counts.range(first..).map(|(_, count)| count).sum();
         for (hour, count) in self.counts.range(first..) {
@@ -242,6 +250,20 @@ mod tests {
     use quittance_testbed::store::MemoryStore;
 
     #[tokio::test]
+    async fn what_came_back_and_is_not_shown_again_is_forgotten_with_its_hour() {
+        let (store, in_memory) = (MemoryStore::default(), Arc::default());
+        let mut seen = Seen::open(&store, "unit", "one", u64::MAX, &in_memory).await.unwrap();
+        for (id, at) in [(1, 2), (2, 3), (3, 2)] {
+            seen.given(id, at);
+        }
+        seen.owed(1, 2, OutputSet::first(1));
+        seen.owed(2, 3, OutputSet::first(1));
+        seen.forget(3 * HOUR);
+        let known = [(1, 2), (2, 3), (3, 2)].map(|(id, at)| seen.of(id, at));
+        assert_eq!(known, [Known::New, Known::Owed(OutputSet::first(1)), Known::Pending]);
+    }
+
+    #[tokio::test]
     async fn the_cursors_of_a_unit_keep_a_bounded_number_of_ids_in_memory_together() {
         let (store, in_memory) = (MemoryStore::default(), Arc::default());
         let mut cursors = Vec::new();
@@ -255,7 +277,7 @@ mod tests {
                 for event in 0..per_round {
                     let id = (n << 64) + round * per_round + event;
                     assert_eq!(seen.of(id, 0), Known::New);
-                    seen.given(id);
+                    seen.given(id, 0);
                     seen.settled(id, 0);
                 }
                 store.commit(store.fence(), "unit", seen.take_unsaved()).await.unwrap();

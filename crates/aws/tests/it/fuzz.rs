@@ -120,8 +120,8 @@ fn tags_from_data() {
             assert!(regions(&[at.region.clone()]).is_ok(), "{at:?}");
             let tags = Tags::default();
             let mut tagger = Tagger::new(template.clone(), at, tags.clone());
-            let id = tagger.id(event_type.map(bare), account.map(bare), region.map(bare));
-            assert_eq!(tagger.id(event_type.map(bare), account.map(bare), region.map(bare)), id);
+            let id = tagger.id(event_type.and_then(bare), account.and_then(bare), region.and_then(bare));
+            assert_eq!(tagger.id(event_type.and_then(bare), account.and_then(bare), region.and_then(bare)), id);
             let tag = tags.tag(id);
             assert!(tag.as_str().starts_with("cloud.aws.cloudtrail."), "{tag}");
             assert_eq!(tag.as_str().split('.').count(), 6, "{tag}");
@@ -152,7 +152,9 @@ fn names() {
             Ok(name) => assert_eq!(name, text.trim()),
             Err(problem) => assert!(is_printable(&problem), "{problem:?}"),
         };
-        told(queue_name("queue", Some(text), "it is read").map_err(|error| error.to_string()));
+        told(
+            queue_name("queue", Some(text), &["eu-west-1".to_owned()], "it is read").map_err(|error| error.to_string()),
+        );
         told(regions(&[text.to_owned()]).map(|regions| regions[0].clone()).map_err(|error| error.to_string()));
         assert!(is_printable(&ObjectRef::new(text, text).to_string()));
     });

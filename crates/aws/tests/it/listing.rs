@@ -52,6 +52,38 @@ async fn what_is_there_is_found_in_every_folder_and_a_restart_gives_nothing_twic
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_by_days_ends_no_listing() {
+    let scene = Scene::new(None).await;
+    put(&scene, "dns", 0, 0..10);
+    let running = scene.listing();
+    until(&scene, 10).await;
+    scene.set_clock_ahead(5 * DAY);
+    sleep(HOUR).await;
+    put(&scene, "dns", 0, 100..110);
+    until(&scene, 20).await;
+    scene.set_clock_ahead(Duration::ZERO);
+    sleep(HOUR).await;
+    put(&scene, "dns", 0, 200..210);
+    until(&scene, 30).await;
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_listing_by_a_clock_that_is_ahead_begins_in_time() {
+    let scene = Scene::new(None).await;
+    put(&scene, "dns", 2, 0..10);
+    scene.set_clock_ahead(5 * DAY);
+    let running = scene.listing();
+    until(&scene, 10).await;
+    scene.set_clock_ahead(Duration::ZERO);
+    running.killed().await;
+    let running = scene.listing();
+    put(&scene, "dns", 0, 100..110);
+    until(&scene, 20).await;
+    scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_comes_late_or_changes_is_found_within_a_period() {
     let scene = Scene::new(None).await;
     let first = put(&scene, "dns", 0, 0..10);

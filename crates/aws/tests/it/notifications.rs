@@ -1,12 +1,18 @@
 //! Every shape in which a queue may speak of objects.
 
-use quittance_aws::{AwsError, Notification, ObjectRef, QueueKeys};
-use quittance_core::Interval;
-use quittance_testbed::aws::{FakeAws, Shape};
+use std::sync::Arc;
 
-use quittance_aws::{Limits, objects::OnMissingObject};
+use quittance_aws::{
+    AwsError, KeyFilter, Limits, Notification, ObjectRef, QueueKeys, Whereabouts,
+    objects::{ObjectKind, OnMissingObject, Opened, Selection},
+};
+use quittance_core::{Interval, Tags};
+use quittance_testbed::{
+    aws::{FakeAws, Shape},
+    log::Log,
+};
 
-use crate::scene::{BUCKET, DEAD, QUEUE, SILENT, Scene, events, limits, text};
+use crate::scene::{BUCKET, DEAD, QUEUE, SILENT, Scene, Text, events, limits, text};
 
 /// Peers: vectordotdev/vector PR #7470, opensearch-project/data-prepper#2789, cherweg/logstash-input-s3-sns-sqs#75.
 #[tokio::test(start_paused = true)]
@@ -119,7 +125,15 @@ async fn what_announces_no_new_object_is_deleted() {
     let entry = |name: &str| {
         format!(r#"{{"eventName":"{name}","s3":{{"bucket":{{"name":"{SILENT}"}},"object":{{"key":"k"}}}}}}"#)
     };
-    for name in ["ObjectRemoved:Delete", "LifecycleExpiration:Delete", "ObjectTagging:Put", "s3:ObjectAcl:Put"] {
+    // What is restored from the archive was announced when it was made.
+    for name in [
+        "ObjectRemoved:Delete",
+        "LifecycleExpiration:Delete",
+        "ObjectTagging:Put",
+        "s3:ObjectAcl:Put",
+        "ObjectRestore:Post",
+        "s3:ObjectRestore:Completed",
+    ] {
         scene.aws.send(QUEUE, format!(r#"{{"Records":[{}]}}"#, entry(name)));
     }
     let both = format!(r#"{{"Records":[{},{}]}}"#, entry("ObjectRemoved:Delete"), entry("ObjectCreated:Copy"));
@@ -128,12 +142,16 @@ async fn what_announces_no_new_object_is_deleted() {
         QUEUE,
         r#"{"source":"aws.s3","detail-type":"Object Deleted","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}"#,
     );
+    let restored = format!(
+        r#"{{"source":"aws.s3","detail-type":"Object Restore Completed","detail":{{"bucket":{{"name":"{SILENT}"}},"object":{{"key":"k"}}}}}}"#
+    );
+    scene.aws.send(QUEUE, restored);
     scene.aws.send(QUEUE, r#"{"Records":[]}"#);
     scene.put_silently("k", 0..3);
     let running = scene.objects(limits());
     scene.until_empty().await;
-    assert_eq!((scene.receiver.texts(), running.tally.others.get()), (events(0..3), 6));
-    assert_eq!(scene.aws.counts(QUEUE).deleted, 7);
+    assert_eq!((scene.receiver.texts(), running.tally.others.get()), (events(0..3), 9));
+    assert_eq!(scene.aws.counts(QUEUE).deleted, 10);
     scene.end(running).await;
 }
 
@@ -145,6 +163,48 @@ async fn unwanted_objects_are_counted_and_deleted() {
     let running = scene.objects(limits());
     scene.until_empty().await;
     assert_eq!((scene.receiver.texts(), running.tally.skipped.get()), (events(10..20), 1));
+    scene.end(running).await;
+}
+
+/// Lines, as far as a filter lets their keys pass.
+struct Filtered(KeyFilter);
+
+impl ObjectKind for Filtered {
+    fn select(&self, object: &ObjectRef) -> Selection {
+        self.0.refuses(object).map_or(Selection::Read, Selection::Skip)
+    }
+
+    fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
+        Text.open(object, at, tags, max_event_bytes)
+    }
+}
+
+/// Else a wrong filter swallows everything in silence.
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_skips_is_said_once_and_louder_while_nothing_is_read() {
+    let (log, _guard) = Log::keep();
+    let scene = Scene::new(Some(1)).await;
+    let kind = Arc::new(Filtered(KeyFilter::new(Some(r"\.log$")).unwrap()));
+    let keys: Vec<_> = (0..105).map(|n| format!("{n}.json")).collect();
+    let wrong: Vec<_> = keys.iter().map(|key| (SILENT, key.as_str())).collect();
+    scene.announce(&wrong);
+    let running = scene.objects_of(kind.clone(), limits());
+    scene.until_empty().await;
+    let said = log.lines_with("PullError321");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].contains("s3://silent/0.json") && said[0].contains("s3_file_type_filter"), "{said:?}");
+    assert!(said[1].contains("none was read") && said[1].contains("skipped=10 "), "{said:?}");
+    assert!(said[2].contains("none was read") && said[2].contains("skipped=100 "), "{said:?}");
+    scene.end(running).await;
+
+    // Where something is read, once is enough.
+    let scene = Scene::new(Some(1)).await;
+    scene.put_silently("a.log", 0..3);
+    scene.announce(&[(SILENT, "a.log"), (SILENT, "folder/")]);
+    scene.announce(&wrong);
+    let running = scene.objects_of(kind, limits());
+    scene.until_empty().await;
+    assert_eq!((log.lines_with("PullError321").len(), scene.receiver.texts()), (4, events(0..3)));
     scene.end(running).await;
 }
 

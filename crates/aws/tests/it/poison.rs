@@ -27,6 +27,55 @@ async fn a_truncated_object_dies_and_good_ones_flow() {
     scene.end(running).await;
 }
 
+/// The bucket lets us in for a moment, and the second object in it does not know that.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_opens_for_a_moment_leaves_nobody_waiting_for_an_hour() {
+    let scene = Scene::new(Some(3)).await;
+    scene.put_lines("a", 0..1);
+    scene.put_lines("b", 10..11);
+    scene.aws.set_access(BUCKET, Access::Denied);
+    // Whether it may be read is decided after the delay.
+    scene.aws.delay("GetObject", Duration::from_secs(1));
+    let running = scene.objects(limits());
+    sleep(Duration::from_secs(4 * 3600)).await;
+    scene.aws.set_access(BUCKET, Access::Full);
+    while scene.receiver.texts().is_empty() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    scene.aws.set_access(BUCKET, Access::Denied);
+    sleep(Duration::from_secs(60)).await;
+    scene.aws.set_access(BUCKET, Access::Full);
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(scene.receiver.texts(), all_events(&[0..1, 10..11]));
+    scene.end(running).await;
+}
+
+/// A bug of ours that some content shows.
+#[tokio::test(start_paused = true)]
+async fn what_panics_whoever_reads_it_is_set_aside_and_restarts_nothing() {
+    let scene = Scene::new(None).await;
+    scene.put_lines("good", 0..1);
+    scene.aws.put_object(BUCKET, "bad", "one\npanic\n");
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!((scene.receiver.texts(), scene.store.quarantined().len()), (events(0..1), 1));
+    assert_eq!(receives(&scene.aws), [(1, 2)].into());
+    scene.end(running).await;
+
+    let scene = Scene::new(None).await;
+    for body in ["good", "panic", "better"] {
+        scene.aws.send(QUEUE, body);
+    }
+    let running = scene.bodies(Limits::of_bodies());
+    scene.until_empty().await;
+    assert_eq!(
+        (&scene.receiver.texts()[..], &*scene.store.quarantined()[0].bytes),
+        (&["better".to_owned(), "good".to_owned()][..], &b"panic"[..])
+    );
+    assert_eq!(receives(&scene.aws), [(1, 3)].into());
+    scene.end(running).await;
+}
+
 /// Objects that are no events, or not of this kind: each is left to the dead-letter queue, and nothing of it is sent.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_of_the_kind_dies() {

@@ -68,6 +68,28 @@ async fn a_long_event_of_an_object_is_given_without_its_neighbours() {
     scene.end(running).await;
 }
 
+/// Each version has events of its own, at the same places of the same key.
+#[tokio::test(start_paused = true)]
+async fn what_is_set_aside_of_each_version_of_an_object_is_given_of_that_version() {
+    let scene = Scene::new(None).await;
+    scene.aws.keep_versions(BUCKET);
+    let long = ["x", "y"].map(|filling| filling.repeat(3000));
+    for long in &long {
+        scene.aws.put_object(BUCKET, "a", format!("one\n{long}\ntwo\n"));
+    }
+    let running = scene.objects(short(limits()));
+    scene.until_empty().await;
+    let aside = scene.store.quarantined();
+    assert_eq!(aside.len(), 2);
+    for item in aside {
+        scene.replay(&scene.objects_puller(Arc::new(Text), limits()), item).await.unwrap();
+    }
+    let mut given = scene.receiver.texts();
+    given.retain(|text| text.len() > SHORT);
+    assert_eq!(given, long);
+    scene.end(running).await;
+}
+
 /// observIQ/bindplane-otel-contrib#738 and DataDog/datadog-serverless-functions#1129: every kind of failure must be seen in
 /// quarantine, and come back from it.
 #[tokio::test(start_paused = true)]

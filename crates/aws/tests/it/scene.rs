@@ -56,6 +56,8 @@ pub(crate) enum Fate {
     KeepInDoubt,
     /// Its receipt comes with those of its connection, which ends after 5 seconds, or when an engine is in a hurry.
     Confirm,
+    /// The same, after a minute.
+    ConfirmLate,
 }
 
 /// A destination.
@@ -140,6 +142,13 @@ impl Receiver {
         }
     }
 
+    /// The batch that has waited longest is delivered.
+    pub(crate) fn deliver_first(&self) {
+        let mut state = self.state.lock().unwrap();
+        let first = state.kept.remove(0);
+        state.meet(first, Fate::Deliver);
+    }
+
     /// The batches that wait are lost with the process that they were given by.
     pub(crate) fn forget_kept(&self) {
         self.state.lock().unwrap().kept.clear();
@@ -193,8 +202,9 @@ impl State {
             }
             Fate::Return => drop(batch),
             Fate::Keep | Fate::KeepInDoubt => self.kept.push(batch),
-            Fate::Confirm => {
-                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(5));
+            Fate::Confirm | Fate::ConfirmLate => {
+                let after = if fate == Fate::Confirm { 5 } else { 60 };
+                self.ends.get_or_insert_with(|| Instant::now() + Duration::from_secs(after));
                 self.kept.push(batch);
             }
         }
@@ -641,6 +651,7 @@ pub(crate) struct One(pub(crate) TagId);
 
 impl Router for One {
     fn route(&mut self, event: &[u8]) -> Route {
+        assert!(!event.starts_with(b"panic"), "this cannot be read");
         if event.starts_with(b"drop") { Route::Drop(self.0) } else { Route::Send(self.0) }
     }
 }

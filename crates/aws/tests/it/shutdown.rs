@@ -6,7 +6,9 @@ use quittance_aws::Limits;
 use quittance_testbed::aws::Loss;
 use tokio::time::{Instant, sleep};
 
-use crate::scene::{BUCKET, Fate, QUEUE, SILENT, Scene, events, limits, text};
+use tokio_util::sync::CancellationToken;
+
+use crate::scene::{BUCKET, Fate, QUEUE, SILENT, Scene, all_events, events, limits, text};
 
 async fn stop_takes(scene: Scene, running: crate::scene::Running) -> Duration {
     let start = Instant::now();
@@ -40,6 +42,33 @@ async fn what_is_confirmed_while_we_stop_is_deleted() {
     running.ended().await;
     let counts = scene.aws.counts(QUEUE);
     assert_eq!((counts.visible, counts.in_flight, counts.deleted), (0, 0, 30));
+}
+
+/// One object is in the middle of its transfer, which takes longer than a stop, and of another the answer is still to come.
+#[tokio::test(start_paused = true)]
+async fn a_stop_in_the_middle_of_objects_repeats_nothing() {
+    let mut scene = Scene::new(None).await;
+    scene.aws.slow(BUCKET, "slow", 100_000);
+    scene.aws.put_object(BUCKET, "slow", text(0..20_000));
+    scene.receiver.set(Fate::ConfirmLate);
+    let running = scene.objects(limits());
+    scene.until("some of it came", |scene| scene.receiver.given() > 1000).await;
+    scene.put_lines("late", 30_000..30_010);
+    scene.aws.delay("GetObject", Duration::from_secs(2));
+    sleep(Duration::from_secs(1)).await;
+    scene.stop.cancel();
+    let start = Instant::now();
+    running.ended().await;
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    let before = scene.receiver.texts().len();
+    assert!((1000..20_000).contains(&before), "{before}");
+    scene.aws.recover("GetObject");
+    scene.stop = CancellationToken::new();
+    scene.receiver.set(Fate::Deliver);
+    let running = scene.objects(limits());
+    scene.until_empty().await;
+    assert_eq!(scene.receiver.texts(), all_events(&[0..20_000, 30_000..30_010]));
+    scene.end(running).await;
 }
 
 /// Receipts that do not come are not waited for, and what they were for can be received at once by somebody else.

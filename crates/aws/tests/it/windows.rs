@@ -15,7 +15,7 @@ use quittance_aws::{
         past_start_time,
     },
 };
-use quittance_core::{Class, Finding, Tag, Tags};
+use quittance_core::{Change, Class, Ended, Finding, Store, Tag, Tags};
 use tokio::time::{Instant, sleep};
 
 use crate::scene::{Fate, REGION, Scene};
@@ -578,19 +578,68 @@ async fn an_event_that_cannot_be_set_aside_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_life_that_cannot_be_read_is_not_taken_for_none() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let change = Change::Checkpoint { cursor: String::new(), value: "{".to_owned() };
+    scene.store.commit(scene.store.fence(), "test", vec![change]).await.unwrap();
+    let ended = scene.windows(settings(&api)).ended().await;
+    assert!(
+        matches!(&ended, Ended::Failed(failure) if failure.chain().contains("understanding a checkpoint")),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_delivered_during_a_stop_is_written_down_before_it_ends() {
+    let scene = Scene::new(None).await;
+    let api = Api::new(&scene);
+    let now = api.now();
+    scene.receiver.set(Fate::Keep);
+    let running = scene.windows(settings(&api));
+    sleep(Duration::from_secs(90)).await;
+    api.put("one", now + 100 * SECOND, now + 100 * SECOND, "first");
+    api.put("one", now + 300 * SECOND, now + 300 * SECOND, "second");
+    scene.until("both were given", |scene| scene.receiver.given() == 2).await;
+    scene.stop.cancel();
+    sleep(Duration::from_secs(1)).await;
+    scene.receiver.deliver_first();
+    sleep(Duration::from_secs(9)).await;
+    running.killed().await;
+    assert_eq!(scene.store.remembered_hours("test", "one").await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_was_ahead_loses_nothing() {
     let scene = Scene::new(None).await;
     let api = Api::new(&scene);
     let expected = api.put_random("one", 13, 200, 30 * HOUR);
     let running = scene.windows(settings(&api));
     hours(1).await;
-    scene.set_clock_ahead(Duration::from_secs(10 * 3600));
-    hours(5).await;
+    scene.set_clock_ahead(Duration::from_secs(7 * 3600));
+    hours(7).await;
     scene.set_clock_ahead(Duration::ZERO);
     hours(40).await;
-    let texts = scene.receiver.texts();
-    assert_eq!(distinct(&texts), distinct(&expected));
+    assert_eq!(scene.receiver.texts(), expected);
     scene.end(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_stays_off_collects_all_the_same() {
+    for ahead in [3600, 100 * 86_400] {
+        let scene = Scene::new(None).await;
+        let api = Api::new(&scene);
+        let expected = api.put_random("one", 15, 200, 10 * HOUR);
+        let running = scene.windows(settings(&api));
+        hours(1).await;
+        scene.set_clock_ahead(Duration::from_secs(ahead));
+        hours(5).await;
+        scene.stop_windows(running).await;
+        let running = scene.windows(settings(&api));
+        hours(10).await;
+        assert_eq!(scene.receiver.texts(), expected);
+        scene.end(running).await;
+    }
 }
 
 /// Where nothing was known before, even what happened while the clock was ahead is still wanted.

@@ -78,7 +78,7 @@ fn one_object_says_the_same_in_json() {
 /// What a user types into the Collector Server, and what the server has.
 #[test]
 fn a_document_of_the_collector_server_is_completed_by_another_file() {
-    let json = r#"{"inputs": {"aws": {"id": "1", "services": {
+    let json = r#"{"inputs": {"aws": {"id": "10001", "services": {
         "voiso": {"voiso_sqs_queue_name": "q", "regions": ["eu-west-1"], "colour": "red"}}}}}"#;
     let scene = Scene::new();
     let (globals, _) = scene.yaml.split_once("inputs:").expect("inputs");
@@ -93,7 +93,7 @@ fn a_document_of_the_collector_server_is_completed_by_another_file() {
     let expected =
         format!("{}:2:74: warning: inputs.aws.services.voiso.colour: unknown key", path("customers/acme.json"));
     assert!(said.out.starts_with(&expected), "{}", said.out);
-    assert!(said.out.contains("unit aws/1/voiso/eu-west-1/q: service voiso"), "{}", said.out);
+    assert!(said.out.contains("unit aws/10001/voiso/eu-west-1/q: service voiso"), "{}", said.out);
     let said = quittance(&["check", "--offline", "--config", &path("customers/acme.json")]);
     assert!(said.out.contains("`--server FILE` names the file that has `globals` and `outputs`"), "{}", said.out);
 }

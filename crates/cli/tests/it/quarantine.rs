@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::scene::{Said, Scene, quittance};
+use crate::scene::{ODD, Said, Scene, assert_plain, quittance};
 
 const TRAIL: &str = "aws/12351/audit-events-all/audits_s3/eu-west-1/trail";
 const LOGS: &str = "aws/12351/custom-logs/eu-west-1";
@@ -207,4 +207,32 @@ async fn what_was_set_aside_is_replayed_against_receipts() {
     scene.yaml = scene.yaml.replace("id: 12351", "id: other");
     let said = tokio::task::block_in_place(|| quarantine(&scene, &["replay", "--unit", TRAIL]));
     assert!(said.out.contains("its unit is not in the configuration"), "{}{}", said.out, said.err);
+}
+
+/// Names, reasons and content are others' words.
+#[tokio::test]
+async fn nothing_that_was_set_aside_is_obeyed_by_a_terminal() {
+    let scene = Scene::new();
+    let store = open(&scene);
+    let item = Quarantined {
+        unit: UnitId::new(&["aws", ODD]),
+        address: ODD.to_owned(),
+        reason: ODD.to_owned(),
+        bytes: format!("{ODD}\n").into_bytes(),
+        at: SystemTime::UNIX_EPOCH,
+        again: ODD.to_owned(),
+    };
+    store.quarantine(store.fence(), &item).await.unwrap();
+    drop(store);
+    for arguments in [&["list"][..], &["list", "--json"], &["replay", "1", "--dry-run"], &["discard", "1"]] {
+        let said = quarantine(&scene, arguments);
+        assert_plain(&said);
+        assert!(said.out.contains("ERROR forged"), "{}", said.out);
+    }
+    let shown: Value = serde_json::from_str(&quarantine(&scene, &["list", "--json"]).out).unwrap();
+    assert_eq!(shown["items"][0]["address"], ODD);
+    // What stands in it may have lines of its own, below everything that is said of it.
+    let said = quarantine(&scene, &["show", "1"]);
+    let (head, content) = said.out.split_once("\n\n").unwrap();
+    assert_plain(&Said { code: None, out: head.to_owned(), err: content.replace("\nERROR", "\n ERROR") });
 }

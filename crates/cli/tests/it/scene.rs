@@ -97,3 +97,19 @@ inputs:
         audit_sqs_queue_name: trail
         regions: [eu-west-1]
 ";
+
+/// A name that others gave: it ends a line, begins another, clears a screen and turns what follows around.
+pub(crate) const ODD: &str =
+    "a\nERROR forged\r\u{1b}[2J\u{9b}31m\0\u{7f}\u{202e}\u{2066}\u{2028}<14>Jan  1 00:00:00 h a.b: z";
+
+/// What a command said holds nothing that a terminal obeys.
+pub(crate) fn assert_plain(said: &Said) {
+    let acts = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    for text in [&said.out, &said.err] {
+        assert!(!text.contains(acts), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("ERROR forged")), "{text}");
+    }
+}

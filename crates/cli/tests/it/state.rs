@@ -6,7 +6,7 @@ use quittance_core::{Change, Quarantined, Record, Store, UnitId};
 use quittance_state::{Settings, Sqlite};
 use serde_json::{Value, json};
 
-use crate::scene::{Said, Scene, quittance};
+use crate::scene::{ODD, Said, Scene, assert_plain, quittance};
 
 const LOGS: &str = "aws/12351/custom-logs/eu-west-1";
 const OTHER_LOGS: &str = "aws/12351/custom-logs/eu-west-10";
@@ -191,5 +191,23 @@ async fn a_state_that_a_collector_holds_is_neither_shown_nor_reset() {
         let said = state(&scene, arguments);
         assert_eq!((said.code, &*said.out), (Some(1), ""));
         assert!(said.err.contains("in use by another process"), "{}", said.err);
+    }
+}
+
+/// Names of log groups and of objects are others' words.
+#[tokio::test]
+async fn nothing_that_is_remembered_is_obeyed_by_a_terminal() {
+    let scene = Scene::new();
+    let store = open(&scene);
+    let changes = vec![
+        Change::Checkpoint { cursor: ODD.to_owned(), value: ODD.to_owned() },
+        Change::Remember { cursor: ODD.to_owned(), hour: 491_000, ids: vec![1] },
+    ];
+    store.commit(store.fence(), ODD, changes).await.unwrap();
+    drop(store);
+    for arguments in [&["show"][..], &["show", "--json"], &["reset"], &["reset", "--yes"]] {
+        let said = state(&scene, arguments);
+        assert_plain(&said);
+        assert!(said.out.contains("ERROR forged"), "{}", said.out);
     }
 }

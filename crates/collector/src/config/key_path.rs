@@ -48,6 +48,15 @@ impl KeyPath {
         })
     }
 
+    /// The keys before the first item of a list.
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        let keys = self.0.iter().map_while(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Item(_) => None,
+        });
+        keys.collect()
+    }
+
     /// Whether `above` is this path or leads to it.
     pub(crate) fn is_within(&self, above: &KeyPath) -> bool {
         self.0.starts_with(&above.0)

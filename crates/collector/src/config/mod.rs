@@ -23,7 +23,7 @@ mod tree;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use quittance_aws::PlanError;
+use quittance_aws::{PlanError, SignIn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -68,6 +68,9 @@ pub struct Config {
 pub struct Examined {
     /// The configuration, if there is no error in it.
     pub config: Option<Config>,
+    /// What is left of one with errors, without the sections that they are in: not to be run, but more may be wrong with
+    /// it.
+    pub(crate) rest: Option<Config>,
     /// Everything that is wrong with it.
     pub problems: Problems,
 }
@@ -75,7 +78,7 @@ pub struct Examined {
 impl Config {
     /// Reads a configuration, in which there may be warnings but no error.
     pub fn load(documents: impl Into<Documents>) -> Result<Config, CollectorError> {
-        let Examined { config, problems } = Config::examine(documents)?;
+        let Examined { config, problems, .. } = Config::examine(documents)?;
         match config {
             Some(config) => Ok(Config { warnings: problems.all, ..config }),
             None => Err(CollectorError::Config(problems)),
@@ -105,8 +108,12 @@ impl Config {
         lookup: &dyn Fn(&str) -> Result<String, String>,
     ) -> Examined {
         let mut problems = Vec::new();
-        let config = read(config, server, &documents, lookup, &mut problems);
-        Examined { config, problems: Problems::new(documents, problems) }
+        let read = read(config, server, &documents, lookup, &mut problems);
+        let (config, rest) = match problems.iter().any(Problem::is_error) {
+            true => (None, read),
+            false => (read, None),
+        };
+        Examined { config, rest, problems: Problems::new(documents, problems) }
     }
 
     /// Where the files are that it names.
@@ -136,6 +143,7 @@ impl Config {
     }
 }
 
+/// Reads what fits: all of it if no error is among the problems.
 fn read(
     config: &[u8],
     server: Option<&[u8]>,
@@ -166,11 +174,13 @@ fn read(
     for problem in problems.iter_mut().filter(|problem| disabled.iter().any(|input| problem.path.is_within(input))) {
         problem.severity = quittance_core::Severity::Warning;
     }
-    if problems.iter().any(Problem::is_error) {
-        return None;
+    let whole = !problems.iter().any(Problem::is_error);
+    if !whole {
+        take_misfits(&mut tree, problems)?;
     }
     let mut config: Config = match deserialize::from_node(&tree) {
         Ok(config) => config,
+        Err(_) if !whole => return None,
         Err(misfit) => {
             let at = misfit.at.unwrap_or_else(|| places.find(&misfit.path));
             problems.push(Problem::error(at, &misfit.path, misfit.message));
@@ -184,9 +194,19 @@ fn read(
     config.documents = documents.clone();
     config.places = places;
     let before = problems.len();
-    config.judge(problems);
+    config.judge(whole, problems);
     config.compare_with_devos(problems);
-    (!problems[before..].iter().any(Problem::is_error)).then_some(config)
+    for problem in &problems[before..] {
+        // Services are planned without it.
+        let keys = problem.path.keys();
+        let ["inputs", name, key @ ("credentials" | "accounts"), ..] = keys[..] else { continue };
+        let Some(input) = config.inputs.get_mut(name) else { continue };
+        match key {
+            "credentials" => input.credentials = SignIn::default(),
+            _ => input.accounts = None,
+        }
+    }
+    Some(config)
 }
 
 fn read_text(bytes: &[u8], document: Document, problems: &mut Vec<Problem>) -> Option<Node> {
@@ -215,6 +235,35 @@ fn take_disabled(tree: &mut Node) -> Vec<KeyPath> {
         enabled == Some(false)
     };
     inputs.extract_if(.., |entry| is_disabled(entry)).map(|entry| KeyPath::of(&["inputs", &entry.key])).collect()
+}
+
+/// Takes the sections that errors are in out of the tree: services, or what else inputs and outputs have. `None` if one is
+/// anywhere else.
+fn take_misfits(tree: &mut Node, problems: &[Problem]) -> Option<()> {
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        match problem.path.keys()[..] {
+            ["inputs", input, "services", service, ..] => take(tree, &["inputs", input, "services", service]),
+            // Whatever else it is, services are planned without it.
+            ["inputs", input, key, ..] if !matches!(key, "id" | "services") => take(tree, &["inputs", input, key]),
+            [section @ ("inputs" | "outputs"), name, ..] => take(tree, &[section, name]),
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+/// Takes the value at a path of keys out of the tree.
+fn take(tree: &mut Node, path: &[&str]) {
+    let Value::Map(entries) = &mut tree.value else { return };
+    match path {
+        [] => {}
+        [key] => entries.retain(|entry| entry.key != *key),
+        [key, below @ ..] => {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) {
+                take(&mut entry.value, below);
+            }
+        }
+    }
 }
 
 fn services(tree: &Node, input: &str) -> BTreeMap<String, Section> {
@@ -247,15 +296,15 @@ impl Config {
         }
     }
 
-    /// What the shape does not tell.
-    fn judge(&self, problems: &mut Vec<Problem>) {
+    /// What the shape does not tell, of a configuration that is whole or of what is left of one.
+    fn judge(&self, whole: bool, problems: &mut Vec<Problem>) {
         let mut error = |path: KeyPath, message: &str, hint: &str| {
             problems.push(Problem::error(self.position(&path), &path, message).with_hint(hint));
         };
-        if self.outputs.is_empty() {
+        if whole && self.outputs.is_empty() {
             error(KeyPath::of(&["outputs"]), "there is no output", "for example one of `type: devo_platform`");
         }
-        if self.inputs.values().all(|input| input.services.is_empty()) {
+        if whole && self.inputs.values().all(|input| input.services.is_empty()) {
             error(KeyPath::of(&["inputs"]), "no input is enabled and has a service", "there would be nothing to do");
         }
         for (name, input) in &self.inputs {

@@ -1,6 +1,9 @@
 //! What is wrong with a configuration, and where.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt::{self, Write},
+    path::Path,
+};
 
 use quittance_core::{Code, Severity};
 
@@ -58,13 +61,26 @@ impl fmt::Display for Problem {
         write!(f, "{}:{}: {severity}: ", self.at.line, self.at.column)?;
         let path = self.path.to_string();
         if !path.is_empty() {
-            write!(f, "{path}: ")?;
+            write!(f, "{}: ", OneLine(&path))?;
         }
-        f.write_str(&self.message)?;
+        write!(f, "{}", OneLine(&self.message))?;
         if !self.hint.is_empty() {
-            write!(f, " ({})", self.hint)?;
+            write!(f, " ({})", OneLine(&self.hint))?;
         }
         write!(f, " [{}]", self.code)
+    }
+}
+
+/// Text that stays on its line and that no terminal obeys: it may hold names that AWS or a file gave.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() || turns(c) => write!(f, "{}", c.escape_debug()),
+            c => f.write_char(c),
+        })
     }
 }
 

@@ -20,15 +20,17 @@ pub struct Section {
 }
 
 impl Section {
-    /// The section of a service, whose own credentials it does not see.
+    /// The section of a service, whose own credentials it does not see. Credentials of nothing are none.
     pub(crate) fn of_service(path: KeyPath, key_at: Position, mut node: Node) -> Section {
         let mut credentials = None;
         if let Value::Map(entries) = &mut node.value
             && let Some(index) = entries.iter().position(|entry| entry.key == CREDENTIALS)
         {
             let Entry { key, key_at, value } = entries.remove(index);
-            let own = Section { path: path.key(&key), key_at, node: value, credentials: None };
-            credentials = Some(Box::new(own));
+            if !value.entries().is_empty() {
+                let own = Section { path: path.key(&key), key_at, node: value, credentials: None };
+                credentials = Some(Box::new(own));
+            }
         }
         Section { path, key_at, node, credentials }
     }
@@ -36,6 +38,11 @@ impl Section {
     /// The text under one of its keys.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.node.child(key).and_then(Node::scalar).map(|scalar| scalar.text.as_str())
+    }
+
+    /// Its keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.node.entries().iter().map(|entry| entry.key.as_str())
     }
 
     /// The texts of one of its lists.

@@ -349,6 +349,17 @@ impl Input {
             let problem = format!("no service of this name is asked: expected one of `{}`", known.join("`, `"));
             problems.push(PlanError::new(&format!("endpoints.{service}"), problem));
         }
+        if self.requests_per_second.is_some_and(|calls| !calls.is_finite() || calls <= 0.0) {
+            let problem = "would allow no call at all: expected more than 0, or no such key for no bound of one's own";
+            problems.push(PlanError::new("requests_per_second", problem));
+        }
+        for limit in &self.requests_limits {
+            let zero = [("period", limit.period.0.is_zero()), ("number_of_requests", limit.number_of_requests == 0)];
+            for (key, _) in zero.into_iter().filter(|(_, zero)| *zero) {
+                let problem = format!("`{key}` is 0 and would allow no call at all: expected more, or no such bound");
+                problems.push(PlanError::new("requests_limits", problem));
+            }
+        }
         let custom = self.endpoint_url.is_some() || !self.endpoints.is_empty();
         for (key, set) in
             [("use_fips_endpoint", self.use_fips_endpoint), ("use_dualstack_endpoint", self.use_dualstack_endpoint)]

@@ -65,10 +65,13 @@ impl Fitting<'_> {
         }
         let at = node.at;
         let Value::Map(entries) = &mut node.value else { return self.misfit(node, wanted, place) };
-        let mut blank = Vec::new();
+        let mut blank: Vec<(Entry, KeyPath)> = Vec::new();
         let mut fitted: Vec<Entry> = Vec::with_capacity(entries.len());
+        // Keys of `fitted` as the user wrote them.
+        let mut written: Vec<String> = Vec::with_capacity(entries.len());
         for mut entry in std::mem::take(entries) {
             let path = place.path.key(&entry.key);
+            let as_written = entry.key.clone();
             let below = Place { path: &path, key_at: entry.key_at };
             let schema = match wanted.key(&entry.key) {
                 Some((key, schema)) => {
@@ -85,19 +88,21 @@ impl Fitting<'_> {
                     }
                 },
             };
-            if let Some(twin) = fitted.iter().find(|other| other.key == entry.key) {
-                let message = format!("another name of `{}`, which stands in line {}", twin.key, twin.key_at.line);
-                self.problems.push(Problem::error(entry.key_at, &path, message));
-                continue;
-            }
             let below_wanted = Wanted::of(schema, self.root);
             // A null or an empty text stands for a key that is not there; a section may be all defaults.
             if entry.value.is_blank() && !below_wanted.is_section() && wanted.free_keys().is_none() {
-                blank.push((entry.key, entry.key_at));
+                blank.push((entry, path));
+                continue;
+            }
+            if let Some(at) = fitted.iter().position(|other| other.key == entry.key) {
+                let message =
+                    format!("another name of `{}`, which stands in line {}", written[at], fitted[at].key_at.line);
+                self.problems.push(Problem::error(entry.key_at, &path, message));
                 continue;
             }
             self.fit(&mut entry.value, &below_wanted, below);
             fitted.push(entry);
+            written.push(as_written);
         }
         for key in wanted.required() {
             if fitted.iter().any(|entry| entry.key == key) {
@@ -109,12 +114,12 @@ impl Fitting<'_> {
                 fitted.push(Entry { key: key.to_owned(), key_at: place.key_at, value });
                 continue;
             }
-            let (key_at, found) = match blank.iter().find(|(blank, _)| blank == key) {
-                Some((_, key_at)) => (*key_at, "no value"),
-                None => (place.key_at, "missing"),
+            let (key_at, path, found) = match blank.iter().find(|(blank, _)| blank.key == key) {
+                Some((blank, path)) => (blank.key_at, path.clone(), "no value"),
+                None => (place.key_at, place.path.key(key), "missing"),
             };
             let message = format!("{found}: expected {}", below.in_words());
-            self.problems.push(with_example(Problem::error(key_at, &place.path.key(key), message), &below, key));
+            self.problems.push(with_example(Problem::error(key_at, &path, message), &below, key));
         }
         node.value = Value::Map(fitted);
     }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+mod advice;
 mod devo_example;
 mod devo_keys;
 mod devo_shape;
 mod environment;
+mod fuzz;
 mod garbage;
 mod health;
 mod iam;

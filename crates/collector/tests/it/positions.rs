@@ -2,7 +2,7 @@
 
 use quittance_collector::catalogue;
 
-use crate::support::{GOOD, check, examine, good_but};
+use crate::support::{GOOD, check, examine, good_but, without_code};
 
 #[test]
 fn a_good_configuration_has_no_problem() {
@@ -158,6 +158,41 @@ fn a_key_given_twice_is_an_error() {
             "24:9: error: inputs.aws.services.audit-events-all.cloudtrail_sqs_queue_name: another name of `audit_sqs_queue_name`, which stands in line 22",
         ],
     );
+}
+
+#[test]
+fn of_two_names_of_a_key_the_one_that_is_filled_counts() {
+    let (filled, empty) = ("audit_sqs_queue_name: devo-cloudtrail", "cloudtrail_sqs_queue_name:");
+    check(&good_but(filled, &format!("{filled}\n        {empty} ''")), &[]);
+    check(&good_but(filled, &format!("{empty} null\n        {filled}")), &[]);
+    check(
+        &good_but(filled, &format!("cloudtrail_sqs_queue_name: q\n        {filled}")),
+        &[
+            "23:9: error: inputs.aws.services.audit-events-all.audit_sqs_queue_name: another name of `cloudtrail_sqs_queue_name`, which stands in line 22",
+        ],
+    );
+}
+
+#[test]
+fn bounds_of_calls_that_would_allow_none_are_refused() {
+    let told = |bound: &str| {
+        let problems = examine(&good_but("    id: 12351\n", &format!("    {bound}\n    id: 12351\n"))).problems.all;
+        problems.iter().map(without_code).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("requests_per_second: 0"),
+        [
+            "15:5: error: inputs.aws.requests_per_second: would allow no call at all: expected more than 0, or no such key for no bound of one's own"
+        ]
+    );
+    for (bound, key) in
+        [("period: 1s, number_of_requests: 0", "number_of_requests"), ("period: 0, number_of_requests: 5", "period")]
+    {
+        let expected = format!(
+            "15:5: error: inputs.aws.requests_limits: `{key}` is 0 and would allow no call at all: expected more, or no such bound"
+        );
+        assert_eq!(told(&format!("requests_limits: [{{{bound}}}]")), [expected]);
+    }
 }
 
 #[test]

@@ -169,6 +169,19 @@ async fn credentials_in_a_service_are_for_this_service_alone() {
     assert!(told.contains(expected), "{told}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn empty_credentials_of_a_service_are_none() {
+    for nothing in ["", "null", "''", "{}", "{access_key: '', access_secret: null, target_assume_role: ''}"] {
+        let scene = Scene::new(&format!(
+            "  aws:\n    id: 1\n    ENDPOINT\n    credentials: {{access_key: AKIAINPUT, access_secret: s}}\n    services:\n      \
+             service-events-all:\n        cloudwatch_sqs_queue_name: events\n        regions: [eu-west-1]\n        credentials: {nothing}\n"
+        ));
+        let report = scene.check().await;
+        assert_eq!((errors(&report), report.units.len()), (vec![], 1), "{nothing}");
+        assert_eq!(scene.aws.access_keys_seen(), ["AKIAINPUT".to_owned()].into(), "{nothing}");
+    }
+}
+
 const MANY: &str = "  aws:
     id: 10001
     ENDPOINT

@@ -42,7 +42,7 @@ fn frames() {
         b"\xfe\n\xfe\n\n",
         "h\u{202e}\u{fe}".as_bytes(),
     ];
-    fuzz_slowly("frames", seeds, |input| {
+    fuzz_slowly("frames", 10, seeds, |input| {
         let (host, events) = split(input);
         let known = Tags::default();
         let mut builder = EventsBuilder::new(known.clone());

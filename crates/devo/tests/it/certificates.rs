@@ -1,13 +1,13 @@
 //! Certificate files are judged by a given time.
 
-use std::{fs, path::PathBuf, time::SystemTime};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use quittance_core::Severity::{self, Error, Warning};
 use quittance_devo::{
     Identity,
-    IdentityFile::{self, Cert, Chain},
+    IdentityFile::{self, Cert, Chain, Key},
     client_config, examine_identity,
 };
 use quittance_testbed::certificates::{Pki, Validity};
@@ -86,4 +86,20 @@ fn a_certificate_that_tls_cannot_read_is_found_before_it_is_used() {
     assert!(client_config(&Identity { chain: &chain, cert: &cert, key: &key }).is_err());
     let found = files.examine("client", "2026-06-01T00:00:00Z");
     assert_eq!(found.iter().map(|(file, severity, _)| (*file, *severity)).collect::<Vec<_>>(), [(Chain, Error)]);
+}
+
+#[test]
+fn a_key_that_others_may_read_or_change_is_a_warning() {
+    let files = Files::new();
+    let found = |mode| {
+        fs::set_permissions(files.path("client.key"), fs::Permissions::from_mode(mode)).unwrap();
+        files.examine("client", "2026-06-01T00:00:00Z")
+    };
+    for tight in [0o400, 0o600, 0o440, 0o640] {
+        assert_eq!(found(tight), [], "{tight:o}");
+    }
+    for open in [0o644, 0o604, 0o660, 0o622, 0o777] {
+        let said = format!("the private key `client.key` has the mode {open:03o}: expected 600, or 640 at most");
+        assert_eq!(found(open), [(Key, Warning, said)]);
+    }
 }

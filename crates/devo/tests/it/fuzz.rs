@@ -20,6 +20,7 @@ fn certificates() {
     let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
     fuzz_slowly(
         "certificates",
+        20,
         [&*chain, &*cert, &*key, &*both, b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n"],
         |input| {
             fs::write(at("odd"), input).unwrap();

@@ -13,4 +13,5 @@ mod orders;
 mod outlets;
 mod proxy;
 mod scene;
+mod tls;
 mod wire;

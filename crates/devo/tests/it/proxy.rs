@@ -1,15 +1,25 @@
-//! Tunnels: what is said to the proxy, and what a refusal looks like.
+//! Tunnels: what is said to the proxy, what a refusal looks like, and what an end proves.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use quittance_core::{Dial, Link};
 use quittance_devo::{Proxy, ProxyDial, ProxyError};
-use quittance_testbed::link::{SimLink, link};
+use quittance_testbed::link::{SimDial, SimLink, link};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::Mutex,
+    time::{sleep, timeout},
 };
+
+use crate::scene::Setting;
 
 /// Hands out one link, whatever is dialled.
 struct Once(Mutex<Option<SimLink>>);
@@ -47,6 +57,67 @@ async fn what_follows_the_answer_belongs_to_the_tunnel() {
     let mut bytes = [0; 11];
     link.unwrap().read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"first bytes");
+}
+
+/// A proxy before the receiver. The first connection after the probe it ends by itself, without a word of TLS.
+struct Proxied {
+    sink: SimDial,
+    dialled: AtomicU32,
+}
+
+#[async_trait]
+impl Dial for Proxied {
+    async fn dial(&self, host: &str, port: u16) -> io::Result<Box<dyn Link>> {
+        let (ours, mut theirs) = link();
+        let mut receiver = self.sink.dial(host, port).await?;
+        let dies = self.dialled.fetch_add(1, Ordering::Relaxed) == 1;
+        tokio::spawn(async move {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(theirs.read_u8().await.unwrap());
+            }
+            theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            if !dies {
+                _ = tokio::io::copy_bidirectional(&mut theirs, &mut receiver).await;
+                return;
+            }
+            let (mut up, mut down) = tokio::io::split(theirs);
+            let (mut from, mut to) = tokio::io::split(receiver);
+            // What is under way for long never arrives.
+            let pass_on = async { _ = timeout(Duration::from_secs(1), tokio::io::copy(&mut up, &mut to)).await };
+            let answer = async { _ = timeout(Duration::from_secs(1), tokio::io::copy(&mut from, &mut down)).await };
+            tokio::join!(pass_on, answer);
+            _ = tokio::io::copy(&mut up, &mut tokio::io::sink()).await;
+            _ = down.shutdown().await;
+        });
+        Ok(Box::new(ours))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_only_the_proxy_vouches_for_confirms_nothing() {
+    let dial = |sink| {
+        let proxy = "http://proxy.example:3128".parse().unwrap();
+        let dial = Arc::new(Proxied { sink, dialled: AtomicU32::new(0) });
+        Arc::new(ProxyDial { proxy, dial }) as Arc<dyn Dial>
+    };
+    let mut scene = Setting { dial: Box::new(dial), ..Setting::default() }.scene();
+    scene.give(0..10, 100).await;
+    sleep(Duration::from_secs(2)).await;
+    // On the same connection, and taken by the proxy alone.
+    scene.give(10..20, 100).await;
+    let mut delivered = 0;
+    let mut returned = 0;
+    while delivered < 2 {
+        match scene.settlement().await {
+            (_, true) => delivered += 1,
+            (numbers, false) => {
+                returned += 1;
+                scene.give(numbers, 100).await;
+            }
+        }
+    }
+    assert_eq!((returned, scene.sink.totals().distinct), (2, 20));
 }
 
 #[tokio::test]

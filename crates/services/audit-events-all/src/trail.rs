@@ -67,7 +67,7 @@ impl ObjectKind for Trail {
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
         let fallback = if self.records.from_event { at.refined_by_key(&object.key) } else { at.clone() };
         let router = self.records.router(fallback, tags);
-        let framer = TrailFramer { records: Records::new("Records", max_event_bytes), started: false, digest: false };
+        let framer = TrailFramer::new(max_event_bytes);
         Opened { framer: Box::new(framer), router, json: true }
     }
 }
@@ -89,27 +89,55 @@ fn is_digest(key: &str) -> bool {
     key.contains("/CloudTrail-Digest/") || key.contains("_CloudTrail-Digest_")
 }
 
+/// As much of an object's beginning as tells a digest.
+const HEAD: usize = 4096;
+
 /// Finds the records, and knows a digest by its shape where its key does not tell.
 struct TrailFramer {
     records: Records,
-    started: bool,
+    /// The beginning, however it comes.
+    head: Vec<u8>,
+    /// Bytes of the last window that come again in the next.
+    left: usize,
+    /// It was a digest, and what follows is none of our business.
     digest: bool,
+}
+
+impl TrailFramer {
+    fn new(max_event_bytes: usize) -> Self {
+        let records = Records::new("Records", max_event_bytes);
+        TrailFramer { records, head: Vec::new(), left: 0, digest: false }
+    }
 }
 
 impl Framer for TrailFramer {
     fn frame(&mut self, window: &[u8], last: bool, frames: &mut Vec<Frame>) -> Result<usize, FormatError> {
-        if !self.started {
-            self.started = !window.is_empty();
-            let head = &window[..window.len().min(4096)];
-            self.digest =
-                memmem::find(head, b"\"digestStartTime\"").is_some() && memmem::find(head, b"\"Records\"").is_none();
+        if self.digest {
+            return Ok(window.len());
         }
+        let new = window.get(self.left..).unwrap_or_default();
+        self.head.extend_from_slice(&new[..new.len().min(HEAD - self.head.len())]);
         match self.records.frame(window, last, frames) {
-            Err(FormatError::MissingKey { .. }) if self.digest => Ok(window.len()),
-            found => found,
+            Err(FormatError::MissingKey { offset, .. }) if says_digest(&self.head, offset) => {
+                self.digest = true;
+                Ok(window.len())
+            }
+            found => {
+                self.left = found.as_ref().map_or(0, |consumed| window.len() - consumed);
+                found
+            }
         }
     }
 }
+
+/// Whether a document that begins so, and ends at this place, is a digest.
+fn says_digest(head: &[u8], end: u64) -> bool {
+    let document = &head[..usize::try_from(end).unwrap_or(usize::MAX).min(head.len())];
+    memmem::find(document, b"\"digestStartTime\"").is_some() && memmem::find(document, b"\"Records\"").is_none()
+}
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -249,6 +277,22 @@ mod tests {
         let content = br#"{"awsAccountId":"111122223333","digestStartTime":"2026-01-15T12:00:00Z","logFiles":[]}"#;
         assert_eq!(read(&trail, "renamed.json", content), Ok(Vec::new()));
         assert!(read(&trail, "other.json", br#"{"awsAccountId":"111122223333"}"#).is_err());
+    }
+
+    #[test]
+    fn a_digest_is_known_however_it_comes() {
+        let digest =
+            b"{\"awsAccountId\":\"111122223333\",\"digestStartTime\":\"2026-01-15T12:00:00Z\",\"logFiles\":[]}\n";
+        for step in 1..digest.len() {
+            let mut framer = TrailFramer::new(1 << 20);
+            let (mut held, mut frames) = (Vec::new(), Vec::new());
+            for (n, piece) in digest.chunks(step).enumerate() {
+                held.extend_from_slice(piece);
+                let consumed = framer.frame(&held, (n + 1) * step >= digest.len(), &mut frames).unwrap();
+                held.drain(..consumed);
+            }
+            assert_eq!((frames.len(), held.len()), (0, 0), "by {step}");
+        }
     }
 
     #[test]

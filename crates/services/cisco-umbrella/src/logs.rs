@@ -92,6 +92,9 @@ impl Router for ToOne {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use quittance_formats::Frame;
     use quittance_testbed::generate::{Origin, umbrella};

@@ -157,8 +157,7 @@ impl Logs {
 
     /// Asks for one event of this moment: proves the permission, the group and the pattern.
     async fn try_group(&self, cursor: &str, calls: &Calls) -> Result<(), AwsError> {
-        let since = calls.world().clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let now = calls.now();
         let (name, arn) = addressed(cursor);
         let request = self
             .client

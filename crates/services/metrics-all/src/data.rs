@@ -20,7 +20,6 @@ use tracing::warn;
 use crate::{
     listing::Listing,
     metric::{Datapoint, Metric},
-    now,
     selection::STATISTICS,
     span::Span,
 };
@@ -162,7 +161,7 @@ impl Pages for DataPages {
 impl DataPages {
     /// Finds out what there is to ask.
     async fn plan(&mut self) -> Result<Span, AwsError> {
-        let now = now(&self.calls);
+        let now = self.calls.now();
         let Source { listing, units, .. } = &*self.source;
         let span = Span::of(self.window, listing.selection.period, now);
         let metrics = match span.is_empty() {

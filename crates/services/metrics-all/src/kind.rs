@@ -22,7 +22,6 @@ use crate::{
     data::{DataPages, GET_METRIC_DATA, GET_METRIC_STATISTICS, Source},
     listing::{LIST_METRICS, Listing},
     metric::Metric,
-    now,
     selection::Selection,
 };
 
@@ -125,7 +124,7 @@ impl Metrics {
             dimensions: Vec::new(),
             linked: None,
         };
-        let [start, end] = [now(calls) - 300_000, now(calls)].map(DateTime::from_millis);
+        let [start, end] = [calls.now() - 300_000, calls.now()].map(DateTime::from_millis);
         let stat = MetricStat::builder().metric(metric.to_sdk()).period(300).stat("Sum").build();
         let query = MetricDataQuery::builder().id("q0").metric_stat(stat).build();
         let data = client.get_metric_data().metric_data_queries(query).start_time(start).end_time(end);

@@ -7,11 +7,10 @@ mod metric;
 mod selection;
 mod span;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use quittance_aws::{
-    Account, Calls, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions,
-    tag_template,
+    Account, On, PlanError, Reads, ServiceDescription, ServiceKind, Source, TypeDescription, regions, tag_template,
     windows::{WindowSettings, past_start_time},
 };
 use quittance_core::{Interval, Unit};
@@ -104,10 +103,4 @@ impl ServiceKind for MetricsAll {
         let actions = &["cloudwatch:ListMetrics", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"];
         Ok(vec![Source { regions: regions(&config.regions)?, reads: Reads::Api { actions, on: On::Region } }])
     }
-}
-
-/// The present time, in milliseconds since the epoch.
-fn now(calls: &Calls) -> i64 {
-    let since = calls.world().clock.wall().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(i64::MAX)
 }

@@ -10,7 +10,7 @@ use quittance_aws::{AwsError, Calls, Quota, windows::Token};
 use quittance_core::Class;
 use tokio::sync::Mutex;
 
-use crate::{metric::Metric, now, selection::Selection};
+use crate::{metric::Metric, selection::Selection};
 
 pub(crate) const LIST_METRICS: Quota = Quota { api: "ListMetrics", per_second: 25.0 };
 
@@ -60,7 +60,7 @@ impl Listing {
         if let Some(named) = self.selection.named() {
             return Ok(named);
         }
-        let now = now(calls);
+        let now = calls.now();
         let mut listed = self.listed.lock().await;
         if listed.is_none_or(|listed| now >= listed + WHOLE_FOR) {
             let mut all: BTreeMap<String, BTreeSet<Arc<Metric>>> = BTreeMap::new();
@@ -84,7 +84,7 @@ impl Listing {
         namespace: &str,
         all: bool,
     ) -> Result<Vec<Arc<Metric>>, AwsError> {
-        let now = now(calls);
+        let now = calls.now();
         let mut known = self.known.lock().await;
         let entry = known.entry(namespace.to_owned()).or_default();
         if entry.recently.is_none_or(|listed| now >= listed + RECENT_FOR) {

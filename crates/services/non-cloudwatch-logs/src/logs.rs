@@ -17,12 +17,12 @@ pub(crate) static CODES: &[&Code] = &[&JSON_ROWS];
 /// Rows of another format than their table has.
 static JSON_ROWS: Code = Code::new(
     Family::Pull,
-    180,
+    322,
     "access logs are in JSON",
     "CloudFront's standard logging writes them in the format that is chosen there; the table's is W3C.",
     "Choose the W3C format in the distribution's logging, or a table of your own by `cloudfront_tag`.",
 )
-.of("non-cloudwatch-logs");
+.of("VPC flow logs and CloudFront");
 
 /// A type of logs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -223,6 +223,9 @@ impl Router for ToOne {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use quittance_testbed::{
         generate::{Origin, cloudfront, vpcflow},
@@ -344,7 +347,7 @@ mod tests {
         let said = |logs: &Logs| {
             let rows = [object("a.gz"), object("b.gz")].map(|object| logs.refuses(&object, b"{\"date"));
             assert_eq!(rows, [None, None]);
-            log.lines_with("PullError180").len()
+            log.lines_with("PullError322").len()
         };
         assert_eq!(said(&logs(LogType::CloudFront, false)), 1);
         assert_eq!(said(&logs(LogType::CloudFront, true)), 1, "who chose the table knows");

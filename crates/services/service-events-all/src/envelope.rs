@@ -66,6 +66,9 @@ fn service(raw: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -105,6 +105,9 @@ impl Router for FindingRouter {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -79,6 +79,9 @@ fn known([kind, event]: [Option<&[u8]>; 2]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use quittance_testbed::generate::{Origin, voiso};
 

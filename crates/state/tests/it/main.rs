@@ -4,6 +4,7 @@
 
 mod crash;
 mod damage;
+mod fuzz;
 mod looking;
 mod quarantine;
 mod remembered;
@@ -96,12 +97,21 @@ async fn a_second_holder_is_refused_while_the_first_lives() {
 }
 
 #[test]
-fn others_on_the_machine_cannot_read_it() {
+fn others_on_the_machine_cannot_read_it_whatever_the_mask_is() {
+    rustix::process::umask(rustix::fs::Mode::empty());
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/by/us");
-    let _store = open(&state).unwrap();
+    let store = open(&state).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
+    for file in fs::read_dir(&state).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
+    }
+    // One that was copied back with another mode is made tight again.
+    drop(store);
+    let file = state.join("quittance.sqlite");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = open(&state).unwrap();
     for file in fs::read_dir(&state).unwrap() {
         assert_eq!(mode(&file.unwrap().path()), 0o600);
     }

@@ -23,6 +23,8 @@ struct State {
     /// The accounts of access keys that are not the usual one's.
     accounts: HashMap<String, String>,
     assumed: Vec<Assumed>,
+    /// What is secret in the sessions.
+    issued: Vec<String>,
 }
 
 /// Who may assume a role.
@@ -114,6 +116,11 @@ impl Credentials {
         arn.split(':').nth(4).unwrap_or(ACCOUNT).to_owned()
     }
 
+    /// Remembers what is secret in a session.
+    pub(super) fn issued(&self, secret: String) {
+        lock(&self.0).issued.push(secret);
+    }
+
     pub(super) fn open_session(&self, access_key: String, session: Session) {
         lock(&self.0).sessions.insert(access_key, session);
     }
@@ -155,6 +162,11 @@ impl FakeAws {
     /// Every access key that any request has carried.
     pub fn access_keys_seen(&self) -> BTreeSet<String> {
         lock(&self.0.credentials.0).seen.clone()
+    }
+
+    /// What is secret in the credentials that AssumeRole gave out: in each secret key, and in each session token.
+    pub fn secrets_issued(&self) -> Vec<String> {
+        lock(&self.0.credentials.0).issued.clone()
     }
 
     /// Lets a role be assumed, with this external id if one is given. Once a role was added, no

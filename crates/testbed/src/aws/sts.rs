@@ -101,6 +101,7 @@ impl FakeAws {
         let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}");
         let expires = Instant::now() + Duration::from_secs(seconds);
         self.0.credentials.open_session(access_key.clone(), Session { expires, arn: arn.clone() });
+        self.0.credentials.issued(format!("{random:032x}"));
         let lifetime = SignedDuration::from_secs(seconds.cast_signed());
         let expiration = self.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
         answer(

@@ -57,6 +57,8 @@ impl<W: Work> Engine<W> {
         }
         let next = match result {
             Err(_) if planted("broken-pass-taken-for-whole") => Next::Enough,
+            // It was stopped.
+            Ok(()) if !end.rest.is_empty() => Next::Again(now),
             Ok(()) => self.went_well(item, &what, now),
             Err(error) => self.broke(item, &what, &error, end.reached, now),
         };

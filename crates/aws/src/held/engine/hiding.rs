@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use quittance_core::planted;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -53,7 +54,7 @@ impl Hiding {
 
     /// When the next message must be hidden anew.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.leases.next().filter(|_| self.under_way < MOST_CALLS)
+        self.leases.next().filter(|_| self.under_way < MOST_CALLS && !planted("heartbeat-forgotten"))
     }
 
     /// The message was received just now.
@@ -79,7 +80,10 @@ impl Hiding {
 
 impl<W: Work> Engine<W> {
     pub(super) fn start_extensions(&mut self, now: Instant) {
-        while self.hiding.under_way < MOST_CALLS && self.hiding.leases.due(now).is_some() {
+        while self.hiding.under_way < MOST_CALLS
+            && self.hiding.leases.due(now).is_some()
+            && !planted("heartbeat-forgotten")
+        {
             let visibility = self.hiding.visibility;
             let mut batch = Vec::with_capacity(BATCH);
             let mut entries = Vec::with_capacity(BATCH);
@@ -153,7 +157,7 @@ impl<W: Work> Engine<W> {
     fn lapse(&mut self, key: MessageKey) {
         self.hold.tally.lapsed.add(1);
         // What is closed waits for its delete, which may be under way.
-        if self.holdings.is_busy(key) || self.holdings.is_closed(key) {
+        if (self.holdings.is_busy(key) || self.holdings.is_closed(key)) && !planted("lapsed-while-read-is-dropped") {
             self.holdings.lapse(key);
         } else {
             self.holdings.take_along(key);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::held::{Work, engine::Engine};
+use crate::held::{
+    Work,
+    engine::{Engine, Stage},
+};
 
 /// Between two wishes: each ends a connection of every output.
 const HURRY_EVERY: Duration = Duration::from_secs(1);
@@ -31,7 +34,7 @@ impl Hurries {
         self.given = Some(now);
     }
 
-    fn wish(&mut self, now: Instant) {
+    pub(super) fn wish(&mut self, now: Instant) {
         (self.last, self.given) = (Some(now), None);
     }
 
@@ -62,14 +65,18 @@ impl<W: Work> Engine<W> {
         self.hurries.given(now);
     }
 
-    /// When a group that waits for its receipts hurries.
+    /// When a group, or a stop, that waits for receipts hurries.
     pub(super) fn next_hurry(&self, now: Instant) -> Option<Instant> {
-        let waits = self.holdings.awaits_in_order() && self.passes.is_empty() && self.holdings.readable(now, 1) == 0;
-        self.hurries.in_order().filter(|_| waits)
+        let waits = match self.stage {
+            Stage::Running => self.holdings.awaits_in_order() && self.holdings.readable(now, 1) == 0,
+            Stage::Draining { .. } => self.holdings.awaits(),
+            Stage::Leaving(_) => false,
+        };
+        self.hurries.in_order().filter(|_| waits && self.passes.is_empty())
     }
 
-    /// Wishes for the receipts that the next messages of a group wait for, when there is nothing else to do.
-    pub(super) fn hurry_in_order(&mut self, now: Instant) {
+    /// Wishes for the receipts that the next messages of a group wait for, or a stop, when there is nothing else to do.
+    pub(super) fn hurry_on(&mut self, now: Instant) {
         if self.next_hurry(now).is_some_and(|at| now >= at) {
             self.hurries.wish(now);
             self.hold.outlet.hurry();

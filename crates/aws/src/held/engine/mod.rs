@@ -170,7 +170,6 @@ impl<W: Work> Engine<W> {
                 self.try_lanes(now);
                 self.start_passes(now);
                 self.start_receives(now);
-                self.hurry_in_order(now);
             }
             Stage::Draining { until, .. } if now >= until => self.leave(now),
             Stage::Draining { receives, .. } if now >= receives => self.receives.abort(now),
@@ -182,6 +181,7 @@ impl<W: Work> Engine<W> {
             }
             Stage::Leaving(_) => {}
         }
+        self.hurry_on(now);
         self.start_deletes(now);
         self.start_extensions(now);
         self.start_returns(now);
@@ -206,7 +206,7 @@ impl<W: Work> Engine<W> {
             self.holdings.next_read().filter(|at| *at > now),
             self.lanes.next_try().filter(|at| running && *at > now),
             self.marking.next(),
-            self.next_hurry(now).filter(|_| running),
+            self.next_hurry(now),
             Some(self.receives.quiet_from()).filter(|at| *at > now),
         ];
         candidates.into_iter().flatten().fold(now + Duration::from_secs(60), Instant::min)
@@ -215,6 +215,7 @@ impl<W: Work> Engine<W> {
     /// Begins nothing more: what is not under way goes back now, the rest when its receipts are in.
     fn drain(&mut self, now: Instant) {
         self.stage = Stage::Draining { until: now + self.hold.limits.drain, receives: now + LAST_RECEIVE };
+        self.hurries.wish(now);
         self.hold.outlet.hurry();
         for key in self.holdings.stop() {
             let outcome = if planted("stop-deletes-all") { Outcome::Done(key) } else { Outcome::Idle(key) };
@@ -232,6 +233,10 @@ impl<W: Work> Engine<W> {
             self.mark(key);
         }
         for key in self.holdings.open_messages() {
+            if planted("late-stop-deletes") {
+                self.finish(key, now);
+                continue;
+            }
             self.mark(key);
             self.holdings.take_along(key);
             if let Some(held) = self.forget(key) {

@@ -65,7 +65,8 @@ impl<W: Work> Engine<W> {
     /// Whether a message that cannot be processed may come again after its `receives`th receive: its redrive policy does not
     /// take it yet, or it cannot be set aside now. The later ones of its group must not pass it then.
     pub(super) fn may_come_again(&self, receives: u32) -> bool {
-        self.hold.facts.max_receive_count.is_none_or(|most| receives < most)
+        let most = self.hold.facts.max_receive_count;
+        most.is_none_or(|most| receives < most) && (most.is_some() || !planted("group-passes-what-stays"))
     }
 
     pub(super) fn was_set_aside(&mut self, id: &str, back: Option<(String, Duration)>) {

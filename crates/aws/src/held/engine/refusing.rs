@@ -39,7 +39,9 @@ impl<W: Work> Engine<W> {
                 Next::Park
             }
             Refusal::Item => {
-                let wait = (Duration::from_secs(30) * 2_u32.pow(failures.min(7))).min(Duration::from_secs(3600));
+                // Where others are refused too, it is read as soon as they are.
+                let longest = if self.lanes.rests(lane.unwrap_or_default()) { 60 } else { 3600 };
+                let wait = (Duration::from_secs(30) * 2_u32.pow(failures.min(7))).min(Duration::from_secs(longest));
                 warn!(
                     code = %codes::OBJECT_REFUSES,
                     %what,
@@ -68,6 +70,10 @@ impl<W: Work> Engine<W> {
                 info!(bucket = lane, objects = parked.len(), "bucket can be read again");
             }
             for item in parked {
+                // Should it be refused again, it alone: then it has not waited for that yet.
+                if let Some(history) = self.holdings.history(item) {
+                    history.failures = 0;
+                }
                 self.holdings.release(item, now);
             }
         }

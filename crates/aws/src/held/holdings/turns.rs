@@ -60,7 +60,7 @@ impl<I> Holdings<I> {
 
     /// Whether groups wait for receipts.
     pub(crate) fn awaits_in_order(&self) -> bool {
-        self.out > 0 && !self.groups.is_empty()
+        self.awaits() && !self.groups.is_empty()
     }
 
     /// What the first message of a group needs, now that it is the first.

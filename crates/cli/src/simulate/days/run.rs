@@ -106,7 +106,7 @@ fn configuration() -> String {
     let services = sources::SERVICES;
     format!(
         "
-globals: {{id: sim, name: simulation}}
+globals: {{id: sim, name: simulation, permission_check_interval: 1h}}
 outputs:
   devo_1:
     type: devo_platform

@@ -9,7 +9,7 @@ use quittance_core::{Clock, SystemClock, plant};
 use super::{in_parallel, one, run::Report};
 
 /// Every planted bug, and what it does.
-pub(crate) const ALL: [(&str, &str); 41] = [
+pub(crate) const ALL: [(&str, &str); 55] = [
     ("settled-on-drop", "a receipt that is dropped counts as a delivery"),
     ("receipt-of-one-output-counts-for-all", "one output's receipt settles all outputs"),
     ("return-not-told", "the engine does not hear of what came back"),
@@ -50,6 +50,20 @@ pub(crate) const ALL: [(&str, &str); 41] = [
     ("new-group-from-its-listing-on", "a new log group is read from the moment it is found"),
     ("last-page-forgotten", "only the first page of a window is read"),
     ("limiter-ignored", "an API is asked as fast as one can"),
+    ("mark-too-far", "a progress mark takes what is on its way for delivered"),
+    ("receipt-narrows-all-that-follows", "in progress marks, a receipt counts for all that follows it too"),
+    ("heartbeat-forgotten", "messages that are held are not hidden anew"),
+    ("lapsed-while-read-is-dropped", "a message whose time ran out is given up though it is being read"),
+    ("late-stop-deletes", "a stop that waits no longer deletes what it holds"),
+    ("crossed-end-believed", "a receiver's end that was there before ours counts as the answer to it"),
+    ("refused-is-poison", "an object that may not be read counts as one that never can be"),
+    ("resumed-one-byte-late", "a transfer that broke goes on one byte too far"),
+    ("broken-pass-skips-an-event", "what follows a reading that broke begins one event too late"),
+    ("listing-remembers-all-under-way", "with an object of a listing, all others under way are remembered"),
+    ("stop-does-not-save", "a stop does not write down what was delivered"),
+    ("sweep-skips-its-beginning", "a sweep does not reach back by what its API may be late"),
+    ("split-loses-the-middle", "a window that is cut in two loses half a minute between them"),
+    ("group-passes-what-stays", "a message that cannot be set aside lets the later ones of its group pass"),
     ("expired-credentials-kept", "credentials that were refused are used on"),
 ];
 

@@ -71,6 +71,8 @@ pub(super) enum Rule {
     Pace,
     /// It did not stop, or died by itself.
     Process,
+    /// A message was received more often than faults explain that spend receives.
+    Spent,
 }
 
 impl Rule {
@@ -86,6 +88,7 @@ impl Rule {
             Rule::Ledger => "ledger",
             Rule::Pace => "pace",
             Rule::Process => "process",
+            Rule::Spent => "spent",
         }
     }
 }
@@ -108,6 +111,10 @@ struct Message {
     /// Of a FIFO queue: its group, and its place there.
     turn: Option<(String, u64)>,
     deleted: bool,
+    /// How often it was received.
+    receives: u32,
+    /// SQS said that it was deleted, and it was not.
+    out_of_turn: bool,
 }
 
 #[derive(Default)]
@@ -125,7 +132,8 @@ struct State {
     unexpected: Vec<String>,
     /// Damage may have gone unnoticed, in a bucket without checksums.
     garbled: bool,
-    /// How often something spent receives of messages that is no fault of a destination.
+    /// Receives of one message that may have been spent by what went wrong with AWS, or by restarts; a fault of a destination,
+    /// of a bucket or of the store spends none.
     spent: u32,
     /// The collector's clock was ahead: what was shown at once is not known to have been seen.
     clock_jumped: bool,
@@ -181,7 +189,9 @@ impl Oracle {
 
     /// A message that holds, or announces, these events.
     pub(super) fn message(&self, id: MessageId, events: Vec<Id>, fate: Fate, turn: Option<(String, u64)>) {
-        self.state().messages.insert(id, Message { events, fate, turn, deleted: false });
+        self.state()
+            .messages
+            .insert(id, Message { events, fate, turn, deleted: false, receives: 0, out_of_turn: false });
     }
 
     /// Whoever remembers this id will never give these events again.
@@ -210,9 +220,25 @@ impl Oracle {
         self.state().garbled = true;
     }
 
-    /// A restart, or a fault of AWS, spends receives: after some of them a redrive policy takes what nothing is wrong with.
-    pub(super) fn receive_spent(&self) {
-        self.state().spent += 1;
+    /// What goes wrong now may spend so many receives of a message. After as many as a redrive policy lets be, it takes what
+    /// nothing is wrong with.
+    pub(super) fn receives_spent(&self, receives: u32) {
+        self.state().spent += receives;
+    }
+
+    /// A message was received, for the so-manieth time.
+    pub(super) fn received(&self, id: MessageId, receives: u32) {
+        if let Some(message) = self.state().messages.get_mut(&id) {
+            message.receives = receives;
+        }
+    }
+
+    /// Others received these messages, so that our deletes of them may have no effect.
+    pub(super) fn taken_by_another(&self, ids: &[MessageId]) {
+        let mut state = self.state();
+        let events: Vec<_> =
+            ids.iter().filter_map(|id| Some(state.messages.get(id)?.events.clone())).flatten().collect();
+        events.into_iter().for_each(|id| state.events[id].may_repeat = true);
     }
 
     /// The collector's clock is ahead.
@@ -255,7 +281,10 @@ impl Oracle {
         let Some(message) = state.messages.get_mut(&id) else { return };
         message.deleted |= really;
         let (events, fate, turn) = (message.events.clone(), message.fate.clone(), message.turn.clone());
+        let turn = turn.filter(|_| !message.out_of_turn);
         if !really {
+            // It counts as deleted for those who asked: it is no longer in the way of the later ones of its group.
+            message.out_of_turn = true;
             events.iter().for_each(|id| state.events[*id].may_repeat = true);
             return;
         }
@@ -356,6 +385,17 @@ impl Oracle {
             .filter(|(id, message)| !state.is_settled(**id, message, dead))
             .map(|(id, message)| format!("message {id}, which should be {:?}", message.fate))
             .collect();
+        // What goes back to a FIFO queue takes the later ones of its group along.
+        let takes_along =
+            state.messages.values().any(|message| message.turn.is_some() && message.fate != Fate::Deleted);
+        let spent = state.spent;
+        let too_often: Vec<_> = (state.messages.iter())
+            .filter(|(_, message)| message.fate == Fate::Deleted && !(message.turn.is_some() && takes_along))
+            .filter(|(_, message)| message.receives > 1 + spent)
+            .map(|(id, message)| {
+                format!("message {id} was received {} times, and faults spent {spent}", message.receives)
+            })
+            .collect();
         let unexpected = if state.garbled { Vec::new() } else { std::mem::take(&mut state.unexpected) };
         let lost = missing.len() + stuck.len();
         let repeated = unexplained.len() as u64;
@@ -364,6 +404,7 @@ impl Oracle {
             (Rule::Repeated, unexplained),
             (Rule::Misplaced, arrived_too_long),
             (Rule::Stuck, stuck),
+            (Rule::Spent, too_often),
             (Rule::Unexpected, unexpected),
         ] {
             said.into_iter().for_each(|what| state.break_rule(rule, what));

@@ -111,9 +111,12 @@ impl Place {
             let oracle = oracle.clone();
             sink.watch(move |tag, text| oracle.arrived(output, tag, text));
         }
+        let of_receives = oracle.clone();
         for queue in shape.queues() {
             let oracle = oracle.clone();
             aws.watch_deletes(queue, move |id, really| oracle.deleted(id, really));
+            let told = of_receives.clone();
+            aws.watch_receives(queue, move |id, receives| told.received(id, receives));
         }
         let store = Arc::new(MemoryStore::default());
         let told = oracle.clone();
@@ -180,6 +183,13 @@ impl Place {
                 self.kill(running).await;
             }
         }
+    }
+
+    /// Begins a stop in order as soon as it has done so many things, unless that takes longer than `longest`.
+    pub(super) async fn begin_stop_within(running: &Running, things: u64, longest: Duration) {
+        let stop = running.stop.clone();
+        running.process.at(running.process.points() + things, move || stop.cancel());
+        _ = timeout(longest, running.stop.cancelled()).await;
     }
 
     /// Begins a stop in order, of which the end is not waited for.

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// Until then after the start nothing happens: what is older than a collector is not asked of an API.
 const WARM_UP: Duration = Duration::from_secs(40);
 
+/// When credentials of an hour are renewed, in seconds after that.
+const HALF_LIFE: u64 = 1800 - WARM_UP.as_secs();
+
 /// APIs with a quota, and their quotas: of each, half is left to others.
 const QUOTAS: [(&str, usize); 4] =
     [("LookupEvents", 2), ("FilterLogEvents", 25), ("ListFindings", 5), ("ListMetrics", 25)];
@@ -43,6 +46,10 @@ enum Action {
     Happen(Source),
     Begin(Kind),
     End(Lasting),
+    /// The collector is killed, and started again after so many seconds.
+    Down(u64),
+    /// The collector is started again.
+    Start,
 }
 
 /// What a seed is about.
@@ -56,7 +63,7 @@ struct Course {
 impl Course {
     fn new(rng: &mut Rng, place: &Place) -> Course {
         let span = rng.u64(120..900);
-        let latest = if rng.u8(0..4) == 0 { 3600 } else { 120 };
+        let latest = if rng.u8(0..6) == 0 { 3600 } else { 120 };
         let mut course = Course { span, latest, actions: BTreeMap::new() };
         for source in Source::ALL {
             for _ in 0..rng.u64(0..8) {
@@ -73,23 +80,57 @@ impl Course {
             }
             let times = if kind.is_of_process() { rng.u64(1..5) } else { rng.u64(1..4) };
             for _ in 0..times {
-                let at = rng.u64(0..span);
-                course.add(at, Action::Begin(kind));
-                // What a restart finds in the midst of it is worth more than what it finds elsewhere.
-                let coupled = match kind {
-                    Kind::BrokenStore | Kind::SlowBody => 2,
-                    _ if kind.is_of_process() => 0,
-                    _ => 5,
+                let at = match kind {
+                    // When credentials are to be renewed: at half of their hour.
+                    Kind::NoSts if rng.bool() => HALF_LIFE - rng.u64(1..20),
+                    _ => rng.u64(3..span),
                 };
-                if coupled > 0 && rng.u8(0..coupled) == 0 {
-                    let restarts = [Kind::Kill, Kind::Kill, Kind::KillAtPoint, Kind::Stop, Kind::KillDuringStop];
-                    let restart = restarts[rng.usize(..restarts.len())];
-                    let after = if kind == Kind::SlowBody { rng.u64(12..50) } else { rng.u64(1..20) };
-                    course.add(at + after, Action::Begin(restart));
-                }
+                course.trouble(rng, kind, at);
             }
         }
         course
+    }
+
+    /// Something goes wrong, and it goes wrong where something happens.
+    fn trouble(&mut self, rng: &mut Rng, kind: Kind, at: u64) {
+        self.add(at, Action::Begin(kind));
+        let concerned = kind.concerns();
+        let many = match kind {
+            _ if concerned.is_empty() => 0,
+            Kind::TooLong | Kind::FullQuarantine => rng.usize(4..9),
+            _ => rng.usize(1..5),
+        };
+        for _ in 0..many {
+            let source = concerned[rng.usize(..concerned.len())];
+            // Before a restart, so that it was just asked for or given, and after whatever else begins.
+            let before = if rng.bool() { rng.u64(0..4) } else { rng.u64(0..40) };
+            let when = if kind.is_of_process() { at.saturating_sub(before) } else { at + rng.u64(0..4) };
+            self.add(when, Action::Happen(source));
+        }
+        if kind == Kind::EmptyPages {
+            let pause = rng.u64(150..400);
+            self.add(at, Action::Down(pause));
+            for _ in 0..rng.usize(6..12) {
+                let source = [Source::Logs, Source::Logs, Source::Audits][rng.usize(..3)];
+                self.add(at + rng.u64(1..pause), Action::Happen(source));
+            }
+        }
+        // What a restart finds in the midst of it is worth more than what it finds elsewhere.
+        let coupled = match kind {
+            Kind::BrokenStore | Kind::SlowBody | Kind::FullQuarantine => 2,
+            _ if kind.is_of_process() => 0,
+            _ if kind.is_of_receiver() => 3,
+            _ => 5,
+        };
+        if coupled > 0 && rng.u8(0..coupled) == 0 {
+            let restarts =
+                [Kind::Kill, Kind::Kill, Kind::KillAtPoint, Kind::Stop, Kind::StopAtPoint, Kind::KillDuringStop];
+            let restart = restarts[rng.usize(..restarts.len())];
+            // After a progress mark, or before.
+            let is_late = kind == Kind::SlowBody || rng.bool();
+            let after = if is_late { rng.u64(12..50) } else { rng.u64(1..20) };
+            self.add(at + after, Action::Begin(restart));
+        }
     }
 
     fn add(&mut self, at: u64, action: Action) {
@@ -113,19 +154,33 @@ pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
     }
     let mut sources = Sources::default();
     let mut course = Course::new(&mut rng, &place);
-    let mut running = place.start().await?;
+    let mut running = Some(place.start().await?);
     sleep(WARM_UP).await;
     let began = Instant::now();
     while let Some(((at, _), action)) = course.actions.pop_first() {
         sleep_until(began + Duration::from_millis(at)).await;
-        place.check_ledger(&running.ledger);
+        if let Some(running) = &running {
+            place.check_ledger(&running.ledger);
+        }
         match action {
             Action::Happen(source) => sources.happen(&place, &mut rng, source, course.latest),
             Action::Begin(kind) if kind.is_of_process() => {
+                // One that is down cannot end.
+                let Some(ending) = running.take() else { continue };
                 states.add(kind.name(), 1);
-                place.oracle.receive_spent();
-                running = of_process(kind, &mut place, running, &mut rng).await?;
+                place.oracle.receives_spent(2);
+                end_process(kind, &mut place, ending, &mut rng).await;
+                let pause = if rng.u8(0..4) == 0 { rng.u64(60..400) } else { rng.u64(0..10) };
+                // What happens meanwhile is found when it is back.
+                course.add(began.elapsed().as_secs() + pause, Action::Start);
             }
+            Action::Down(pause) => {
+                let Some(ending) = running.take() else { continue };
+                place.oracle.receives_spent(2);
+                place.kill(ending).await;
+                course.add(began.elapsed().as_secs() + pause, Action::Start);
+            }
+            Action::Start => running = Some(place.start().await?),
             Action::Begin(kind) => {
                 states.add(kind.name(), 1);
                 if let Some((lasts, lasting)) = troubles::begin(kind, &place, &mut sources, &mut rng) {
@@ -137,17 +192,25 @@ pub(super) async fn run(seed: u64, states: &States) -> Result<Report> {
         }
     }
     sleep_until(began + Duration::from_secs(course.span)).await;
+    let running = match running {
+        Some(running) => running,
+        None => place.start().await?,
+    };
     finish(place, running, states, sources.late).await
 }
 
-/// Kills or stops the collector, and starts it again.
-async fn of_process(kind: Kind, place: &mut Place, running: Running, rng: &mut Rng) -> Result<Running> {
+/// Kills or stops the collector.
+async fn end_process(kind: Kind, place: &mut Place, running: Running, rng: &mut Rng) {
     match kind {
         Kind::Stop => {
             if rng.u8(0..3) == 0 {
                 let last = ["DeleteMessageBatch", "ChangeMessageVisibilityBatch"][rng.usize(..2)];
                 place.aws.lose_next(last, 2, Loss::Hang);
             }
+            place.stop(running).await;
+        }
+        Kind::StopAtPoint => {
+            Place::begin_stop_within(&running, rng.u64(1..80), Duration::from_secs(20)).await;
             place.stop(running).await;
         }
         Kind::KillDuringStop => {
@@ -165,9 +228,6 @@ async fn of_process(kind: Kind, place: &mut Place, running: Running, rng: &mut R
         }
         _ => place.kill(running).await,
     }
-    let pause = if rng.u8(0..4) == 0 { rng.u64(60..400) } else { rng.u64(0..10) };
-    sleep(Duration::from_secs(pause)).await;
-    place.start().await
 }
 
 /// Waits until everything is where it belongs, stops the collector and judges.

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use quittance_testbed::aws::{FakeAws, QueueSettings, Redrive, Shape as Announcement};
 
 /// Receives after which a message goes to a dead-letter queue.
-pub(super) const MOST_RECEIVES: u32 = 4;
+pub(super) const MOST_RECEIVES: u32 = 10;
 
 /// Where everything happens.
 pub(super) const REGION: &str = "us-east-1";
@@ -66,6 +66,10 @@ pub(super) struct Shape {
     /// Sources that are asked by time begin in the past, and not at the present moment.
     pub(super) start_time: bool,
     pub(super) announcements: [Announcement; 4],
+    /// How often what is asked by time is asked, in seconds.
+    pub(super) period: u64,
+    /// How often a unit that runs proves its permissions, in seconds: by default, or seldom, so that a seed is quick.
+    pub(super) watch: u64,
 }
 
 impl Shape {
@@ -73,7 +77,7 @@ impl Shape {
         let mut any = || Announcement::ALL[rng.usize(..Announcement::ALL.len())];
         let announcements = [any(), any(), any(), any()];
         Shape {
-            outputs: if rng.u8(0..3) == 0 { 2 } else { 1 },
+            outputs: if rng.u8(0..5) < 2 { 2 } else { 1 },
             shared: rng.u8(0..3) == 0,
             fifo: rng.bool(),
             redrive: rng.u8(0..3) > 0,
@@ -87,6 +91,8 @@ impl Shape {
             checksums: rng.bool(),
             start_time: rng.bool(),
             announcements,
+            period: [20, 60, 60, 60][rng.usize(..4)],
+            watch: [45, 1800, 1800, 1800][rng.usize(..4)],
         }
     }
 
@@ -180,7 +186,7 @@ impl Shape {
         let start = if self.start_time { "start_time: 2026-03-01T08:30:00Z, " } else { "" };
         format!(
             "
-globals: {{id: sim, name: simulation}}
+globals: {{id: sim, name: simulation, permission_check_interval: {w}s}}
 outputs:{outputs}
 inputs:
   aws:
@@ -203,7 +209,7 @@ inputs:
         auto_event_type: true
         regions: [{REGION}]
         visibility_timeout: {v}s
-        request_period_in_seconds: 60
+        request_period_in_seconds: {period}
         {first}
       non-cloudwatch-logs:
         types: [vpcflowlogs, cloudfront]
@@ -215,15 +221,15 @@ inputs:
         {{cisco_umbrella_sqs_queue_name: {umbrella}, regions: [{REGION}], visibility_timeout: {v}s}}
       cwl_1: {{types: [logs], regions: [{REGION}], {start}log_groups: [/app/*]}}
       metrics-all:
-        {{regions: [{REGION}], period: 1m, statistics: [Sum], {start}tag: my.app.sim.metrics, request_period_in_seconds: 60, delay: 60}}
-      aws-guardduty: {{regions: [{REGION}], {start}tag: my.app.sim.findings, request_period_in_seconds: 60}}
+        {{regions: [{REGION}], period: 1m, statistics: [Sum], {start}tag: my.app.sim.metrics, request_period_in_seconds: {period}, delay: 60}}
+      aws-guardduty: {{regions: [{REGION}], {start}tag: my.app.sim.findings, request_period_in_seconds: {period}}}
   umbrella:
     id: 10002
     endpoint_url: https://aws.test
     credentials: {{access_key: AKIAUMBRELLA, access_secret: secret}}
     services:
       cisco-umbrella:
-        {{bucket: {bucket}, prefix: {prefix}, regions: [{REGION}], request_period_in_seconds: 60}}
+        {{bucket: {bucket}, prefix: {prefix}, regions: [{REGION}], request_period_in_seconds: {period}}}
 ",
             events = queue(Use::Events),
             findings = queue(Use::Findings),
@@ -233,6 +239,8 @@ inputs:
             cdn = queue(Use::Cdn),
             umbrella = queue(Use::Umbrella),
             v = self.visibility,
+            w = self.watch,
+            period = self.period,
             first = start.trim_end_matches(", "),
             bucket = LISTED.0,
             prefix = LISTED.1,

@@ -107,7 +107,7 @@ impl Sources {
             Source::Flows => self.announced(place, rng, Use::Flows, Flaw::None),
             Source::Cdn => self.announced(place, rng, Use::Cdn, Flaw::None),
             Source::Umbrella => self.announced(place, rng, Use::Umbrella, Flaw::None),
-            Source::Listed => self.listed(place, rng),
+            Source::Listed => _ = self.listed(place, rng),
             Source::Audits => self.audit(place, rng, latest),
             Source::Logs => self.log_events(place, rng, latest),
             Source::Metrics => self.datapoint(place, rng, latest),
@@ -228,7 +228,8 @@ impl Sources {
     /// An object's content is put; its events are due.
     pub(super) fn object(&mut self, place: &Place, rng: &mut Rng, of: Use, flaw: Flaw) -> Object {
         let origin = Origin::any(rng, place.aws.now());
-        let Made { key, mut content, lines, tag } = self.make(rng, of, &origin);
+        let events = usual_size(rng, of);
+        let Made { key, mut content, lines, tag } = self.make(rng, of, &origin, events);
         let duty = if flaw == Flaw::None { Duty::Arrives } else { Duty::May };
         if flaw == Flaw::Garbage {
             content = b"this is no log\n{".to_vec();
@@ -246,10 +247,10 @@ impl Sources {
         Object { of, bucket, key, events, origin }
     }
 
-    /// An object that is not compressed.
-    pub(super) fn plain_object(&mut self, place: &Place, rng: &mut Rng) -> Object {
+    /// An object that is not compressed, of so many events.
+    pub(super) fn plain_object(&mut self, place: &Place, rng: &mut Rng, events: usize) -> Object {
         let origin = Origin::any(rng, place.aws.now());
-        let Made { key, content, lines, tag } = self.make(rng, Use::Flows, &origin);
+        let Made { key, content, lines, tag } = self.make(rng, Use::Flows, &origin, events);
         let events = lines.iter().map(|line| place.expect(&tag(line), line, Duty::Arrives)).collect();
         let bucket = Use::Flows.bucket().to_owned();
         place.aws.put_object(&bucket, &key, content);
@@ -258,7 +259,8 @@ impl Sources {
 
     /// The same object with other content, which is yet to be put.
     pub(super) fn overwritten(&mut self, place: &Place, rng: &mut Rng, object: &Object) -> (Object, Vec<u8>) {
-        let Made { content, lines, tag, .. } = self.make(rng, object.of, &object.origin);
+        let size = usual_size(rng, object.of);
+        let Made { content, lines, tag, .. } = self.make(rng, object.of, &object.origin, size);
         let events: Vec<_> = lines.iter().map(|line| place.expect(&tag(line), line, Duty::Arrives)).collect();
         (Object { events, ..object.clone() }, content)
     }
@@ -268,11 +270,7 @@ impl Sources {
         place.aws.notification(place.shape.announcement(object.of), &object.bucket, &object.key, 1000, "e")
     }
 
-    fn make(&mut self, rng: &mut Rng, of: Use, origin: &Origin) -> Made {
-        let events = match of {
-            Use::Flows if rng.u8(0..6) == 0 => rng.usize(2200..5000),
-            _ => rng.usize(1..12),
-        };
+    fn make(&mut self, rng: &mut Rng, of: Use, origin: &Origin, events: usize) -> Made {
         let first = self.next(events as u64);
         match of {
             Use::Trail | Use::Events | Use::Findings | Use::Security => {
@@ -310,12 +308,13 @@ impl Sources {
         }
     }
 
-    fn listed(&mut self, place: &Place, rng: &mut Rng) {
+    /// An object that a listing finds; its events and its key.
+    pub(super) fn listed(&mut self, place: &Place, rng: &mut Rng) -> (Vec<Id>, String) {
         let origin = Origin::new(ACCOUNT, REGION, place.aws.now());
         let events = rng.usize(1..10);
         let first = self.next(events as u64);
         let content = umbrella::object(rng, &origin, umbrella::Log::Ip, first, events);
-        let ids = lines_of(&content, events)
+        let ids: Vec<_> = lines_of(&content, events)
             .iter()
             .map(|line| place.expect("sig.cisco.umbrella.ip", line, Duty::Arrives))
             .collect();
@@ -323,9 +322,9 @@ impl Sources {
         let bytes = gzip(&content, 1);
         let size = bytes.len() as i64;
         let etag = format!("\"{}\"", place.aws.put_object(LISTED.0, &key, bytes));
-        place
-            .oracle
-            .remembered_as(event_id(&[LISTED.0.as_bytes(), key.as_bytes(), etag.as_bytes(), &size.to_le_bytes()]), ids);
+        let id = event_id(&[LISTED.0.as_bytes(), key.as_bytes(), etag.as_bytes(), &size.to_le_bytes()]);
+        place.oracle.remembered_as(id, ids.clone());
+        (ids, key)
     }
 
     fn audit(&mut self, place: &Place, rng: &mut Rng, latest: i64) {
@@ -404,7 +403,7 @@ impl Sources {
     /// When something is shown: usually at once, sometimes later.
     fn shown(&mut self, rng: &mut Rng, at: Timestamp, latest: i64, overlap: i64) -> Timestamp {
         let late = match rng.u8(0..6) {
-            0 => rng.i64(0..latest.max(1)),
+            0 => rng.i64(if latest > 3000 { latest / 2 } else { 0 }..latest.max(1)),
             1 => rng.i64(0..60),
             _ => 0,
         };
@@ -452,6 +451,19 @@ struct Made {
     content: Vec<u8>,
     lines: Vec<String>,
     tag: Box<dyn Fn(&str) -> String>,
+}
+
+/// How many events an object has, usually: some are larger than what is read at a time.
+fn usual_size(rng: &mut Rng, of: Use) -> usize {
+    match of {
+        Use::Flows if rng.u8(0..6) == 0 => rng.usize(2200..5000),
+        _ => rng.usize(1..12),
+    }
+}
+
+/// How many events an object has that makes several batches.
+pub(super) fn large(rng: &mut Rng) -> usize {
+    rng.usize(3500..5000)
 }
 
 /// The lines that are events: the last so many.

@@ -13,8 +13,9 @@ use tracing::{
 };
 
 /// States by what is said of them: the words of a message, and words of its fields.
-const SAID: [(&str, &str, &str); 34] = [
+const SAID: [(&str, &str, &str); 41] = [
     ("batch returned", "connection lost, its batches are given again", ""),
+    ("connection broken while it carried", "connection lost", "writing"),
     ("connection broken while it waited", "connection lost", "reading"),
     ("reset during an end", "connection lost", "ending"),
     ("end of the receiver before ours", "connection lost", "ended the connection"),
@@ -34,6 +35,7 @@ const SAID: [(&str, &str, &str); 34] = [
     ("object damaged", "not read", "cannot be decoded"),
     ("damage not found again", "damage was not found again", ""),
     ("object not there yet", "not read", "NoSuchKey"),
+    ("object overwritten while it was owed", "events were not delivered before their object was overwritten", ""),
     ("object read afresh", "not read", "read afresh"),
     ("bucket refuses", "bucket refuses us", ""),
     ("bucket open again", "bucket can be read again", ""),
@@ -41,6 +43,11 @@ const SAID: [(&str, &str, &str); 34] = [
     ("marks cannot be read", "progress marks cannot be read", ""),
     ("checkpoint write failed", "what was delivered cannot be written down", ""),
     ("window asked again after an error", "a window could not be read", ""),
+    ("page token refused", "a window could not be read", "nextToken"),
+    ("page token refused", "a window could not be read", "InvalidNextToken"),
+    ("listing of cursors failed", "what is new here could not be listed", ""),
+    ("credentials renewed late", "credentials renewed", ""),
+    ("credentials not renewed", "credentials are not renewed yet", ""),
     ("page token repeated", "", "answered with the token that it was asked with"),
     ("clock went back", "the clock was ahead and went back", ""),
     ("clock differs from AWS's", "this machine's clock is", ""),

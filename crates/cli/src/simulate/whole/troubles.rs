@@ -11,12 +11,12 @@ use quittance_testbed::{
 use super::{
     oracle::{Duty, Fate},
     place::Place,
-    shape::Use,
-    sources::{Flaw, Sources},
+    shape::{LISTED, Use},
+    sources::{Flaw, Source, Sources, large},
 };
 
 /// APIs of which calls can go wrong.
-const APIS: [&str; 15] = [
+const APIS: [&str; 16] = [
     "ReceiveMessage",
     "DeleteMessageBatch",
     "ChangeMessageVisibilityBatch",
@@ -27,6 +27,7 @@ const APIS: [&str; 15] = [
     "LookupEvents",
     "FilterLogEvents",
     "DescribeLogGroups",
+    "ListDetectors",
     "ListFindings",
     "GetFindings",
     "ListMetrics",
@@ -53,6 +54,7 @@ pub(super) enum Kind {
     Duplicates,
     LostReceive,
     ExpiredHandles,
+    OtherReader,
     DeletesFail,
     IgnoredDeletes,
     HeartbeatsFail,
@@ -70,6 +72,7 @@ pub(super) enum Kind {
     ExpiredSessions,
     NoSts,
     BadTokens,
+    EmptyPages,
     FullDisk,
     BrokenStore,
     SlowStore,
@@ -79,6 +82,7 @@ pub(super) enum Kind {
     Kill,
     KillAtPoint,
     Stop,
+    StopAtPoint,
     KillDuringStop,
     Nonsense,
     Truncated,
@@ -87,7 +91,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 44] = [
+    pub(super) const ALL: [Kind; 47] = [
         Kind::Reset,
         Kind::ResetAtEnd,
         Kind::Close,
@@ -101,6 +105,7 @@ impl Kind {
         Kind::Duplicates,
         Kind::LostReceive,
         Kind::ExpiredHandles,
+        Kind::OtherReader,
         Kind::DeletesFail,
         Kind::IgnoredDeletes,
         Kind::HeartbeatsFail,
@@ -118,6 +123,7 @@ impl Kind {
         Kind::ExpiredSessions,
         Kind::NoSts,
         Kind::BadTokens,
+        Kind::EmptyPages,
         Kind::FullDisk,
         Kind::BrokenStore,
         Kind::SlowStore,
@@ -127,6 +133,7 @@ impl Kind {
         Kind::Kill,
         Kind::KillAtPoint,
         Kind::Stop,
+        Kind::StopAtPoint,
         Kind::KillDuringStop,
         Kind::Nonsense,
         Kind::Truncated,
@@ -150,6 +157,7 @@ impl Kind {
             Kind::Duplicates => "duplicate delivery by SQS",
             Kind::LostReceive => "receive lost after it hid",
             Kind::ExpiredHandles => "expired receipt handles",
+            Kind::OtherReader => "messages taken by another reader",
             Kind::DeletesFail => "delete failing in part",
             Kind::IgnoredDeletes => "delete without effect",
             Kind::HeartbeatsFail => "heartbeats failing",
@@ -167,6 +175,7 @@ impl Kind {
             Kind::ExpiredSessions => "expired credentials",
             Kind::NoSts => "outage of STS",
             Kind::BadTokens => "expired or repeated page token",
+            Kind::EmptyPages => "empty pages after a long time",
             Kind::FullDisk => "full disk",
             Kind::BrokenStore => "failing store",
             Kind::SlowStore => "slow store",
@@ -176,6 +185,7 @@ impl Kind {
             Kind::Kill => "kill",
             Kind::KillAtPoint => "kill within an action",
             Kind::Stop => "stop",
+            Kind::StopAtPoint => "stop within an action",
             Kind::KillDuringStop => "kill during a stop",
             Kind::Nonsense => "message in no known shape",
             Kind::Truncated => "object cut short",
@@ -194,26 +204,59 @@ impl Kind {
         }
     }
 
-    /// Whether messages may come again for it, which a redrive policy counts.
-    pub(super) fn spends_receives(self) -> bool {
-        let other = matches!(
-            self,
+    /// Sources whose events tell something while it lasts.
+    pub(super) fn concerns(self) -> &'static [Source] {
+        const HELD: [Source; 7] = [
+            Source::Events,
+            Source::Findings,
+            Source::Security,
+            Source::Trail,
+            Source::Flows,
+            Source::Cdn,
+            Source::Umbrella,
+        ];
+        const ASKED: [Source; 4] = [Source::Audits, Source::Logs, Source::Metrics, Source::GuardDuty];
+        match self {
+            // Groups that wait for their turn are in a hurry, so that ends cross.
+            Kind::Close => &[Source::Security, Source::Security, Source::Trail, Source::Audits],
+            _ if self.is_of_process() || self.is_of_receiver() => &Source::ALL,
+            Kind::FullDisk | Kind::BrokenStore | Kind::SlowStore | Kind::ClockAhead | Kind::ClockBehind => &Source::ALL,
+            Kind::Errors | Kind::Throttling | Kind::LostCalls | Kind::SlowCalls => &Source::ALL,
+            Kind::ExpiredSessions | Kind::NoSts => &Source::ALL,
             Kind::Duplicates
-                | Kind::LostReceive
-                | Kind::ExpiredHandles
-                | Kind::HeartbeatsFail
-                | Kind::IgnoredDeletes
-                | Kind::Errors
-                | Kind::LostCalls
-                | Kind::SlowCalls
-                | Kind::Throttling
-        );
-        other || self.is_of_process()
+            | Kind::LostReceive
+            | Kind::ExpiredHandles
+            | Kind::OtherReader
+            | Kind::DeletesFail
+            | Kind::IgnoredDeletes
+            | Kind::HeartbeatsFail => &HELD,
+            Kind::BadTokens => &ASKED,
+            // What comes after them in their groups.
+            Kind::TooLong | Kind::FullQuarantine => &[Source::Security],
+            _ => &[],
+        }
+    }
+
+    /// Whether it is about a receiver.
+    pub(super) fn is_of_receiver(self) -> bool {
+        matches!(
+            self,
+            Kind::Reset
+                | Kind::ResetAtEnd
+                | Kind::Close
+                | Kind::NeverEnds
+                | Kind::SlowEnd
+                | Kind::BlackHole
+                | Kind::Stall
+                | Kind::SlowReader
+                | Kind::Refusal
+                | Kind::Outage
+        )
     }
 
     /// Whether it is about the process itself.
     pub(super) fn is_of_process(self) -> bool {
-        matches!(self, Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::KillDuringStop)
+        matches!(self, Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::StopAtPoint | Kind::KillDuringStop)
     }
 }
 
@@ -237,9 +280,12 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
     let faulty = || Lasting { fault: Some(place.oracle.fault_begins()), ..lasting(Vec::new()) };
     let queues = place.shape.queues();
     let any_queue = |rng: &mut Rng| queues[rng.usize(..queues.len())];
-    if kind.spends_receives() {
-        place.oracle.receive_spent();
-    }
+    // While a call fails that hides messages, or brings them, each may come again whenever its time has run out.
+    let spent_while = |lasts: Duration, apis: &[&str]| {
+        if apis.iter().any(|api| matches!(*api, "ReceiveMessage" | "ChangeMessageVisibilityBatch" | "AssumeRole")) {
+            place.oracle.receives_spent((lasts.as_secs() / place.shape.visibility.max(30)) as u32 + 2);
+        }
+    };
     match kind {
         Kind::Reset
         | Kind::ResetAtEnd
@@ -250,7 +296,8 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         | Kind::Stall
         | Kind::SlowReader
         | Kind::Refusal => {
-            let bytes = rng.u64(0..20_000);
+            // Often within the first event.
+            let bytes = if rng.bool() { rng.u64(0..600) } else { rng.u64(0..20_000) };
             let fault = match kind {
                 Kind::Reset => Fault::ResetAfter(bytes),
                 Kind::ResetAtEnd => Fault::ResetAtEnd,
@@ -273,16 +320,22 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         Kind::Outage => {
             sink.set_down(true);
             sink.reset_open();
-            Some((seconds(rng, 240), faulty()))
+            // Longer than messages stay hidden by themselves.
+            let longest = if rng.u8(0..4) == 0 { 900 } else { 240 };
+            Some((seconds(rng, longest), faulty()))
         }
         Kind::Duplicates => {
             for queue in &queues {
-                aws.redeliver_next(queue, rng.u32(1..5));
+                let times = rng.u32(1..5);
+                aws.redeliver_next(queue, times);
+                place.oracle.receives_spent(times);
             }
             None
         }
         Kind::LostReceive => {
-            aws.lose_next("ReceiveMessage", rng.u32(1..4), Loss::Answer);
+            let times = rng.u32(1..4);
+            aws.lose_next("ReceiveMessage", times, Loss::Answer);
+            place.oracle.receives_spent(times);
             None
         }
         Kind::ExpiredHandles => {
@@ -290,9 +343,28 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             _ = begin(Kind::SlowBody, place, sources, rng);
             let wait = if rng.bool() { Duration::ZERO } else { Duration::from_secs(rng.u64(5..20)) };
             let aws = aws.clone();
+            place.oracle.receives_spent(1);
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
                 queues.into_iter().for_each(|queue| aws.make_visible(queue));
+            });
+            None
+        }
+        Kind::OtherReader => {
+            // Of messages that are being read, for as long as it takes until they are to be hidden anew.
+            let (wait, keeps) = (rng.u64(1..10), place.shape.visibility / 2 + rng.u64(5..30));
+            let object = sources.object(place, rng, Use::Flows, Flaw::None);
+            let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64);
+            aws.body_fault(&object.bucket, &object.key, BodyFault::Slow((size / (wait + keeps + 20)).max(1)));
+            sources.announce(place, &object, None, Flaw::None);
+            let (wait, keeps) = (Duration::from_secs(wait), Duration::from_secs(keeps));
+            let (aws, oracle) = (aws.clone(), place.oracle.clone());
+            place.oracle.receives_spent(2);
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                for queue in queues {
+                    oracle.taken_by_another(&aws.give_to_another(queue, keeps));
+                }
             });
             None
         }
@@ -301,41 +373,75 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             None
         }
         Kind::IgnoredDeletes => {
-            let queue = any_queue(rng);
-            aws.ignore_deletes(queue, rng.u32(1..4));
+            let (queue, times) = (any_queue(rng), rng.u32(1..4));
+            aws.ignore_deletes(queue, times);
+            place.oracle.receives_spent(times);
             None
         }
         Kind::HeartbeatsFail => {
-            aws.fail_while("ChangeMessageVisibilityBatch", "InternalError");
-            Some((seconds(rng, 180), lasting(vec!["ChangeMessageVisibilityBatch"])))
+            let (lasts, apis) = (seconds(rng, 180), vec!["ChangeMessageVisibilityBatch"]);
+            aws.fail_while(apis[0], "InternalError");
+            spent_while(lasts, &apis);
+            Some((lasts, lasting(apis)))
         }
         Kind::Errors => {
-            let api = APIS[rng.usize(..APIS.len())];
+            let listings = ["DescribeLogGroups", "ListDetectors"];
+            let api = if rng.u8(0..4) == 0 { listings[rng.usize(..2)] } else { APIS[rng.usize(..APIS.len())] };
             aws.fail_while(api, "InternalError");
-            Some((seconds(rng, 120), lasting(vec![api])))
+            // What is new is listed every five minutes.
+            let lasts =
+                if listings.contains(&api) { Duration::from_secs(rng.u64(300..400)) } else { seconds(rng, 120) };
+            spent_while(lasts, &[api]);
+            Some((lasts, lasting(vec![api])))
         }
         Kind::Throttling => {
             let apis: Vec<_> = (0..3).map(|_| APIS[rng.usize(..APIS.len())]).collect();
             for api in &apis {
                 aws.fail_sometimes(api, 0.5, "ThrottlingException");
             }
-            Some((seconds(rng, 120), lasting(apis)))
+            let lasts = seconds(rng, 120);
+            spent_while(lasts, &apis);
+            Some((lasts, lasting(apis)))
         }
         Kind::LostCalls => {
             let api = APIS[rng.usize(..APIS.len())];
             let loss = [Loss::Request, Loss::Answer, Loss::Hang][rng.usize(..3)];
             aws.lose_next(api, if loss == Loss::Hang { 1 } else { rng.u32(1..4) }, loss);
+            // A call that hangs takes a minute of what is hidden.
+            spent_while(Duration::from_secs(60), &[api]);
             None
         }
         Kind::SlowCalls => {
             let api = APIS[rng.usize(..APIS.len())];
             aws.delay(api, seconds(rng, 20));
-            Some((seconds(rng, 120), lasting(vec![api])))
+            let lasts = seconds(rng, 120);
+            spent_while(lasts, &[api]);
+            Some((lasts, lasting(vec![api])))
         }
         Kind::Cut | Kind::StalledBody | Kind::Corrupted | Kind::SlowBody => {
             let of = [Use::Flows, Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..5)];
-            let object = sources.object(place, rng, of, Flaw::None);
-            let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
+            // Nothing but its length says of an object that is not compressed whether all of it came.
+            let (object, key) = match rng.u8(0..4) {
+                n if n == 0 && kind != Kind::Corrupted || n == 2 && kind == Kind::SlowBody => {
+                    let events = if kind == Kind::SlowBody || rng.bool() { large(rng) } else { rng.usize(1..12) };
+                    let object = sources.plain_object(place, rng, events);
+                    let place = (object.bucket.clone(), object.key.clone());
+                    (Some(object), place)
+                }
+                1 if kind != Kind::Corrupted => {
+                    let (_, key) = sources.listed(place, rng);
+                    // Beside others, which are read without trouble.
+                    (0..rng.u8(1..4)).for_each(|_| _ = sources.listed(place, rng));
+                    (None, (LISTED.0.to_owned(), key))
+                }
+                _ => {
+                    let object = sources.object(place, rng, of, Flaw::None);
+                    let place = (object.bucket.clone(), object.key.clone());
+                    (Some(object), place)
+                }
+            };
+            let (bucket, key) = key;
+            let size = aws.object(&bucket, &key).map_or(1, |bytes| bytes.len() as u64).max(1);
             // Damage that is found twice is taken for the object's own.
             let times = if kind == Kind::Corrupted { 1 } else { rng.u8(1..4) };
             for _ in 0..times {
@@ -344,10 +450,15 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                     Kind::Cut => BodyFault::CutAfter(at),
                     Kind::StalledBody => BodyFault::StallAfter(at),
                     Kind::Corrupted => BodyFault::CorruptAt(at),
-                    _ => BodyFault::Slow((size / rng.u64(5..60)).max(50)),
+                    _ => BodyFault::Slow((size / rng.u64(15..60)).max(10)),
                 };
-                aws.body_fault(&object.bucket, &object.key, fault);
+                aws.body_fault(&bucket, &key, fault);
             }
+            if kind == Kind::Cut && rng.bool() {
+                // Nor can it be resumed.
+                (0..8).for_each(|_| aws.body_fault(&bucket, &key, BodyFault::CutAfter(0)));
+            }
+            let Some(object) = object else { return None };
             if kind == Kind::Corrupted {
                 // All of it is given again, and what came of the damage may be anything.
                 place.oracle.may_repeat(&object.events);
@@ -359,16 +470,22 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         Kind::Overwritten => {
             // While it is being read, or before: its transfer stands still for a while. Uncompressed, so that nothing else
             // would notice if it were read on.
-            let object = sources.plain_object(place, rng);
+            let is_large = rng.bool();
+            let events = if is_large { large(rng) } else { rng.usize(1..12) };
+            let object = sources.plain_object(place, rng, events);
             let size = aws.object(&object.bucket, &object.key).map_or(1, |bytes| bytes.len() as u64).max(1);
-            aws.stall_after(&object.bucket, &object.key, rng.u64(0..size));
+            match is_large {
+                true => aws.body_fault(&object.bucket, &object.key, BodyFault::CutAfter(size - size / 8)),
+                false => aws.stall_after(&object.bucket, &object.key, rng.u64(0..size)),
+            }
             sources.announce(place, &object, None, Flaw::None);
             place.oracle.change(&object.events, Duty::May);
             let (new, bytes) = sources.overwritten(place, rng, &object);
             // Two messages announce it.
             place.oracle.may_repeat(&object.events);
             place.oracle.may_repeat(&new.events);
-            let (aws, wait, oracle) = (aws.clone(), Duration::from_secs(rng.u64(0..50)), place.oracle.clone());
+            let wait = if is_large { Duration::from_millis(20) } else { Duration::from_secs(rng.u64(0..50)) };
+            let (aws, oracle) = (aws.clone(), place.oracle.clone());
             let (queue, body) = (place.shape.queue(Use::Flows), sources.announcement(place, &new));
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
@@ -376,7 +493,12 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
                 let message = aws.send(queue, body);
                 oracle.message(message, new.events, Fate::Deleted, None);
             });
-            None
+            if !is_large {
+                return None;
+            }
+            // What was given of the old one by then comes back.
+            place.sinks.iter().for_each(|sink| sink.always(Some(Fault::BlackHole)));
+            Some((Duration::from_secs(rng.u64(60..150)), Lasting { reset: true, ..faulty() }))
         }
         Kind::NotYetThere => {
             let of = [Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..4)];
@@ -397,6 +519,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             let of = [Use::Flows, Use::Trail, Use::Cdn, Use::Umbrella][rng.usize(..4)];
             let access = if rng.bool() { Access::Denied } else { Access::NoList };
             aws.set_access(of.bucket(), access);
+            (0..rng.u8(1..4)).for_each(|_| sources.announced(place, rng, of, Flaw::None));
             Some((seconds(rng, 240), Lasting { bucket: Some(of.bucket()), ..lasting(Vec::new()) }))
         }
         Kind::ExpiredSessions => {
@@ -404,11 +527,13 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             None
         }
         Kind::NoSts => {
-            aws.fail_while("AssumeRole", "ServiceUnavailable");
+            let (lasts, apis) = (seconds(rng, 180), vec!["AssumeRole"]);
+            aws.fail_while(apis[0], "ServiceUnavailable");
             if rng.bool() {
                 aws.expire_sessions();
             }
-            Some((seconds(rng, 180), lasting(vec!["AssumeRole"])))
+            spent_while(lasts, &apis);
+            Some((lasts, lasting(apis)))
         }
         Kind::BadTokens => {
             let api = PAGED[rng.usize(..PAGED.len())];
@@ -421,7 +546,13 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             }
             // None lives until it is used.
             aws.token_lifetime(api, Duration::from_millis(10));
-            Some((seconds(rng, 120), lasting(Vec::new())))
+            aws.delay(api, Duration::from_secs(1));
+            Some((seconds(rng, 120), lasting(vec![api])))
+        }
+        Kind::EmptyPages => {
+            // More than a window may have: it is cut in two.
+            aws.empty_pages(["FilterLogEvents", "FilterLogEvents", "LookupEvents"][rng.usize(..3)], 300);
+            None
         }
         Kind::FullDisk => {
             store.refuse_writes(true);
@@ -429,7 +560,9 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
         }
         Kind::BrokenStore => {
             store.set_failing(true);
-            Some((seconds(rng, 120), faulty()))
+            // So long that what is asked by time is asked meanwhile.
+            let lasts = if rng.bool() { Duration::from_secs(rng.u64(60..180)) } else { seconds(rng, 60) };
+            Some((lasts, faulty()))
         }
         Kind::SlowStore => {
             store.set_slow(Duration::from_millis(rng.u64(100..5000)));
@@ -468,7 +601,7 @@ pub(super) fn begin(kind: Kind, place: &Place, sources: &mut Sources, rng: &mut 
             sources.too_long(place, rng);
             None
         }
-        Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::KillDuringStop => None,
+        Kind::Kill | Kind::KillAtPoint | Kind::Stop | Kind::StopAtPoint | Kind::KillDuringStop => None,
     }
 }
 
