@@ -117,7 +117,7 @@ fn tags_from_data() {
             let here = Whereabouts { account: "999999999999".to_owned(), region: "us-east-1".to_owned() };
             let at = here.refined_by_key(&String::from_utf8_lossy(key.unwrap_or_default()));
             assert!(at.account.len() == 12 && at.account.bytes().all(|b| b.is_ascii_digit()), "{at:?}");
-            assert!(regions(&[at.region.clone()]).is_ok(), "{at:?}");
+            assert!(regions(std::slice::from_ref(&at.region)).is_ok(), "{at:?}");
             let tags = Tags::default();
             let mut tagger = Tagger::new(template.clone(), at, tags.clone());
             let id = tagger.id(event_type.and_then(bare), account.and_then(bare), region.and_then(bare));

@@ -18,13 +18,11 @@ fn seed(key: &str, content: &[u8]) -> Vec<u8> {
     [key.as_bytes(), BORDER, content].concat()
 }
 
+/// Events, each with its tag.
+type Given = Vec<(String, Vec<u8>)>;
+
 /// The events of an object that comes in pieces, each with its tag; `None` if it is none to read.
-fn read(
-    kind: &dyn ObjectKind,
-    key: &str,
-    content: &[u8],
-    cuts: &[usize],
-) -> Option<Result<Vec<(String, Vec<u8>)>, FormatError>> {
+fn read(kind: &dyn ObjectKind, key: &str, content: &[u8], cuts: &[usize]) -> Option<Result<Given, FormatError>> {
     let object = ObjectRef::new("bucket", key);
     kind.claim(&object);
     if let Selection::Skip(_) = kind.select(&object) {
