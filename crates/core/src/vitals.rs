@@ -175,9 +175,14 @@ pub struct UnitHealth {
 }
 
 impl Health {
-    /// How every unit is; empty before the watchdog's first look.
+    /// How every unit that runs is, as of the watchdog's last look. One that it has not seen yet gets on.
     pub fn units(&self) -> Vec<UnitHealth> {
-        lock(&self.judged).clone()
+        let judged = lock(&self.judged).clone();
+        let of = |(unit, reading): (UnitId, Reading)| {
+            let seen = judged.iter().find(|seen| seen.unit == unit).cloned();
+            seen.unwrap_or(UnitHealth { unit, stalled: None, held: reading.held, in_flight: 0 })
+        };
+        self.readings().into_iter().map(of).collect()
     }
 
     /// What `unit` shows, from its first mention to [`gone`](Self::gone).

@@ -62,7 +62,7 @@ const BODIES: [(&str, &[Fate]); 21] = [
     ("eventbridge-object-created-plus-key.json", &[Fate::Objects(&[("ct-siem-sync", "my+file.json.gz")])]),
     ("eventbridge-object-created.json", &[Fate::Objects(&[("amzn-s3-demo-bucket1", "example-key")])]),
     ("eventbridge-object-deleted.json", &[Fate::Deleted]),
-    ("eventbridge-object-restore-completed.json", &[Fate::Objects(&[("amzn-s3-demo-bucket1", "example-key")])]),
+    ("eventbridge-object-restore-completed.json", &[Fate::Deleted]),
     ("example-sqs-event-obj.json", &[Fate::Left]),
     ("s3-event-object-created.json", &[Fate::Objects(ARTIFACT)]),
     ("s3-event-urlencoded-key.json", &[Fate::Objects(&[("ct-siem-sync", "my file=a.json.gz")])]),

@@ -109,9 +109,13 @@ async fn eventbridge(folder: PathBuf) -> Result<()> {
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let tag = format!(
             "cloud.aws.cloudwatch.{}.{}.{}",
-            text("source").map_or("events", |source| source.trim_start_matches("aws.")),
-            text("account").unwrap_or(ACCOUNT),
-            text("region").unwrap_or(REGION),
+            // Where a rule passes the detail alone, it is CloudTrail's record.
+            match (text("source"), text("eventSource")) {
+                (Some(source), _) => source.trim_start_matches("aws."),
+                (None, source) => source.map_or("events", |source| source.trim_end_matches(".amazonaws.com")),
+            },
+            text("account").or(text("recipientAccountId")).unwrap_or(ACCOUNT),
+            text("region").or(text("awsRegion")).unwrap_or(REGION),
         );
         scene.expected.add(tag, compact(body.as_bytes()));
         scene.cloud.send(QUEUE, body);

@@ -87,6 +87,7 @@ async fn revive(place: &mut Place, running: Running, until: Instant) -> Result<R
     if running.process.is_alive() {
         return Ok(running);
     }
+    place.oracle.receives_spent(2);
     place.kill(running).await;
     sleep(Duration::from_secs(2)).await;
     let running = place.start().await?;

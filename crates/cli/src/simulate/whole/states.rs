@@ -13,7 +13,7 @@ use tracing::{
 };
 
 /// States by what is said of them: the words of a message, and words of its fields.
-const SAID: [(&str, &str, &str); 41] = [
+const SAID: [(&str, &str, &str); 40] = [
     ("batch returned", "connection lost, its batches are given again", ""),
     ("connection broken while it carried", "connection lost", "writing"),
     ("connection broken while it waited", "connection lost", "reading"),
@@ -49,7 +49,6 @@ const SAID: [(&str, &str, &str); 41] = [
     ("credentials renewed late", "credentials renewed", ""),
     ("credentials not renewed", "credentials are not renewed yet", ""),
     ("page token repeated", "", "answered with the token that it was asked with"),
-    ("clock went back", "the clock was ahead and went back", ""),
     ("clock differs from AWS's", "this machine's clock is", ""),
     ("unit failed", "unit failed", ""),
     ("stop before the last calls", "stopped before the last calls came back", ""),
