@@ -183,7 +183,10 @@ impl Cloud {
             self.aws.create_queue(&queue, QueueSettings::default());
             Redrive { queue, max_receive_count }
         });
-        self.aws.create_queue(&name, QueueSettings { redrive, ..QueueSettings::default() });
+        self.aws.create_queue(
+            &name,
+            QueueSettings { redrive, visibility_timeout: Duration::from_secs(5), ..QueueSettings::default() },
+        );
         let (forgotten, arrivals) = (self.forgotten.clone(), self.arrivals.clone());
         self.aws.watch_deletes(&name, move |id: MessageId, _| {
             let arrived = std::fs::metadata(&arrivals).map_or(0, |file| file.len());

@@ -62,10 +62,12 @@ impl Deletes {
 
     /// These are tried again, after a while.
     fn again(&mut self, keys: impl IntoIterator<Item = MessageKey>, now: Instant) -> Duration {
-        let wait = self.backoff.wait();
         self.finished.extend(keys);
-        self.from = now + wait;
-        wait
+        // Several calls may meet the same trouble: it counts once.
+        if self.from <= now {
+            self.from = now + self.backoff.wait();
+        }
+        self.from - now
     }
 }
 

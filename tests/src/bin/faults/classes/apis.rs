@@ -20,6 +20,13 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         name: "aws-500",
         what: "AWS answers with internal errors, or connections to it break before or after a call is carried out",
+        // What a receive took whose answer was lost comes back no sooner.
+        prepare: |round| {
+            for source in [Source::Queue, Source::Objects] {
+                round.keys.push((source, "visibility_timeout: 5s".to_owned()));
+            }
+            Ok(())
+        },
         strike: aws_500,
         ..Class::USUAL
     },
