@@ -95,6 +95,10 @@ pub struct Collector {
 /// What of a collector is seen by who watches it, beside its ledger and health.
 #[derive(Clone)]
 pub struct Sights {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
     /// What came of its calls.
     pub calls: Arc<CallCounts>,
     /// Its senders.
@@ -237,7 +241,7 @@ impl Collector {
             .fold(config.globals.unhealthy_after(), Duration::max);
         let Globals { id, name, persistence, .. } = config.globals;
         let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
-        let sights = Sights { calls, senders: views, certificates };
+        let sights = Sights { id: id.clone(), name: name.clone(), calls, senders: views, certificates };
         Ok(Collector {
             id,
             name,
