@@ -31,23 +31,26 @@ impl Guard {
         Guard { token }
     }
 
-    fn judge(&self, request: &Request<Body>) -> Result<(), Response> {
+    /// What is answered to who may not; nothing to who may.
+    fn refusal(&self, request: &Request<Body>) -> Option<Response> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err((StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET\n").into_response());
+            return Some(
+                (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET\n").into_response(),
+            );
         }
         let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         match &self.token {
             // A browser tells the token to the name alone that it was typed for, so the name does not matter.
-            Some(token) if header(header::AUTHORIZATION).is_some_and(|given| is_token(given, token)) => Ok(()),
+            Some(token) if header(header::AUTHORIZATION).is_some_and(|given| is_token(given, token)) => None,
             Some(_) => {
                 let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"Quittance: any name, and the page_token\"")];
-                Err((StatusCode::UNAUTHORIZED, ask, "the page_token is needed\n").into_response())
+                Some((StatusCode::UNAUTHORIZED, ask, "the page_token is needed\n").into_response())
             }
             // Another site's name may lead to this address too: then a browser here would show that site what we answer.
-            None if header(header::HOST).is_some_and(is_here) => Ok(()),
+            None if header(header::HOST).is_some_and(is_here) => None,
             None => {
                 let why = "this name is not that of this machine: use localhost or 127.0.0.1\n";
-                Err((StatusCode::FORBIDDEN, why).into_response())
+                Some((StatusCode::FORBIDDEN, why).into_response())
             }
         }
     }
@@ -55,9 +58,9 @@ impl Guard {
 
 /// Lets a request through that may have an answer.
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request<Body>, next: Next) -> Response {
-    let mut response = match guard.judge(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    let mut response = match guard.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

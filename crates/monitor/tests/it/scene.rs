@@ -71,7 +71,6 @@ pub(crate) struct Scene {
     pub(crate) health: Arc<Health>,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) problems: Problems,
-    pub(crate) calls: Arc<CallCounts>,
     pub(crate) source: mpsc::UnboundedSender<Given>,
     /// Of the probes.
     pub(crate) address: SocketAddr,
@@ -136,7 +135,7 @@ impl Setting {
             health: health.clone(),
             senders: vec![SenderView { pool: "standard", sender: readiness[0].clone() }],
             outputs: readiness,
-            calls: calls.clone(),
+            calls,
             store: Arc::new(NoStore),
             certificates: vec![Certificate {
                 output: "devo_1".to_owned(),
@@ -158,7 +157,7 @@ impl Setting {
             tokio::spawn(shown.serve(listener)),
             tokio::spawn(async move { looking.run().await }),
         ];
-        Scene { inlet, health, monitor, problems, calls, source, address, page, _tasks }
+        Scene { inlet, health, monitor, problems, source, address, page, _tasks }
     }
 }
 
