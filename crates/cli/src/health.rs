@@ -49,16 +49,20 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 fn configured(config: std::path::PathBuf) -> Result<SocketAddr> {
     let config = Config::load(Documents { config, server: None })?;
     let address = config.globals.probes_address;
-    let mut address =
+    let address =
         address.context("the configuration has no `globals.probes_address`: the collector answers no probes")?;
+    Ok(here(address))
+}
+
+/// An address to ask at: who listens everywhere listens also here.
+pub(crate) fn here(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        // It listens everywhere, so also here.
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Ok(address)
+    address
 }
 
 fn in_text(health: &Health) -> String {

@@ -79,7 +79,7 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
     let handshakes = Handshakes::default();
     let parts = Parts { world, http, dial, handshakes, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
-    let Plan { units: mut planned, organizations } =
+    let Plan { units: mut planned, organizations, .. } =
         plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
     if online {
         for organization in organizations {

@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
-    Budget, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor,
-    Tag, Unit, Watchdog, World, output,
+    Budget, CallCounts, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store,
+    Supervisor, Tag, Unit, Watchdog, World, output,
 };
 use quittance_devo::{
     Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
@@ -89,6 +89,31 @@ pub struct Collector {
     quarantine_max_age: Option<Duration>,
     unhealthy_after: Duration,
     pub(crate) sending: Sending,
+    sights: Sights,
+}
+
+/// What of a collector is seen by who watches it, beside its ledger and health.
+#[derive(Clone)]
+pub struct Sights {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What came of its calls.
+    pub calls: Arc<CallCounts>,
+    /// Its senders.
+    pub senders: Vec<SenderView>,
+    /// The file of our certificate at each output.
+    pub certificates: Vec<(String, PathBuf)>,
+}
+
+/// A sender, as it is seen.
+#[derive(Clone)]
+pub struct SenderView {
+    /// What it carries: `standard`, `lookup` or `internal`.
+    pub kind: &'static str,
+    /// Its output's name, whether it confirms, and its counts.
+    pub sender: Readiness,
 }
 
 /// The senders, and what runs as long as they do.
@@ -137,11 +162,13 @@ impl Collector {
             info!(keys = without_effect.join(", "), "keys of Devo's collector that change nothing here");
         }
         let files = config.files();
-        let mut outputs = Vec::new();
+        let mut certificates = Vec::new();
+        let (mut outputs, mut views) = (Vec::new(), Vec::new());
         let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
         let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
         for (name, settings) in &config.outputs {
             let (end, inlet) = output(name);
+            views.push(SenderView { kind: "standard", sender: end.readiness() });
             outputs.push(end);
             let sender: Box<dyn Sender> = match settings {
                 Output::DevoPlatform(settings) => {
@@ -150,8 +177,12 @@ impl Collector {
                         [(PoolKind::Lookup, &mut beside.lookups), (PoolKind::Internal, &mut beside.pools)]
                     {
                         let (end, inlet) = output(name);
+                        views.push(SenderView { kind: kind.name(), sender: end.readiness() });
                         ends.push(end);
                         senders.push((Box::new(standard.sibling(kind)), inlet));
+                    }
+                    if let Ok(path) = files.find(&settings.cert) {
+                        certificates.push((name.clone(), path));
                     }
                     Box::new(standard)
                 }
@@ -176,7 +207,7 @@ impl Collector {
                 }
             }
         }
-        let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
+        let Plan { units, organizations, calls } = plan(&config, http.as_ref(), &world, &mut problems).await;
         let problems = config.problems(problems);
         if problems.errors() > 0 {
             return Err(CollectorError::Config(problems));
@@ -210,7 +241,18 @@ impl Collector {
             .fold(config.globals.unhealthy_after(), Duration::max);
         let Globals { id, name, persistence, .. } = config.globals;
         let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
-        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending })
+        let sights = Sights { id: id.clone(), name: name.clone(), calls, senders: views, certificates };
+        Ok(Collector {
+            id,
+            name,
+            supervisor,
+            units,
+            organizations,
+            quarantine_max_age,
+            unhealthy_after,
+            sending,
+            sights,
+        })
     }
 
     /// The accounts of all units.
@@ -228,11 +270,22 @@ impl Collector {
         self.supervisor.outputs.iter().map(|output| output.readiness()).collect()
     }
 
+    /// What else is seen of it by who watches.
+    pub fn sights(&self) -> Sights {
+        self.sights.clone()
+    }
+
+    /// What outlives the run.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.supervisor.store.clone()
+    }
+
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending } =
-            self;
+        let Collector {
+            id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending, ..
+        } = self;
         let watchdog = Watchdog {
             health: supervisor.health.clone(),
             ledger: supervisor.ledger.clone(),

@@ -19,7 +19,9 @@ mod resets;
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
 pub use codes::codes;
-pub use collector::{Collector, Parts, look_into_quarantine, look_into_state, open_store, state_folder};
+pub use collector::{
+    Collector, Parts, SenderView, Sights, look_into_quarantine, look_into_state, open_store, state_folder,
+};
 pub use config::{Config, Documents, KeyPath, Position, Problem, Problems, Section};
 pub use error::CollectorError;
 pub use files::Files;

@@ -7,7 +7,7 @@ use quittance_aws::{
     Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Finding, Interval, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
+use quittance_core::{Backoff, CallCounts, Finding, Interval, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
 use tracing::{info, warn};
 
 use crate::{
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) units: Vec<PlannedUnit>,
     /// The inputs whose accounts AWS must be asked for first.
     pub(crate) organizations: Vec<Organization>,
+    /// What came of the calls of all units.
+    pub(crate) calls: Arc<CallCounts>,
 }
 
 /// An input whose accounts are those of an organization.
@@ -63,6 +65,7 @@ pub(crate) async fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let limiters = Limiters::default();
+    plan.calls = limiters.calls().clone();
     let mut connectors = Connectors::new(http, config.files());
     for (input_name, input) in &config.inputs {
         let http = match connectors.of(input) {

@@ -7,7 +7,10 @@ use std::sync::{
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, Vitals, planted, receipt};
+use crate::{
+    Budget, Clock, Debt, Debts, Events, OutputSet, Receipt, Room, SenderCounts, Tap, UnitId, UnitLedger, Vitals,
+    planted, receipt,
+};
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
 const CHANNEL_BATCHES: usize = 4096;
@@ -27,6 +30,7 @@ pub struct Inlet {
     batches: mpsc::Receiver<Batch>,
     ready: Arc<Ready>,
     hurry: Arc<Notify>,
+    counts: Arc<SenderCounts>,
 }
 
 impl Inlet {
@@ -38,6 +42,11 @@ impl Inlet {
     /// Batches that wait.
     pub fn waiting(&self) -> usize {
         self.batches.len()
+    }
+
+    /// What its sender has done, for whoever watches.
+    pub fn counts(&self) -> &Arc<SenderCounts> {
+        &self.counts
     }
 
     /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
@@ -99,13 +108,17 @@ pub struct Output {
     batches: mpsc::Sender<Batch>,
     ready: Arc<Ready>,
     hurry: Arc<Notify>,
+    counts: Arc<SenderCounts>,
 }
 
-/// Whether an output is known to confirm, for whoever shows it.
+/// Whether an output is known to confirm, and what its sender has done, for whoever shows it.
 #[derive(Clone)]
 pub struct Readiness {
     name: Arc<str>,
     ready: Arc<Ready>,
+    counts: Arc<SenderCounts>,
+    /// It keeps no sender running.
+    batches: mpsc::WeakSender<Batch>,
 }
 
 impl Readiness {
@@ -118,12 +131,23 @@ impl Readiness {
     pub fn is_ready(&self) -> bool {
         self.ready.is()
     }
+
+    /// What its sender has done.
+    pub fn counts(&self) -> &SenderCounts {
+        &self.counts
+    }
+
+    /// Batches that wait for it.
+    pub fn waiting(&self) -> usize {
+        self.batches.upgrade().map_or(0, |batches| batches.max_capacity() - batches.capacity())
+    }
 }
 
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        Readiness { name: self.name.clone(), ready: self.ready.clone() }
+        let Output { name, ready, counts, batches, .. } = self;
+        Readiness { name: name.clone(), ready: ready.clone(), counts: counts.clone(), batches: batches.downgrade() }
     }
 }
 
@@ -132,9 +156,10 @@ pub fn output(name: &str) -> (Output, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let ready = Arc::new(Ready::default());
     let hurry = Arc::new(Notify::new());
+    let counts = Arc::new(SenderCounts::default());
     (
-        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone() },
-        Inlet { batches: receiver, ready, hurry },
+        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone(), counts: counts.clone() },
+        Inlet { batches: receiver, ready, hurry, counts },
     )
 }
 
@@ -145,17 +170,31 @@ pub struct Outlet {
     budget: Arc<Budget>,
     ledger: Arc<UnitLedger>,
     vitals: Arc<Vitals>,
+    watched: Option<Watched>,
+}
+
+/// By whom an outlet is watched.
+#[derive(Clone)]
+struct Watched {
+    unit: UnitId,
+    clock: Arc<dyn Clock>,
+    tap: Arc<Tap>,
 }
 
 impl Outlet {
     /// An outlet to `outputs` with room from `budget`, entered in `ledger`.
     pub fn new(outputs: Arc<[Output]>, budget: Arc<Budget>, ledger: Arc<UnitLedger>) -> Self {
-        Outlet { outputs, budget, ledger, vitals: Arc::default() }
+        Outlet { outputs, budget, ledger, vitals: Arc::default(), watched: None }
     }
 
     /// The same, of a unit that shows its signs of life in `vitals`.
     pub fn with_vitals(self, vitals: Arc<Vitals>) -> Self {
         Outlet { vitals, ..self }
+    }
+
+    /// The same, whose batches pass `tap` as those of `unit`, and are entered with the time.
+    pub fn watched(self, unit: UnitId, clock: Arc<dyn Clock>, tap: Arc<Tap>) -> Self {
+        Outlet { watched: Some(Watched { unit, clock, tap }), ..self }
     }
 
     /// The names of the required outputs, in the order of their indices.
@@ -177,7 +216,11 @@ impl Outlet {
         let room = Arc::new(self.budget.take(self.budget.weight(events.footprint(), events.len())).await);
         drop(crowded);
         let events = Arc::new(events);
-        for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
+        let now = self.watched.as_ref().map(|Watched { unit, clock, tap }| {
+            tap.show(unit, &events);
+            clock.now()
+        });
+        for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger, now) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
             if planted("batch-for-the-first-output-alone") && output > 0 {
                 batch.receipt.delivered(crate::Proof::Closed);

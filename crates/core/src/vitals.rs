@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use crate::UnitId;
+use tokio::time::Instant;
+
+use crate::{Code, Finding, Tap, UnitId};
 
 /// Where a unit stands when it does not get on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -63,6 +65,15 @@ pub(crate) enum Phase {
 
 impl Phase {
     const ALL: [Phase; 4] = [Phase::AwaitsDestination, Phase::Setup, Phase::Pulls, Phase::Rests];
+
+    fn name(self) -> &'static str {
+        match self {
+            Phase::AwaitsDestination => "waits for its destination",
+            Phase::Setup => "is checked",
+            Phase::Pulls => "pulls",
+            Phase::Rests => "waits for its next try",
+        }
+    }
 }
 
 /// Signs of life of one unit. Written once a call or batch, never once an event.
@@ -79,6 +90,21 @@ pub struct Vitals {
     crowded: AtomicUsize,
     state_refuses: AtomicBool,
     period_ms: AtomicU64,
+    /// How far what was read last is behind the present, by what is read of the source.
+    behind: Mutex<BTreeMap<String, Duration>>,
+    findings: Mutex<Vec<Finding>>,
+    failed: Mutex<Option<Failed>>,
+}
+
+/// How a run of a unit failed.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// What kind of problem it is.
+    pub code: &'static Code,
+    /// What happened, with its causes.
+    pub error: String,
+    /// When.
+    pub at: Instant,
 }
 
 impl Vitals {
@@ -107,6 +133,30 @@ impl Vitals {
         self.state_refuses.store(refuses, Relaxed);
     }
 
+    /// What was read last of that part of the source is so much older than the present.
+    pub fn behind(&self, part: &str, by: Duration) {
+        let mut parts = lock(&self.behind);
+        match parts.get_mut(part) {
+            Some(behind) => *behind = by,
+            None => _ = parts.insert(part.to_owned(), by),
+        }
+    }
+
+    /// That part of the source is read no more.
+    pub fn left(&self, part: &str) {
+        lock(&self.behind).remove(part);
+    }
+
+    /// What its setup found last.
+    pub(crate) fn found(&self, findings: &[Finding]) {
+        *lock(&self.findings) = findings.to_vec();
+    }
+
+    /// A run has failed, or none has any more.
+    pub(crate) fn failed(&self, failed: Option<Failed>) {
+        *lock(&self.failed) = failed;
+    }
+
     /// A batch waits for room, as long as the guard lives.
     pub(crate) fn crowded(&self) -> Crowded<'_> {
         self.crowded.fetch_add(1, Relaxed);
@@ -117,6 +167,7 @@ impl Vitals {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.holds(0);
+        lock(&self.behind).clear();
     }
 
     pub(crate) fn read(&self) -> Reading {
@@ -159,6 +210,7 @@ impl Drop for Crowded<'_> {
 pub struct Health {
     units: Mutex<BTreeMap<UnitId, Arc<Vitals>>>,
     judged: Mutex<Vec<UnitHealth>>,
+    tap: Arc<Tap>,
 }
 
 /// How a unit is, as the watchdog saw it last.
@@ -174,7 +226,47 @@ pub struct UnitHealth {
     pub in_flight: u64,
 }
 
+/// What a unit shows of itself.
+#[derive(Clone, Debug)]
+pub struct UnitView {
+    /// How it is.
+    pub health: UnitHealth,
+    /// What it does, for people.
+    pub phase: &'static str,
+    /// Whether it takes events from its source.
+    pub pulls: bool,
+    /// How much older than the present what it read last was, at the worst part of its source; unknown before its first read.
+    pub behind: Option<Duration>,
+    /// What its setup found last.
+    pub findings: Vec<Finding>,
+    /// How its last run failed, until the next one pulls.
+    pub failed: Option<Failed>,
+}
+
 impl Health {
+    /// Where the batches of all units pass.
+    pub fn tap(&self) -> &Arc<Tap> {
+        &self.tap
+    }
+
+    /// Everything that the units that run show of themselves.
+    pub fn views(&self) -> Vec<UnitView> {
+        let units = lock(&self.units).clone();
+        let view = |health: UnitHealth| {
+            let vitals = units.get(&health.unit)?;
+            let phase = vitals.read().phase;
+            Some(UnitView {
+                phase: phase.name(),
+                pulls: phase == Phase::Pulls,
+                behind: lock(&vitals.behind).values().max().copied(),
+                findings: lock(&vitals.findings).clone(),
+                failed: lock(&vitals.failed).clone(),
+                health,
+            })
+        };
+        self.units().into_iter().filter_map(view).collect()
+    }
+
     /// How every unit that runs is, as of the watchdog's last look. One that it has not seen yet gets on.
     pub fn units(&self) -> Vec<UnitHealth> {
         let judged = lock(&self.judged).clone();
