@@ -21,6 +21,7 @@ mod outlet;
 mod random;
 mod receipt;
 mod sender;
+mod silence;
 mod store;
 mod supervisor;
 mod tag;
@@ -48,7 +49,7 @@ pub use store::{Change, Discarded, EventId, Fence, NoStore, Quarantined, Record,
 pub use supervisor::Supervisor;
 pub use tag::{Tag, TagError, TagId, Tags};
 pub use unit::{Class, Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
-pub use vitals::{Health, Stage, UnitHealth, Vitals};
+pub use vitals::{Health, Quiet, Reloaded, Stage, UnitHealth, Vitals};
 pub use watchdog::Watchdog;
 
 /// Clock and randomness of a collector: the parameters that a test replaces.

@@ -1,8 +1,8 @@
 //! The internal channels: an outlet at the puller's end, an inlet at the sender's.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::{Notify, mpsc};
@@ -26,11 +26,13 @@ pub struct Batch {
 pub struct Inlet {
     batches: mpsc::Receiver<Batch>,
     ready: Arc<Ready>,
+    /// Which of the output's lines it is at the end of.
+    line: u64,
     hurry: Arc<Notify>,
 }
 
 impl Inlet {
-    /// The next batch; `None` when every outlet is gone.
+    /// The next batch; `None` when every outlet is gone, or goes to another inlet now.
     pub async fn next(&mut self) -> Option<Batch> {
         self.batches.recv().await
     }
@@ -40,9 +42,10 @@ impl Inlet {
         self.batches.len()
     }
 
-    /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
+    /// Says whether the destination is known to confirm. Until it is, nothing is received from any source. Once another inlet
+    /// has taken its place, nobody listens.
     pub fn set_ready(&self, ready: bool) {
-        self.ready.set(ready);
+        self.ready.set(self.line, ready);
     }
 
     /// Where to hear that an engine needs its receipts early.
@@ -55,18 +58,28 @@ impl Inlet {
 /// repeated.
 #[derive(Default)]
 struct Ready {
-    now: AtomicBool,
+    /// The number of the line that counts, and in the lowest bit whether it is.
+    now: AtomicU64,
     changed: Notify,
 }
 
 impl Ready {
     fn is(&self) -> bool {
-        self.now.load(Ordering::Acquire)
+        self.now.load(Ordering::Acquire) & 1 == 1
     }
 
-    fn set(&self, ready: bool) {
-        self.now.store(ready, Ordering::Release);
-        self.changed.notify_waiters();
+    fn set(&self, line: u64, ready: bool) {
+        let of_line = |now: u64| (now >> 1 == line).then_some(line << 1 | u64::from(ready));
+        if self.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, of_line).is_ok() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Hears another line from now on, which is not ready yet.
+    fn next_line(&self) -> u64 {
+        let line = (self.now.load(Ordering::Acquire) >> 1) + 1;
+        self.now.store(line << 1, Ordering::Release);
+        line
     }
 
     /// Ends when it is so.
@@ -96,8 +109,14 @@ impl Hurry {
 #[derive(Clone)]
 pub struct Output {
     name: Arc<str>,
-    batches: mpsc::Sender<Batch>,
+    line: Arc<Mutex<Line>>,
     ready: Arc<Ready>,
+}
+
+/// The way to the sender that is at work.
+#[derive(Clone)]
+struct Line {
+    batches: mpsc::Sender<Batch>,
     hurry: Arc<Notify>,
 }
 
@@ -125,17 +144,31 @@ impl Output {
     pub fn readiness(&self) -> Readiness {
         Readiness { name: self.name.clone(), ready: self.ready.clone() }
     }
+
+    /// Puts another sender in the place of the one that is at work, for every outlet. Batches go to this inlet from now on, which
+    /// is not ready until its sender says so; the one before gives what it has still, and ends.
+    pub fn replace(&self) -> Inlet {
+        let (line, inlet) = line(&self.ready, self.ready.next_line());
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        inlet
+    }
+
+    fn line(&self) -> Line {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The two ends of the output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
-    let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let ready = Arc::new(Ready::default());
+    let (line, inlet) = line(&ready, 0);
+    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready }, inlet)
+}
+
+fn line(ready: &Arc<Ready>, line: u64) -> (Line, Inlet) {
+    let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let hurry = Arc::new(Notify::new());
-    (
-        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone() },
-        Inlet { batches: receiver, ready, hurry },
-    )
+    (Line { batches, hurry: hurry.clone() }, Inlet { batches: receiver, ready: ready.clone(), line, hurry })
 }
 
 /// A unit's end of the channels to every required output.
@@ -185,7 +218,7 @@ impl Outlet {
             }
             if let Some(output) = self.outputs.get(output) {
                 // A sender that is gone drops the batch, and so returns it.
-                let _ = output.batches.send(batch).await;
+                let _ = output.line().batches.send(batch).await;
             }
         }
     }
@@ -204,7 +237,7 @@ impl Outlet {
 
     /// Asks the senders for receipts now: the engine holds much, or stops.
     pub fn hurry(&self) {
-        self.outputs.iter().for_each(|output| output.hurry.notify_one());
+        self.outputs.iter().for_each(|output| output.line().hurry.notify_one());
     }
 
     /// Where this unit shows its signs of life.

@@ -108,6 +108,7 @@ impl Supervisor {
             Err(failure) => return Ended::Failed(failure),
         };
         told.tell(&unit.id, &findings);
+        vitals.found(&findings, self.world.clock.wall());
         if let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Error) {
             let error = format!("setup failed: {}: {}", finding.code, finding.problem).into();
             return Ended::Failed(Failure { code: &codes::SETUP_FAILED, class: Class::NeedsPerson, error });
@@ -124,13 +125,13 @@ impl Supervisor {
         let ended = tokio::select! {
             biased;
             ended = unit.puller.run(context) => ended,
-            never = self.watch(unit, told) => match never {},
+            never = self.watch(unit, vitals, told) => match never {},
         };
         // What a puller was refused by, its setup can name.
         if matches!(ended, Ended::Failed(Failure { class: Class::NeedsPerson, .. })) {
             tokio::select! {
                 biased;
-                () = self.look(unit, told) => {}
+                () = self.look(unit, vitals, told) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -139,17 +140,18 @@ impl Supervisor {
 
     /// Says what changes while the unit pulls: a permission may be lost that the next pull, or the next event, would need only
     /// much later. The puller goes on; what it can do without is not for its setup to decide.
-    async fn watch(&self, unit: &Unit, told: &mut Told) -> Infallible {
+    async fn watch(&self, unit: &Unit, vitals: &Vitals, told: &mut Told) -> Infallible {
         loop {
             self.world.clock.sleep(self.watch).await;
-            self.look(unit, told).await;
+            self.look(unit, vitals, told).await;
         }
     }
 
-    async fn look(&self, unit: &Unit, told: &mut Told) {
+    async fn look(&self, unit: &Unit, vitals: &Vitals, told: &mut Told) {
         // What keeps it from being found out is met, and told, by the puller too.
         if let Ok(findings) = unit.setup.check().await {
             told.tell(&unit.id, &findings);
+            vitals.found(&findings, self.world.clock.wall());
         }
     }
 }

@@ -96,6 +96,12 @@ pub trait Setup: Send + Sync {
         _ = watch;
         Ok(Estimate::default())
     }
+
+    /// Why no event comes, as far as that can be told: asked when there was none for longer than the user expects, of a unit
+    /// that could work. Empty if all that can be looked at is as it should be; what cannot be looked at is a finding too.
+    async fn why_silent(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// What a unit's calls come to in a month of 30 days, while its source has nothing new.

@@ -7,10 +7,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use crate::UnitId;
+use crate::{Finding, Readiness, UnitId};
 
 /// Where a unit stands when it does not get on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -79,6 +79,18 @@ pub struct Vitals {
     crowded: AtomicUsize,
     state_refuses: AtomicBool,
     period_ms: AtomicU64,
+    /// What its setup found last, and when it was first found.
+    findings: Mutex<Vec<(Finding, SystemTime)>>,
+    quiet: Mutex<Option<Quiet>>,
+}
+
+/// A unit that saw no event for longer than its user expects.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Quiet {
+    /// When it saw the last one, or began to look.
+    pub since: SystemTime,
+    /// Why, as far as that can be told.
+    pub causes: Vec<Finding>,
 }
 
 impl Vitals {
@@ -105,6 +117,23 @@ impl Vitals {
     /// Whether what must be written down is refused.
     pub fn state_refuses(&self, refuses: bool) {
         self.state_refuses.store(refuses, Relaxed);
+    }
+
+    /// What its setup finds at `now`.
+    pub(crate) fn found(&self, findings: &[Finding], now: SystemTime) {
+        let mut known = lock(&self.findings);
+        let since = |new: &Finding| known.iter().find(|(old, _)| old.code == new.code).map_or(now, |(_, since)| *since);
+        let found = findings.iter().map(|new| (new.clone(), since(new))).collect();
+        *known = found;
+    }
+
+    /// What its setup found last, and when it was first found.
+    pub(crate) fn findings(&self) -> Vec<(Finding, SystemTime)> {
+        lock(&self.findings).clone()
+    }
+
+    pub(crate) fn quiet(&self, quiet: Option<Quiet>) {
+        *lock(&self.quiet) = quiet;
     }
 
     /// A batch waits for room, as long as the guard lives.
@@ -154,11 +183,26 @@ impl Drop for Crowded<'_> {
     }
 }
 
-/// The units of a collector that run, and how each is.
+/// The units of a collector that run, and how each is; its outputs, and what became of its last reload.
 #[derive(Default)]
 pub struct Health {
     units: Mutex<BTreeMap<UnitId, Arc<Vitals>>>,
     judged: Mutex<Vec<UnitHealth>>,
+    outputs: Mutex<Vec<Readiness>>,
+    reloaded: Mutex<Option<Reloaded>>,
+}
+
+/// What became of the last reload of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reloaded {
+    /// When.
+    pub at: SystemTime,
+    /// Why it was refused, if it was: the configuration before goes on.
+    pub refused: Option<String>,
+    /// How many were taken since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refusals: u64,
 }
 
 /// How a unit is, as the watchdog saw it last.
@@ -172,17 +216,47 @@ pub struct UnitHealth {
     pub held: usize,
     /// Events that it has on their way.
     pub in_flight: u64,
+    /// That it saw no event for longer than its user expects, and why.
+    pub quiet: Option<Quiet>,
 }
 
 impl Health {
     /// How every unit that runs is, as of the watchdog's last look. One that it has not seen yet gets on.
     pub fn units(&self) -> Vec<UnitHealth> {
         let judged = lock(&self.judged).clone();
-        let of = |(unit, reading): (UnitId, Reading)| {
+        let of = |(unit, vitals): (UnitId, Arc<Vitals>)| {
             let seen = judged.iter().find(|seen| seen.unit == unit).cloned();
-            seen.unwrap_or(UnitHealth { unit, stalled: None, held: reading.held, in_flight: 0 })
+            let (held, quiet) = (vitals.read().held, lock(&vitals.quiet).clone());
+            let seen = seen.unwrap_or(UnitHealth { unit, stalled: None, held, in_flight: 0, quiet: None });
+            UnitHealth { quiet, ..seen }
         };
-        self.readings().into_iter().map(of).collect()
+        self.vitals().into_iter().map(of).collect()
+    }
+
+    /// The required outputs, as they are now.
+    pub fn outputs(&self) -> Vec<Readiness> {
+        lock(&self.outputs).clone()
+    }
+
+    /// Others are required from now on.
+    pub fn set_outputs(&self, outputs: Vec<Readiness>) {
+        *lock(&self.outputs) = outputs;
+    }
+
+    /// What became of the last reload; nothing if there was none.
+    pub fn reloaded(&self) -> Option<Reloaded> {
+        lock(&self.reloaded).clone()
+    }
+
+    /// The configuration was read again, at that time, and taken or refused.
+    pub fn reload(&self, at: SystemTime, result: Result<(), String>) {
+        let mut last = lock(&self.reloaded);
+        let (mut taken, mut refusals) = last.as_ref().map_or((0, 0), |last| (last.taken, last.refusals));
+        match result {
+            Ok(()) => taken += 1,
+            Err(_) => refusals += 1,
+        }
+        *last = Some(Reloaded { at, refused: result.err(), taken, refusals });
     }
 
     /// What `unit` shows, from its first mention to [`gone`](Self::gone).
@@ -195,7 +269,11 @@ impl Health {
     }
 
     pub(crate) fn readings(&self) -> Vec<(UnitId, Reading)> {
-        lock(&self.units).iter().map(|(unit, vitals)| (unit.clone(), vitals.read())).collect()
+        self.vitals().into_iter().map(|(unit, vitals)| (unit, vitals.read())).collect()
+    }
+
+    fn vitals(&self) -> Vec<(UnitId, Arc<Vitals>)> {
+        lock(&self.units).iter().map(|(unit, vitals)| (unit.clone(), vitals.clone())).collect()
     }
 
     pub(crate) fn judge(&self, units: Vec<UnitHealth>) {
