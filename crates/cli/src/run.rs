@@ -15,13 +15,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::logging::Verbosity;
+use crate::{logging::Verbosity, reload::Reloading};
 
-/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once.
+/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once. SIGHUP has the configuration read again.
 pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Verbosity) -> Result<ExitCode> {
     let config = Config::load(documents)?;
     if config.globals.debug {
-        verbosity.debug();
+        verbosity.debug(true);
     }
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
@@ -43,10 +43,12 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     };
     let probes = Probes { health: collector.health(), outputs: collector.readiness() };
     let answering = OptionFuture::from(listener.map(|listener| probes.serve(listener)));
+    let reloading = Reloading::new(collector.reloader(), verbosity)?;
     let running = async {
         tokio::select! {
             ended = collector.run() => ended,
             Some(never) = answering => match never {},
+            never = reloading.listen() => match never {},
         }
     };
     tokio::pin!(running);

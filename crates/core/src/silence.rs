@@ -65,10 +65,12 @@ impl Supervisor {
 
     /// Why nothing comes: from what is nearest to us to what is nearest to the source.
     async fn causes(&self, unit: &Unit, vitals: &Vitals) -> Vec<Finding> {
-        let refusing: Vec<_> = self.outputs.iter().map(crate::Output::readiness).filter(|one| !one.is_ready()).collect();
+        let refusing: Vec<_> =
+            self.outputs.iter().map(crate::Output::readiness).filter(|one| !one.is_ready()).collect();
         if !refusing.is_empty() {
             let names: Vec<_> = refusing.iter().map(|one| format!("`{}`", one.name())).collect();
-            let problem = format!("{} is not known to confirm, so that nothing is asked of the source", names.join(", "));
+            let problem =
+                format!("{} is not known to confirm, so that nothing is asked of the source", names.join(", "));
             return vec![Finding::error(&codes::QUIET_DESTINATION, problem)];
         }
         let lost = |(found, since): (Finding, SystemTime)| {

@@ -13,6 +13,7 @@ mod json;
 mod key_path;
 mod nearest;
 mod parse;
+mod prints;
 mod problem;
 mod schema;
 mod secret_file;
@@ -21,13 +22,18 @@ mod sections;
 mod shape;
 mod tree;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use quittance_aws::{PlanError, SignIn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{CollectorError, Files, codes};
+use prints::Prints;
 use tree::{Entry, Node, Places, Value};
 
 pub use documents::Documents;
@@ -61,6 +67,11 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     #[serde(skip)]
     places: Places,
+    #[serde(skip)]
+    pub(crate) prints: Prints,
+    /// The files that its secrets stand in.
+    #[serde(skip)]
+    pub(crate) secret_files: Vec<PathBuf>,
 }
 
 /// What reading a configuration came to.
@@ -163,7 +174,7 @@ fn read(
     let mut places = Places::of(&tree);
     environment::expand(&mut tree, &root, lookup, problems);
     let absent = ["globals", "outputs"].into_iter().filter(|key| tree.child(key).is_none()).collect::<Vec<_>>();
-    shape::fit(&mut tree, &schema::of_types(), documents, problems);
+    let secret_files = shape::fit(&mut tree, &schema::of_types(), documents, problems);
     if server.is_none() && tree.child("inputs").is_some() {
         documents::advise(&absent, problems);
     }
@@ -193,6 +204,8 @@ fn read(
     config.globals.override_with(&config.global_overrides);
     config.documents = documents.clone();
     config.places = places;
+    config.prints = Prints::of(&tree);
+    config.secret_files = secret_files;
     let before = problems.len();
     config.judge(whole, problems);
     config.compare_with_devos(problems);

@@ -25,6 +25,12 @@ const UNHEALTHY_AFTER: Duration = Duration::from_secs(300);
 /// The same at the shortest: a confirmation alone takes some seconds.
 const SHORTEST_STANDSTILL: Duration = Duration::from_secs(30);
 
+/// How often files are looked at for changes.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// The same at the shortest.
+const SHORTEST_RELOAD: Duration = Duration::from_millis(100);
+
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Globals {
@@ -69,6 +75,10 @@ pub struct Globals {
     /// the names of units and outputs, and nothing else.
     #[schemars(extend("examples" = ["127.0.0.1:9464"]))]
     pub probes_address: Option<SocketAddr>,
+    /// How often the configuration, and the certificates and secrets that it names, are looked at: what has changed is read again
+    /// and taken, if it is right. 5 seconds if unset; 0 for never, then only SIGHUP does.
+    #[schemars(extend("examples" = ["5s"]))]
+    pub reload_interval: Option<Interval>,
 }
 
 /// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
@@ -90,6 +100,12 @@ impl Globals {
     /// How long a unit may stand still.
     pub fn unhealthy_after(&self) -> Duration {
         self.unhealthy_after.map_or(UNHEALTHY_AFTER, |Interval(after)| after.max(SHORTEST_STANDSTILL))
+    }
+
+    /// How often files are looked at for changes, if they are.
+    pub fn reload_interval(&self) -> Option<Duration> {
+        self.reload_interval
+            .map_or(Some(RELOAD), |Interval(every)| (!every.is_zero()).then(|| every.max(SHORTEST_RELOAD)))
     }
 
     pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
@@ -430,6 +446,10 @@ pub struct Common {
     /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
     #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
     pub reset_persistence_auth: Option<String>,
+    /// How often there is an event at least. If there is none for that long, the cause is looked for and said, in the log and in
+    /// the health of the unit. Never, if unset.
+    #[schemars(extend("examples" = ["2h"]))]
+    pub expect_every: Option<Interval>,
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {

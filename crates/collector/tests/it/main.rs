@@ -14,6 +14,7 @@ mod iam;
 mod permissions;
 mod positions;
 mod receipts;
+mod reload;
 mod resets;
 mod schema;
 mod server_json;
