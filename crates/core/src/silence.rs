@@ -49,7 +49,7 @@ impl Supervisor {
             if clock.now() < due {
                 continue;
             }
-            let causes = self.causes(unit, &vitals).await;
+            let causes = self.causes(unit, &vitals, since_wall).await;
             let kinds: Vec<_> = causes.iter().map(|cause| cause.code).collect();
             if said.as_ref() != Some(&kinds) {
                 let seconds = (clock.now() - since).as_secs();
@@ -64,7 +64,7 @@ impl Supervisor {
     }
 
     /// Why nothing comes: from what is nearest to us to what is nearest to the source.
-    async fn causes(&self, unit: &Unit, vitals: &Vitals) -> Vec<Finding> {
+    async fn causes(&self, unit: &Unit, vitals: &Vitals, since: SystemTime) -> Vec<Finding> {
         let refusing: Vec<_> =
             self.outputs.iter().map(crate::Output::readiness).filter(|one| !one.is_ready()).collect();
         if !refusing.is_empty() {
@@ -90,7 +90,7 @@ impl Supervisor {
         }
         let asked = tokio::select! {
             biased;
-            asked = unit.setup.why_silent() => asked,
+            asked = unit.setup.why_silent(since) => asked,
             () = self.world.clock.sleep(PATIENCE) => {
                 let problem = format!("cannot be told: the source did not answer in {} seconds", PATIENCE.as_secs());
                 vec![Finding::warning(&codes::CANNOT_TELL, problem)]

@@ -253,7 +253,7 @@ pub struct Input {
     pub region: Option<String>,
     /// Where AWS is, if not at AWS: for private endpoints and emulators. `{region}` in it stands for the region.
     pub endpoint_url: Option<String>,
-    /// The same for single services, as for VPC endpoints: `cloudtrail`, `guardduty`, `logs`, `monitoring`,
+    /// The same for single services, as for VPC endpoints: `cloudtrail`, `events`, `guardduty`, `logs`, `monitoring`,
     /// `organizations`, `s3`, `sqs`, `sts`.
     #[serde(default)]
     #[schemars(extend("examples" = ["{sqs: \"https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com\"}"]))]

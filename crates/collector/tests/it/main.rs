@@ -19,5 +19,6 @@ mod resets;
 mod schema;
 mod server_json;
 mod sign_in;
+mod silence;
 mod support;
 mod whole;
