@@ -74,6 +74,12 @@ impl Collector {
         self.log().lines().filter(|line| line.contains(text)).count()
     }
 
+    /// Waits until that many lines of its log hold `text`.
+    pub async fn says_times(&self, text: &str, times: usize) {
+        let what = format!("the collector says `{text}` {times} times");
+        until(&what, Duration::from_secs(20), || self.logged(text) >= times).await;
+    }
+
     /// Waits until a line of its log holds `text`.
     pub async fn says(&self, text: &str) {
         until(&format!("the collector says `{text}`"), Duration::from_secs(20), || self.logged(text) > 0).await;
@@ -105,6 +111,16 @@ impl Collector {
     pub fn terminate(&self) -> Result<()> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).context("cannot signal the collector")
+    }
+
+    /// Has it read its configuration again (SIGHUP).
+    pub fn hang_up(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).context("cannot signal the collector")
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it as a power cut would (SIGKILL).

@@ -48,7 +48,9 @@ pub(crate) async fn of_rules(account: &Account, region: &str, queue: &str, arn: 
                 found.push(Finding::error(&codes::RULE_DISABLED, problem));
             }
             Ok(_) => {}
-            Err(error) => found.push(cannot_tell(&format!("whether rule `{rule}` is enabled"), "events:DescribeRule", &error)),
+            Err(error) => {
+                found.push(cannot_tell(&format!("whether rule `{rule}` is enabled"), "events:DescribeRule", &error))
+            }
         }
     }
     found

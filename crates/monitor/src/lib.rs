@@ -13,5 +13,5 @@ mod health;
 mod probes;
 
 pub use ask::{AskError, ask};
-pub use health::{Health, Output, Unit};
+pub use health::{Cause, Health, Output, Reload, Unit};
 pub use probes::Probes;

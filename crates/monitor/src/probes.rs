@@ -14,7 +14,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::{Health, Output};
+use crate::{Health, Output, Reload};
 
 /// Connections at a time; who asks beyond that waits.
 const CONNECTIONS: usize = 16;
@@ -86,7 +86,8 @@ impl Probes {
         let outputs: Vec<_> = self.outputs.iter().map(output).collect();
         let units = with_units.then(|| self.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
         let healthy = outputs.iter().all(|output| output.confirms) && units.iter().flatten().all(|unit| unit.healthy);
-        Health { healthy, outputs, units }
+        let reload = self.health.reloaded().filter(|_| with_units).map(Reload::from);
+        Health { healthy, outputs, units, reload }
     }
 }
 

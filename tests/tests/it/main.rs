@@ -15,6 +15,7 @@ mod no_fault;
 mod notifications;
 mod progress;
 mod reaching_aws;
+mod reload;
 mod resets;
 mod rsyslog;
 mod samples;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     notifications::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);
+    reload::add(&mut suite);
     resets::add(&mut suite);
     rsyslog::add(&mut suite);
     samples::add(&mut suite);

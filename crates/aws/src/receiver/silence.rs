@@ -27,7 +27,9 @@ impl Receiver {
         let depth = async { SqsQueue::open(account, region, queue).await?.depth().await };
         let depth = match depth.await {
             Ok(depth) => depth,
-            Err(error) => return vec![cannot_tell(&format!("what is in queue `{queue}`"), "sqs:GetQueueAttributes", &error)],
+            Err(error) => {
+                return vec![cannot_tell(&format!("what is in queue `{queue}`"), "sqs:GetQueueAttributes", &error)];
+            }
         };
         let mut causes: Vec<Finding> = depth.waiting(queue, region).into_iter().collect();
         let ways = self.ways().clone();
@@ -36,7 +38,8 @@ impl Receiver {
             let mut buckets = self.buckets().await.unwrap_or_default();
             buckets.extend(depth.buckets.iter().cloned());
             if buckets.is_empty() && causes.is_empty() {
-                let problem = format!("what writes objects cannot be told: name the `buckets` that queue `{queue}` announces");
+                let problem =
+                    format!("what writes objects cannot be told: name the `buckets` that queue `{queue}` announces");
                 causes.push(Finding::warning(&CANNOT_TELL, problem));
             }
             by_rules |= self.of_buckets(&buckets, &depth, since, &mut causes).await;
@@ -64,12 +67,14 @@ impl Receiver {
                 Ok(Announces::ToEventBridge) => by_rules = true,
                 // A writer may announce by itself, as a trail does.
                 Ok(Announces::Elsewhere) if depth.has_topics => {
-                    let problem =
-                        format!("bucket `{bucket}` announces nothing by itself, and whether a topic does is not looked at");
+                    let problem = format!(
+                        "bucket `{bucket}` announces nothing by itself, and whether a topic does is not looked at"
+                    );
                     causes.push(Finding::warning(&CANNOT_TELL, problem));
                 }
                 Ok(Announces::Elsewhere) => {
-                    let problem = format!("bucket `{bucket}` does not announce its objects to queue `{queue}` in {region}");
+                    let problem =
+                        format!("bucket `{bucket}` does not announce its objects to queue `{queue}` in {region}");
                     causes.push(Finding::error(&codes::NOTIFICATION_GONE, problem));
                 }
                 Err(error) => {
@@ -89,7 +94,8 @@ impl Receiver {
                 for bucket in buckets.iter().take(MOST_BUCKETS) {
                     let found = written_since(account, region, bucket, &folder, since + SETTLES).await;
                     let Some(key) = found.map(|key| key.escape_debug().to_string()) else { continue };
-                    let problem = format!("objects are written into bucket `{bucket}`, as `{key}`, and nothing announced them");
+                    let problem =
+                        format!("objects are written into bucket `{bucket}`, as `{key}`, and nothing announced them");
                     causes.push(Finding::error(&codes::NOT_ANNOUNCED, problem));
                 }
             }
@@ -102,8 +108,9 @@ impl Depth {
     /// Messages that wait though they could be received.
     fn waiting(&self, queue: &str, region: &str) -> Option<Finding> {
         let Depth { visible, hidden, .. } = self;
-        let problem =
-            format!("{visible} messages wait in queue `{queue}` in {region}, and {hidden} are held: the collector is behind");
+        let problem = format!(
+            "{visible} messages wait in queue `{queue}` in {region}, and {hidden} are held: the collector is behind"
+        );
         (*visible > 0).then(|| Finding::error(&codes::BACKLOG, problem))
     }
 }

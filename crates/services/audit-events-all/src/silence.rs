@@ -41,13 +41,18 @@ impl Trails {
         let described = Box::pin(describe.send()).await.map_err(|e| AwsError::api("DescribeTrails", region, e));
         let trails = match described {
             Ok(described) => described.trail_list.unwrap_or_default(),
-            Err(error) => return vec![cannot_tell("whether trails are switched on", "cloudtrail:DescribeTrails", &error)],
+            Err(error) => {
+                return vec![cannot_tell("whether trails are switched on", "cloudtrail:DescribeTrails", &error)];
+            }
         };
         let writes = |trail: &&Trail| trail.s3_bucket_name.as_ref().is_some_and(|bucket| buckets.contains(bucket));
         let trails: Vec<_> = trails.iter().filter(writes).collect();
         if trails.is_empty() && !buckets.is_empty() {
             let names: Vec<_> = buckets.iter().map(|bucket| format!("`{bucket}`")).collect();
-            let problem = format!("no trail that this account knows writes into {}: whether another's does cannot be told", names.join(", "));
+            let problem = format!(
+                "no trail that this account knows writes into {}: whether another's does cannot be told",
+                names.join(", ")
+            );
             return vec![Finding::warning(&CANNOT_TELL, problem)];
         }
         let mut causes = Vec::new();
@@ -64,7 +69,8 @@ impl Trails {
         // Only its own region knows it.
         let home = trail.home_region.as_deref().unwrap_or(region);
         account.turn(home, "GetTrailStatus").await;
-        let request = Client::new(&account.config(home)).get_trail_status().name(trail.trail_arn.as_deref().unwrap_or(name));
+        let request =
+            Client::new(&account.config(home)).get_trail_status().name(trail.trail_arn.as_deref().unwrap_or(name));
         let status = match Box::pin(request.send()).await.map_err(|e| AwsError::api("GetTrailStatus", name, e)) {
             Ok(status) => status,
             Err(error) => {

@@ -110,7 +110,8 @@ impl WindowKind for Logs {
     async fn why_silent(&self, calls: &Calls) -> Vec<Finding> {
         let what = format!("whether log groups in {} have anything", calls.at().region);
         let looked = self.look(calls).await;
-        looked.unwrap_or_else(|error| vec![cannot_tell(&what, "logs:FilterLogEvents and logs:DescribeLogGroups", &error)])
+        looked
+            .unwrap_or_else(|error| vec![cannot_tell(&what, "logs:FilterLogEvents and logs:DescribeLogGroups", &error)])
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {

@@ -231,7 +231,8 @@ impl FakeAws {
     /// Turns GuardDuty on in a region of an account; answers with the detector's id.
     pub fn add_detector(&self, at: &Place) -> String {
         let id = format!("{:032x}", self.random_u128());
-        let detector = Detector { place: at.clone(), findings: BTreeMap::new(), members: BTreeMap::new(), suspended: false };
+        let detector =
+            Detector { place: at.clone(), findings: BTreeMap::new(), members: BTreeMap::new(), suspended: false };
         lock(&self.0.detectors).insert(id.clone(), detector);
         id
     }

@@ -100,7 +100,11 @@ const TARGETS: [(&str, Service, &[&str]); 6] = [
     ("GraniteServiceVersion20100801", Service::CloudWatchJson, &cloudwatch::APIS),
     ("AmazonSQS", Service::Sqs, &SQS_APIS),
     ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
-    ("CloudTrail_20131101", Service::CloudTrail, &["DescribeTrails", "GetEventSelectors", "GetTrailStatus", "LookupEvents"]),
+    (
+        "CloudTrail_20131101",
+        Service::CloudTrail,
+        &["DescribeTrails", "GetEventSelectors", "GetTrailStatus", "LookupEvents"],
+    ),
     (
         "Logs_20140328",
         Service::Logs,

@@ -494,5 +494,7 @@ fn notification_configuration(notify: &[(String, Shape)]) -> String {
         Shape::CloudTrailSns | Shape::CloudTrailRaw => String::new(),
     };
     let all: String = notify.iter().map(one).collect();
-    format!("<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{all}</NotificationConfiguration>")
+    format!(
+        "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{all}</NotificationConfiguration>"
+    )
 }
