@@ -32,6 +32,8 @@ pub struct Message {
     pub body: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// When it was sent, in milliseconds since the epoch, where that is known.
+    pub sent: Option<i64>,
     /// Its place, in a FIFO queue.
     pub turn: Option<Turn>,
 }
@@ -261,6 +263,7 @@ impl Queue for SqsQueue {
             .wait_time_seconds(LONG_POLL_SECONDS)
             .visibility_timeout(seconds(visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .message_system_attribute_names(MessageSystemAttributeName::SequenceNumber)
             .send()
@@ -270,6 +273,7 @@ impl Queue for SqsQueue {
             let attribute = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
             let receives = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
             let receives = receives.and_then(|count| count.parse().ok()).unwrap_or(1);
+            let sent = attribute(MessageSystemAttributeName::SentTimestamp).and_then(|sent| sent.parse().ok());
             // A standard queue may have groups too, which say nothing of order; only a FIFO queue counts.
             let sequence = attribute(MessageSystemAttributeName::SequenceNumber).and_then(|number| number.parse().ok());
             let group = attribute(MessageSystemAttributeName::MessageGroupId);
@@ -279,6 +283,7 @@ impl Queue for SqsQueue {
                 handle: message.receipt_handle.unwrap_or_default(),
                 body: message.body.unwrap_or_default(),
                 receives,
+                sent,
                 turn,
             }
         });

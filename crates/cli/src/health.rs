@@ -5,7 +5,7 @@ use std::{fmt::Write, net::SocketAddr, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use quittance_collector::{Config, Documents};
-use quittance_monitor::{Cause, Health, Output, Reload, Unit, ask};
+use quittance_monitor::{Cause, Health, LastReload, Output, Unit, ask};
 
 use crate::output::print;
 
@@ -49,16 +49,20 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 fn configured(config: std::path::PathBuf) -> Result<SocketAddr> {
     let config = Config::load(Documents { config, server: None })?;
     let address = config.globals.probes_address;
-    let mut address =
+    let address =
         address.context("the configuration has no `globals.probes_address`: the collector answers no probes")?;
+    Ok(here(address))
+}
+
+/// An address to ask at: who listens everywhere listens also here.
+pub(crate) fn here(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        // It listens everywhere, so also here.
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Ok(address)
+    address
 }
 
 fn in_text(health: &Health) -> String {
@@ -68,7 +72,7 @@ fn in_text(health: &Health) -> String {
     for Output { name, confirms } in &health.outputs {
         line(format_args!("output {name}: {}", if *confirms { "confirms" } else { "does not confirm" }));
     }
-    if let Some(Reload { ok: false, refused, .. }) = &health.reload {
+    if let Some(LastReload { ok: false, refused, .. }) = &health.reload {
         let reason = refused.as_deref().unwrap_or_default();
         line(format_args!("a changed configuration was refused, and the one before goes on: {reason}"));
     }

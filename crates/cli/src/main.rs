@@ -16,11 +16,14 @@ mod run;
 mod services;
 mod simulate;
 mod state;
+mod tap;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
+use quittance_monitor::Problems;
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
 #[global_allocator]
@@ -48,6 +51,8 @@ enum Command {
     Services(services::Options),
     /// Asks a running collector how its units and outputs get on.
     Health(health::Options),
+    /// Shows live events of a running collector, as they leave for their outputs. Looking disturbs no delivery.
+    Tap(tap::Options),
     /// Explains the codes of what goes wrong.
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
@@ -80,15 +85,17 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = !matches!(arguments.command, Command::Run(_));
     let (sink, messages) = messages();
-    let verbosity = logging::start(arguments.log_format, quiet, sink);
+    let problems = Problems::default();
+    let verbosity = logging::start(arguments.log_format, quiet, sink, problems.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
-                Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
+                Command::Run(options) => Box::pin(run::run(options.into(), messages, problems, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Health(options) => health::run(options).await,
+                Command::Tap(options) => tap::run(options).await,
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
                 Command::Iam(command) => iam::run(command),

@@ -1,24 +1,29 @@
 //! `quittance run`.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use futures_util::future::OptionFuture;
 use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
 use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
-use quittance_monitor::Probes;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use quittance_monitor::{Monitor, Problems};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::{logging::Verbosity, reload::Reloading};
+use crate::{
+    logging::Verbosity,
+    reload::Reloading,
+    watch::{Handles, Listeners},
+};
 
 /// Runs a collector until SIGTERM or SIGINT; a second one ends it at once. SIGHUP has the configuration read again.
-pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Verbosity) -> Result<ExitCode> {
+pub(crate) async fn run(
+    documents: Documents,
+    messages: Messages,
+    problems: Problems,
+    verbosity: &Verbosity,
+) -> Result<ExitCode> {
     let config = Config::load(documents)?;
     if config.globals.debug {
         verbosity.debug(true);
@@ -26,10 +31,8 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     // Before anything runs: a port that is taken is a mistake of the configuration.
-    let listener = match config.globals.probes_address {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
+    let listeners = Listeners::open(&config.globals).await?;
+    let clock = parts.world.clock.clone();
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
@@ -41,13 +44,13 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    let probes = Probes { health: collector.health(), outputs: collector.readiness() };
-    let answering = OptionFuture::from(listener.map(|listener| probes.serve(listener)));
-    let reloading = Reloading::new(collector.reloader(), verbosity)?;
+    let handles = Handles::of(&collector);
+    let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock);
+    let reloading = Reloading::new(collector.reloader(), verbosity, handles, monitor.clone())?;
     let running = async {
         tokio::select! {
             ended = collector.run() => ended,
-            Some(never) = answering => match never {},
+            never = listeners.serve(monitor) => match never {},
             never = reloading.listen() => match never {},
         }
     };
@@ -76,14 +79,6 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
         "ledger"
     );
     Ok(ExitCode::SUCCESS)
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("globals.probes_address: cannot listen on {address}"))?;
-    // Port 0 is one that is free.
-    info!(address = %listener.local_addr()?, "probes are answered");
-    Ok(listener)
 }
 
 /// The real clock, the real network.

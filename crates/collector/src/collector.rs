@@ -21,6 +21,7 @@ use crate::{
     resets,
     running::Running,
     sending::Sending,
+    sights::Sights,
 };
 
 /// Bytes of events on their way, if the user says nothing.
@@ -148,6 +149,7 @@ impl Collector {
         let sending = Sending { starts, messages, tag, internal, stop, clock };
         let (fleet, finding) = (Fleet::default(), JoinSet::new());
         let running = Running { config, parts, supervisor, outputs, limiters, reloader, fleet, finding };
+        running.reloader.show(running.sights());
         Ok(Collector { running, plan, sending })
     }
 
@@ -164,6 +166,16 @@ impl Collector {
     /// Whether each output is known to confirm. After a reload there may be others: [`Health::outputs`] knows them.
     pub fn readiness(&self) -> Vec<Readiness> {
         self.running.supervisor.health.outputs()
+    }
+
+    /// What else is seen of it by who watches; [`Reloader::sights`] has it after a reload.
+    pub fn sights(&self) -> Sights {
+        self.running.sights()
+    }
+
+    /// What outlives the run.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.running.supervisor.store.clone()
     }
 
     /// How to have the configuration read again while it runs.

@@ -21,6 +21,7 @@ mod replay;
 mod resets;
 mod running;
 mod sending;
+mod sights;
 
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
@@ -33,3 +34,4 @@ pub use internal::{MessageSink, Messages, messages};
 pub use quittance_state::{Aside, Asides, Contents, Holding, Remembered, Sqlite, WEIGHT};
 pub use reloader::Reloader;
 pub use replay::{Replayed, replay};
+pub use sights::{SenderView, Sights};

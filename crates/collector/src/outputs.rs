@@ -21,6 +21,7 @@ use crate::{
     config::{DevoPlatform, Globals, Output},
     console::Console,
     fingerprint::Fingerprint,
+    sights::SenderView,
 };
 
 /// Connections are not ended more often than this for `queue_max_elapsed_time_in_sec`.
@@ -130,6 +131,18 @@ impl Outputs {
     /// The required outputs, in the order of their indices.
     pub(crate) fn ends(&self) -> Arc<[End]> {
         self.running.values().map(|output| output.standard.clone()).collect()
+    }
+
+    /// All senders, as they are seen.
+    pub(crate) fn views(&self) -> Vec<SenderView> {
+        let view = |kind: PoolKind, end: &End| SenderView { kind: kind.name(), sender: end.readiness() };
+        let views = self.running.values().flat_map(|output| {
+            let beside = output.beside.iter().flat_map(move |Beside { lookup, internal }| {
+                [view(PoolKind::Lookup, lookup), view(PoolKind::Internal, internal)]
+            });
+            std::iter::once(view(PoolKind::Standard, &output.standard)).chain(beside)
+        });
+        views.collect()
     }
 
     /// The ends that lead to the internal pools.

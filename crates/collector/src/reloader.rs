@@ -11,7 +11,7 @@ use quittance_core::Clock;
 use tokio::sync::{Notify, watch};
 use tracing::info;
 
-use crate::{Config, fingerprint::Fingerprint, outputs::named_files, planning::bundle};
+use crate::{Config, Sights, fingerprint::Fingerprint, outputs::named_files, planning::bundle};
 
 /// How often it is looked whether files are to be looked at again.
 const WHILE_OFF: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ pub struct Reloader(Arc<Shared>);
 struct Shared {
     asked: Notify,
     watched: Mutex<Watched>,
-    debug: watch::Sender<bool>,
+    sights: watch::Sender<Option<Sights>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -41,8 +41,8 @@ impl Reloader {
         let files = files_of(config);
         let read = Fingerprint::of_files(&files);
         let watched = Mutex::new(Watched { files, every: config.globals.reload_interval(), read });
-        let (asked, debug) = (Notify::new(), watch::Sender::new(config.globals.debug));
-        Reloader(Arc::new(Shared { asked, watched, debug, clock }))
+        let (asked, sights) = (Notify::new(), watch::Sender::new(None));
+        Reloader(Arc::new(Shared { asked, watched, sights, clock }))
     }
 
     /// Asks for it, as SIGHUP does. What becomes of it is logged, and shown by [`Health::reloaded`](quittance_core::Health::reloaded).
@@ -76,9 +76,14 @@ impl Reloader {
         }
     }
 
-    /// Whether debug lines are wanted, whenever that changes.
-    pub fn debug(&self) -> watch::Receiver<bool> {
-        self.0.debug.subscribe()
+    /// What is seen of the collector; new after each reload, taken or refused.
+    pub fn sights(&self) -> watch::Receiver<Option<Sights>> {
+        self.0.sights.subscribe()
+    }
+
+    /// Shows another.
+    pub(crate) fn show(&self, sights: Sights) {
+        self.0.sights.send_replace(Some(sights));
     }
 
     /// Ends when it is asked for.
@@ -104,9 +109,6 @@ impl Reloader {
         if let Some(config) = config {
             watched.every = config.globals.reload_interval();
             watched.files = files_of(config);
-            self.0
-                .debug
-                .send_if_modified(|debug| std::mem::replace(debug, config.globals.debug) != config.globals.debug);
         } else if let Some(config) = refused {
             // What it lacks may come.
             let more: Vec<_> = files_of(config).into_iter().filter(|file| !files.contains(file)).collect();

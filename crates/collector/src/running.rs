@@ -12,11 +12,12 @@ use crate::{
     check::check_outputs,
     codes,
     collector::{bound_outputs, unhealthy_after},
-    config::Examined,
+    config::{Examined, Output},
     fleet::Fleet,
     outputs::{Outputs, prepare},
     planning::{Organization, Plan, PlannedUnit, limits_of, plan},
     reloader::Reloader,
+    sights::Sights,
 };
 
 /// Everything that a reload may change, and what it needs for that.
@@ -66,6 +67,24 @@ impl Running {
         }
     }
 
+    /// What is seen of it, as it is now.
+    pub(crate) fn sights(&self) -> Sights {
+        let (config, files) = (&self.config, self.config.files());
+        let certificate = |(name, output): (&String, &Output)| match output {
+            Output::DevoPlatform(settings) => Some((name.clone(), files.find(&settings.cert).ok()?)),
+            Output::Console(_) => None,
+        };
+        Sights {
+            id: config.globals.id.clone(),
+            name: config.globals.name.clone(),
+            calls: self.limiters.calls().clone(),
+            senders: self.outputs.views(),
+            certificates: config.outputs.iter().filter_map(certificate).collect(),
+            configuration: config.shown().to_owned(),
+            debug: config.globals.debug,
+        }
+    }
+
     fn watchdog(&self) -> Watchdog {
         let Supervisor { health, ledger, outputs, world, .. } = &self.supervisor;
         let (health, ledger, outputs, clock) = (health.clone(), ledger.clone(), outputs.clone(), world.clock.clone());
@@ -96,7 +115,7 @@ impl Running {
     async fn reload(&mut self) -> ControlFlow<()> {
         let at = self.supervisor.world.clock.wall();
         let health = self.supervisor.health.clone();
-        match self.try_reload().await {
+        let taken = match self.try_reload().await {
             Ok(()) => {
                 info!("configuration reloaded");
                 health.reload(at, Ok(()));
@@ -108,7 +127,9 @@ impl Running {
                 health.reload(at, Err(reason));
                 ControlFlow::Continue(())
             }
-        }
+        };
+        self.reloader.show(self.sights());
+        taken
     }
 
     async fn try_reload(&mut self) -> Result<(), CollectorError> {

@@ -1,13 +1,16 @@
 //! The internal channels: an outlet at the puller's end, an inlet at the sender's.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, Vitals, planted, receipt};
+use crate::{
+    Budget, Clock, Debt, Debts, Events, OutputSet, Receipt, Room, SenderCounts, Tap, UnitId, UnitLedger, Vitals,
+    planted, receipt,
+};
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
 const CHANNEL_BATCHES: usize = 4096;
@@ -29,6 +32,7 @@ pub struct Inlet {
     /// Which of the output's lines it is at the end of.
     line: u64,
     hurry: Arc<Notify>,
+    counts: Arc<SenderCounts>,
 }
 
 impl Inlet {
@@ -40,6 +44,11 @@ impl Inlet {
     /// Batches that wait.
     pub fn waiting(&self) -> usize {
         self.batches.len()
+    }
+
+    /// What its sender has done, for whoever watches.
+    pub fn counts(&self) -> &Arc<SenderCounts> {
+        &self.counts
     }
 
     /// Says whether the destination is known to confirm. Until it is, nothing is received from any source. Once another inlet
@@ -111,6 +120,8 @@ pub struct Output {
     name: Arc<str>,
     line: Arc<Mutex<Line>>,
     ready: Arc<Ready>,
+    /// Of all senders that it had.
+    counts: Arc<SenderCounts>,
 }
 
 /// The way to the sender that is at work.
@@ -120,11 +131,14 @@ struct Line {
     hurry: Arc<Notify>,
 }
 
-/// Whether an output is known to confirm, for whoever shows it.
+/// Whether an output is known to confirm, and what its sender has done, for whoever shows it.
 #[derive(Clone)]
 pub struct Readiness {
     name: Arc<str>,
     ready: Arc<Ready>,
+    counts: Arc<SenderCounts>,
+    /// It keeps no sender running.
+    line: Weak<Mutex<Line>>,
 }
 
 impl Readiness {
@@ -137,18 +151,33 @@ impl Readiness {
     pub fn is_ready(&self) -> bool {
         self.ready.is()
     }
+
+    /// What its sender has done.
+    pub fn counts(&self) -> &SenderCounts {
+        &self.counts
+    }
+
+    /// Batches that wait for it.
+    pub fn waiting(&self) -> usize {
+        let waiting = |line: Arc<Mutex<Line>>| {
+            let line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            line.batches.max_capacity() - line.batches.capacity()
+        };
+        self.line.upgrade().map_or(0, waiting)
+    }
 }
 
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        Readiness { name: self.name.clone(), ready: self.ready.clone() }
+        let Output { name, ready, counts, line } = self;
+        Readiness { name: name.clone(), ready: ready.clone(), counts: counts.clone(), line: Arc::downgrade(line) }
     }
 
     /// Puts another sender in the place of the one that is at work, for every outlet. Batches go to this inlet from now on, which
     /// is not ready until its sender says so; the one before gives what it has still, and ends.
     pub fn replace(&self) -> Inlet {
-        let (line, inlet) = line(&self.ready, self.ready.next_line());
+        let (line, inlet) = line(&self.ready, &self.counts, self.ready.next_line());
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
         inlet
     }
@@ -161,14 +190,18 @@ impl Output {
 /// The two ends of the output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
     let ready = Arc::new(Ready::default());
-    let (line, inlet) = line(&ready, 0);
-    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready }, inlet)
+    let counts = Arc::new(SenderCounts::default());
+    let (line, inlet) = line(&ready, &counts, 0);
+    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready, counts }, inlet)
 }
 
-fn line(ready: &Arc<Ready>, line: u64) -> (Line, Inlet) {
+fn line(ready: &Arc<Ready>, counts: &Arc<SenderCounts>, line: u64) -> (Line, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let hurry = Arc::new(Notify::new());
-    (Line { batches, hurry: hurry.clone() }, Inlet { batches: receiver, ready: ready.clone(), line, hurry })
+    (
+        Line { batches, hurry: hurry.clone() },
+        Inlet { batches: receiver, ready: ready.clone(), line, hurry, counts: counts.clone() },
+    )
 }
 
 /// A unit's end of the channels to every required output.
@@ -178,17 +211,31 @@ pub struct Outlet {
     budget: Arc<Budget>,
     ledger: Arc<UnitLedger>,
     vitals: Arc<Vitals>,
+    watched: Option<Watched>,
+}
+
+/// By whom an outlet is watched.
+#[derive(Clone)]
+struct Watched {
+    unit: UnitId,
+    clock: Arc<dyn Clock>,
+    tap: Arc<Tap>,
 }
 
 impl Outlet {
     /// An outlet to `outputs` with room from `budget`, entered in `ledger`.
     pub fn new(outputs: Arc<[Output]>, budget: Arc<Budget>, ledger: Arc<UnitLedger>) -> Self {
-        Outlet { outputs, budget, ledger, vitals: Arc::default() }
+        Outlet { outputs, budget, ledger, vitals: Arc::default(), watched: None }
     }
 
     /// The same, of a unit that shows its signs of life in `vitals`.
     pub fn with_vitals(self, vitals: Arc<Vitals>) -> Self {
         Outlet { vitals, ..self }
+    }
+
+    /// The same, whose batches pass `tap` as those of `unit`, and are entered with the time.
+    pub fn watched(self, unit: UnitId, clock: Arc<dyn Clock>, tap: Arc<Tap>) -> Self {
+        Outlet { watched: Some(Watched { unit, clock, tap }), ..self }
     }
 
     /// The names of the required outputs, in the order of their indices.
@@ -210,7 +257,11 @@ impl Outlet {
         let room = Arc::new(self.budget.take(self.budget.weight(events.footprint(), events.len())).await);
         drop(crowded);
         let events = Arc::new(events);
-        for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
+        let now = self.watched.as_ref().map(|Watched { unit, clock, tap }| {
+            tap.show(unit, &events);
+            clock.now()
+        });
+        for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger, now) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
             if planted("batch-for-the-first-output-alone") && output > 0 {
                 batch.receipt.delivered(crate::Proof::Closed);

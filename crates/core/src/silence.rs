@@ -8,7 +8,7 @@ use std::{
 use tracing::{info, warn};
 
 use crate::{
-    Code, Finding, Quiet, Severity, Supervisor, Unit, Vitals, codes,
+    Code, Failed, Finding, Quiet, Severity, Supervisor, Unit, Vitals, codes,
     vitals::{Phase, Reading},
 };
 
@@ -86,7 +86,11 @@ impl Supervisor {
             causes.push(Finding::error(&codes::NOT_WRITTEN, "what must be written down first is refused by the state"));
         }
         if phase != Phase::Pulls && causes.is_empty() {
-            return vec![Finding::error(&codes::FAILED, "the unit does not pull: the line of its failure says why")];
+            let (code, problem) = match vitals.last_failure() {
+                Some(Failed { code, error, .. }) => (code, format!("the unit fails: {error}")),
+                None => (&codes::FAILED, "the unit does not pull yet".to_owned()),
+            };
+            return vec![Finding::error(code, problem)];
         }
         let asked = tokio::select! {
             biased;

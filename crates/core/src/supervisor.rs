@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Budget, Class, Ended, Failure, Finding, Health, Ledger, Outlet, Output, PullerContext, Severity, Store,
-    Unit, UnitId, Vitals, World, chain, codes, vitals::Phase,
+    Backoff, Budget, Class, Ended, Failed, Failure, Finding, Health, Ledger, Outlet, Output, PullerContext, Severity,
+    Store, Unit, UnitId, Vitals, World, chain, codes, vitals::Phase,
 };
 
 /// Bytes that one unit may have on their way, within the collector's budget.
@@ -66,11 +66,15 @@ impl Supervisor {
             let class = match ended {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Failed(Failure { code, class, error })) => {
-                    warn!(unit = %unit.id, %code, ?class, error = chain(&*error), "unit failed");
+                    let (error, at) = (chain(&*error), self.world.clock.now());
+                    warn!(unit = %unit.id, %code, ?class, error, "unit failed");
+                    vitals.failed(Some(Failed { code, error, at }));
                     class
                 }
                 Err(panic) => {
-                    error!(unit = %unit.id, code = %codes::PANICKED, panic = panic_text(&*panic), "unit panicked");
+                    let (code, error) = (&codes::PANICKED, panic_text(&*panic).to_owned());
+                    error!(unit = %unit.id, %code, panic = error, "unit panicked");
+                    vitals.failed(Some(Failed { code, error, at: self.world.clock.now() }));
                     Class::Retry
                 }
             };
@@ -90,7 +94,8 @@ impl Supervisor {
     async fn run_once(&self, unit: &Unit, vitals: &Arc<Vitals>, told: &mut Told) -> Ended {
         vitals.enter(Phase::AwaitsDestination);
         let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id))
-            .with_vitals(vitals.clone());
+            .with_vitals(vitals.clone())
+            .watched(unit.id.clone(), self.world.clock.clone(), self.health.tap().clone());
         // Nothing is asked of a source, not even by a check, while its events could not be delivered.
         tokio::select! {
             biased;
@@ -115,6 +120,7 @@ impl Supervisor {
         }
         info!(unit = %unit.id, "puller started");
         vitals.enter(Phase::Pulls);
+        vitals.failed(None);
         let context = PullerContext {
             unit: unit.id.clone(),
             store: self.store.clone(),

@@ -10,7 +10,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Finding, Readiness, UnitId};
+use tokio::time::Instant;
+
+use crate::{Code, Finding, Readiness, Tap, UnitId};
 
 /// Where a unit stands when it does not get on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -63,6 +65,15 @@ pub(crate) enum Phase {
 
 impl Phase {
     const ALL: [Phase; 4] = [Phase::AwaitsDestination, Phase::Setup, Phase::Pulls, Phase::Rests];
+
+    fn name(self) -> &'static str {
+        match self {
+            Phase::AwaitsDestination => "waits for its destination",
+            Phase::Setup => "is checked",
+            Phase::Pulls => "pulls",
+            Phase::Rests => "waits for its next try",
+        }
+    }
 }
 
 /// Signs of life of one unit. Written once a call or batch, never once an event.
@@ -82,6 +93,9 @@ pub struct Vitals {
     /// What its setup found last, and when it was first found.
     findings: Mutex<Vec<(Finding, SystemTime)>>,
     quiet: Mutex<Option<Quiet>>,
+    /// How far what was read last is behind the present, by what is read of the source.
+    behind: Mutex<BTreeMap<String, Duration>>,
+    failed: Mutex<Option<Failed>>,
 }
 
 /// A unit that saw no event for longer than its user expects.
@@ -91,6 +105,17 @@ pub struct Quiet {
     pub since: SystemTime,
     /// Why, as far as that can be told.
     pub causes: Vec<Finding>,
+}
+
+/// How a run of a unit failed.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// What kind of problem it is.
+    pub code: &'static Code,
+    /// What happened, with its causes.
+    pub error: String,
+    /// When.
+    pub at: Instant,
 }
 
 impl Vitals {
@@ -136,6 +161,29 @@ impl Vitals {
         *lock(&self.quiet) = quiet;
     }
 
+    /// What was read last of that part of the source is so much older than the present.
+    pub fn behind(&self, part: &str, by: Duration) {
+        let mut parts = lock(&self.behind);
+        match parts.get_mut(part) {
+            Some(behind) => *behind = by,
+            None => _ = parts.insert(part.to_owned(), by),
+        }
+    }
+
+    /// That part of the source is read no more.
+    pub fn left(&self, part: &str) {
+        lock(&self.behind).remove(part);
+    }
+
+    /// A run has failed, or none has any more.
+    pub(crate) fn failed(&self, failed: Option<Failed>) {
+        *lock(&self.failed) = failed;
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<Failed> {
+        lock(&self.failed).clone()
+    }
+
     /// A batch waits for room, as long as the guard lives.
     pub(crate) fn crowded(&self) -> Crowded<'_> {
         self.crowded.fetch_add(1, Relaxed);
@@ -146,6 +194,7 @@ impl Vitals {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.holds(0);
+        lock(&self.behind).clear();
     }
 
     pub(crate) fn read(&self) -> Reading {
@@ -188,6 +237,7 @@ impl Drop for Crowded<'_> {
 pub struct Health {
     units: Mutex<BTreeMap<UnitId, Arc<Vitals>>>,
     judged: Mutex<Vec<UnitHealth>>,
+    tap: Arc<Tap>,
     outputs: Mutex<Vec<Readiness>>,
     reloaded: Mutex<Option<Reloaded>>,
 }
@@ -220,7 +270,47 @@ pub struct UnitHealth {
     pub quiet: Option<Quiet>,
 }
 
+/// What a unit shows of itself.
+#[derive(Clone, Debug)]
+pub struct UnitView {
+    /// How it is.
+    pub health: UnitHealth,
+    /// What it does, for people.
+    pub phase: &'static str,
+    /// Whether it takes events from its source.
+    pub pulls: bool,
+    /// How much older than the present what it read last was, at the worst part of its source; unknown before its first read.
+    pub behind: Option<Duration>,
+    /// What its setup found last.
+    pub findings: Vec<Finding>,
+    /// How its last run failed, until the next one pulls.
+    pub failed: Option<Failed>,
+}
+
 impl Health {
+    /// Where the batches of all units pass.
+    pub fn tap(&self) -> &Arc<Tap> {
+        &self.tap
+    }
+
+    /// Everything that the units that run show of themselves.
+    pub fn views(&self) -> Vec<UnitView> {
+        let units = lock(&self.units).clone();
+        let view = |health: UnitHealth| {
+            let vitals = units.get(&health.unit)?;
+            let phase = vitals.read().phase;
+            Some(UnitView {
+                phase: phase.name(),
+                pulls: phase == Phase::Pulls,
+                behind: lock(&vitals.behind).values().max().copied(),
+                findings: vitals.findings().into_iter().map(|(finding, _)| finding).collect(),
+                failed: lock(&vitals.failed).clone(),
+                health,
+            })
+        };
+        self.units().into_iter().filter_map(view).collect()
+    }
+
     /// How every unit that runs is, as of the watchdog's last look. One that it has not seen yet gets on.
     pub fn units(&self) -> Vec<UnitHealth> {
         let judged = lock(&self.judged).clone();

@@ -17,7 +17,7 @@ pub struct Health {
     pub units: Option<Vec<Unit>>,
     /// What became of the last reload; nothing if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reload: Option<Reload>,
+    pub reload: Option<LastReload>,
 }
 
 /// A required output.
@@ -73,7 +73,7 @@ impl From<Finding> for Cause {
 
 /// What became of the last reload of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Reload {
+pub struct LastReload {
     /// When, in seconds since the epoch.
     pub at: u64,
     /// Whether it was taken.
@@ -83,9 +83,9 @@ pub struct Reload {
     pub refused: Option<String>,
 }
 
-impl From<Reloaded> for Reload {
+impl From<Reloaded> for LastReload {
     fn from(Reloaded { at, refused, .. }: Reloaded) -> Self {
-        Reload { at: seconds(at), ok: refused.is_none(), refused }
+        LastReload { at: seconds(at), ok: refused.is_none(), refused }
     }
 }
 

@@ -157,6 +157,8 @@ impl Follower {
             let now = self.shared.now();
             self.follow_clock_back(now);
             self.say_what_is_gone(now);
+            let behind = Duration::from_millis(self.plan.lag(now).unsigned_abs());
+            self.shared.outlet.vitals().behind(&self.cursor, behind);
             let step = match self.seen.unsaved() > MOST_UNSAVED {
                 true => Step::Wait(now + millis(SAVE_EVERY)),
                 false => self.plan.next(now),
@@ -175,6 +177,7 @@ impl Follower {
                 }
             }
         }
+        self.shared.outlet.vitals().left(&self.cursor);
         self.drain().await
     }
 

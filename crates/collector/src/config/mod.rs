@@ -20,6 +20,7 @@ mod secret_file;
 mod section;
 mod sections;
 mod shape;
+mod shown;
 mod tree;
 
 use std::{
@@ -72,6 +73,8 @@ pub struct Config {
     /// The files that its secrets stand in.
     #[serde(skip)]
     pub(crate) secret_files: Vec<PathBuf>,
+    #[serde(skip)]
+    shown: String,
 }
 
 /// What reading a configuration came to.
@@ -132,6 +135,11 @@ impl Config {
         Files::beside(self.documents.outermost())
     }
 
+    /// All of it as YAML for people, but for what is secret or came from the environment or from files.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// Keys that are set and change nothing.
     pub fn without_effect(&self) -> Vec<String> {
         let globals = [
@@ -180,6 +188,7 @@ fn read(
     }
     // Keys that stand under another name are found under their first one too.
     places.add_missing(Places::of(&tree));
+    let shown = shown::shown(&tree);
     let disabled = take_disabled(&mut tree);
     // Devo's collector ignores such an input, so nothing in it may keep the others from running.
     for problem in problems.iter_mut().filter(|problem| disabled.iter().any(|input| problem.path.is_within(input))) {
@@ -206,6 +215,7 @@ fn read(
     config.places = places;
     config.prints = Prints::of(&tree);
     config.secret_files = secret_files;
+    config.shown = shown;
     let before = problems.len();
     config.judge(whole, problems);
     config.compare_with_devos(problems);
@@ -319,6 +329,9 @@ impl Config {
         }
         if whole && self.inputs.values().all(|input| input.services.is_empty()) {
             error(KeyPath::of(&["inputs"]), "no input is enabled and has a service", "there would be nothing to do");
+        }
+        if let Some((key, message, hint)) = self.globals.check_page() {
+            error(KeyPath::of(&["globals", key]), &message, hint);
         }
         for (name, input) in &self.inputs {
             for PlanError { key, problem } in input.check_way() {

@@ -6,7 +6,7 @@ use quittance_aws::{CallLimit, Endpoints, PlanError, Role, SignIn, is_account};
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value as Json;
 
@@ -30,6 +30,8 @@ const RELOAD: Duration = Duration::from_secs(5);
 
 /// The same at the shortest.
 const SHORTEST_RELOAD: Duration = Duration::from_millis(100);
+/// The shortest token of the page, in characters.
+const SHORTEST_TOKEN: usize = 16;
 
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -71,14 +73,22 @@ pub struct Globals {
     /// seconds at least.
     #[schemars(extend("examples" = ["5m"]))]
     pub unhealthy_after: Option<Interval>,
-    /// The address and port where probes are answered (`/livez`, `/readyz`, `/healthz`); none if unset. Whoever reaches it learns
-    /// the names of units and outputs, and nothing else.
+    /// The address and port where probes and metrics are answered (`/livez`, `/readyz`, `/healthz`, `/metrics`); none if unset.
+    /// Whoever reaches it learns the names of units, tables and outputs, and numbers, and nothing else.
     #[schemars(extend("examples" = ["127.0.0.1:9464"]))]
     pub probes_address: Option<SocketAddr>,
     /// How often the configuration, and the certificates and secrets that it names, are looked at: what has changed is read again
     /// and taken, if it is right. 5 seconds if unset; 0 for never, then only SIGHUP does.
     #[schemars(extend("examples" = ["5s"]))]
     pub reload_interval: Option<Interval>,
+    /// The address and port of the status page, for a browser and `quittance tap`; none if unset. It shows live events to who
+    /// asks for them: one that is not this machine's own alone (`127.0.0.1`, `::1`) needs a `page_token`.
+    #[schemars(extend("examples" = ["127.0.0.1:9465"]))]
+    pub page_address: Option<SocketAddr>,
+    /// What who opens the status page must know, 16 characters at least: in a browser, the password of any name; or `file:` and
+    /// the file that holds it. Behind it travel events: put a proxy with TLS before a page that is reached from elsewhere.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub page_token: Option<SecretString>,
 }
 
 /// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
@@ -106,6 +116,24 @@ impl Globals {
     pub fn reload_interval(&self) -> Option<Duration> {
         self.reload_interval
             .map_or(Some(RELOAD), |Interval(every)| (!every.is_zero()).then(|| every.max(SHORTEST_RELOAD)))
+    }
+
+    /// What is wrong with who may see the page: the key, what it is, and what to do.
+    pub(crate) fn check_page(&self) -> Option<(&'static str, String, &'static str)> {
+        let address = self.page_address?;
+        match &self.page_token {
+            Some(token) if token.expose_secret().chars().count() < SHORTEST_TOKEN => {
+                let problem = format!("is too short: expected {SHORTEST_TOKEN} characters at least");
+                Some(("page_token", problem, "`openssl rand -hex 16` makes one"))
+            }
+            None if !address.ip().is_loopback() => {
+                let problem = format!(
+                    "`{address}` can be reached from elsewhere, and the page shows events: expected a `page_token`"
+                );
+                Some(("page_address", problem, "or write 127.0.0.1 in the place of the address"))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
