@@ -132,7 +132,7 @@ impl Follower {
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
-            windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
+            windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), shared.world.random.fork()),
             returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
             seen,
             debts,
