@@ -94,6 +94,25 @@ pub fn rsyslogd() -> Result<PathBuf, Missing> {
     }
 }
 
+/// chromedriver, beside a Chromium.
+pub fn chromedriver() -> Result<PathBuf, Missing> {
+    if let Some(named) = env::var_os("QUITTANCE_CHROMEDRIVER") {
+        return Ok(workspace().join(named));
+    }
+    let on_path = |program: &str| {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path).map(|folder| folder.join(program)).find(|place| place.is_file())
+    };
+    let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    on_path("chromedriver").filter(|_| browser.is_some()).ok_or_else(|| {
+        Missing(
+            "Chromium and chromedriver, for the status page: install them (Debian: apt-get install chromium \
+             chromium-driver); or set QUITTANCE_CHROMEDRIVER"
+                .to_owned(),
+        )
+    })
+}
+
 fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

@@ -16,7 +16,7 @@ pub(crate) const EVERY: Duration = Duration::from_secs(1);
 const WINDOW: usize = 6;
 
 /// Looks that a point of a plot is made of.
-const LOOKS_A_POINT: u64 = 5;
+pub(crate) const LOOKS_A_POINT: u64 = 5;
 
 /// Points of a plot: twenty minutes.
 pub(crate) const POINTS: usize = 240;

@@ -92,16 +92,21 @@ impl Sheet {
         }
     }
 
+    /// Without labels.
     fn one(&mut self, name: &str, help: &str, value: Option<f64>) {
-        self.gauge(name, help, value.map(|value| (Vec::new(), value)));
+        if let Some(value) = value {
+            let gauge = Gauge::<f64, AtomicU64>::default();
+            gauge.set(value);
+            self.0.register(name, help, gauge);
+        }
     }
 
     fn program(&mut self, monitor: &Monitor) {
         let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         self.gauge("quittance_build_info", "The version that runs", [(version, 1.0)]);
         let process = Process::read();
-        let cpu = Family::<Labels, Counter<f64, AtomicU64>>::default();
-        cpu.get_or_create(&Vec::new()).inc_by(process.cpu_seconds.unwrap_or_default());
+        let cpu = Counter::<f64, AtomicU64>::default();
+        cpu.inc_by(process.cpu_seconds.unwrap_or_default());
         self.0.register("process_cpu_seconds", "User and system CPU time", cpu);
         self.one("process_resident_memory_bytes", "Resident memory", process.resident_bytes);
         self.one("process_virtual_memory_bytes", "Virtual memory", process.virtual_bytes);
@@ -114,11 +119,9 @@ impl Sheet {
         self.one(name, "Whether the configuration that was read last is used", Some(successful));
         let name = "quittance_config_last_reload_success_timestamp_seconds";
         self.one(name, "When the configuration that is used was read", reload.succeeded_at.map(since_epoch));
-        self.counter(
-            "quittance_config_reloads",
-            "Reloads of the configuration, refused ones too",
-            [(Vec::new(), reload.times)],
-        );
+        let reloads = Counter::<u64, AtomicU64>::default();
+        reloads.inc_by(reload.times);
+        self.0.register("quittance_config_reloads", "Reloads of the configuration, refused ones too", reloads);
         let (warnings, errors) = monitor.problems().totals();
         let of = |level: &str| vec![("level", level.to_owned())];
         let lines = [(of("warning"), warnings), (of("error"), errors)];

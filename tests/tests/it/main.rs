@@ -14,6 +14,7 @@ mod kill;
 mod memory;
 mod no_fault;
 mod notifications;
+mod page;
 mod progress;
 mod reaching_aws;
 mod reload;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     memory::add(&mut suite);
     no_fault::add(&mut suite);
     notifications::add(&mut suite);
+    page::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);
     reload::add(&mut suite);

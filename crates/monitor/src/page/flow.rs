@@ -78,9 +78,9 @@ impl Flow {
                 @for (node, place) in self.senders.iter().zip(&senders) {
                     (link(middle.x + middle.width, centre, place.x, place.y + BOX / 2.0, node.rate))
                 }
-                @for (node, place) in self.sources.iter().zip(&sources) { (node.draw(place, 46)) }
+                @for (node, place) in self.sources.iter().zip(&sources) { (node.draw(place, 41)) }
                 (self.middle(&middle))
-                @for (node, place) in self.senders.iter().zip(&senders) { (node.draw(place, 28)) }
+                @for (node, place) in self.senders.iter().zip(&senders) { (node.draw(place, 26)) }
             }
         }
     }
@@ -106,9 +106,9 @@ impl Flow {
             svg.flow.tall viewBox=(format!("0 0 {width} {y}")) role="img" aria-label=(self.in_words()) {
                 (link(half, middle.y - 32.0, half, middle.y - 2.0, total(&self.sources)))
                 (link(half, middle.y + BOX + 2.0, half, middle.y + BOX + 32.0, total(&self.senders)))
-                @for (node, place) in self.sources.iter().zip(&sources) { (node.draw(place, 36)) }
+                @for (node, place) in self.sources.iter().zip(&sources) { (node.draw(place, 35)) }
                 (self.middle(&middle))
-                @for (node, place) in self.senders.iter().zip(&senders) { (node.draw(place, 36)) }
+                @for (node, place) in self.senders.iter().zip(&senders) { (node.draw(place, 35)) }
             }
         }
     }

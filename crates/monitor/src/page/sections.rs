@@ -220,7 +220,7 @@ fn tiles(monitor: &Monitor, subject: &Subject, sight: &Sight) -> Markup {
             (tile("Oldest without a receipt", &receipt, ""))
             (tile("Delivered in all", &count(total.delivered()), &bytes(total.bytes as f64)))
             (tile("Quarantine", &count(aside.items), &bytes(aside.bytes as f64)))
-            @if let Some(days) = days { (tile("Certificate ends in", &format!("{days} days"), "")) }
+            @if let Some(days) = days { (tile("Certificate ends in", &count(days), "days")) }
         }
     }
 }
@@ -345,7 +345,7 @@ fn ledger(subject: &Subject, sight: &Sight) -> Markup {
                     th.number scope="col" { "Filtered" } th.number scope="col" { "Quarantined" } th.number scope="col" { "Returned" } th.number scope="col" { "On their way" } } }
                 @for (table, counts) in tables.iter().take(MOST_TABLES) {
                     tbody { tr {
-                        th.name scope="row" { (table) }
+                        th.name scope="row" { (super::plots::breakable(table)) }
                         td.number data-label="Pulled" { (count(counts.pulled)) }
                         td.number data-label="Delivered" { (count(counts.delivered())) }
                         td.number data-label="Bytes delivered" { (bytes(counts.bytes as f64)) }
@@ -386,7 +386,7 @@ fn senders(subject: &Subject, now: SystemTime) -> Markup {
                 li {
                     (badge(mood, "certificate")) " of " span.name { (certificate.output) }
                     @match left {
-                        Some(left) => { " ends in " strong { (left.as_secs() / 86_400) " days" } ", on " (moment(certificate.not_after)) }
+                        Some(left) => { " ends in " strong { (count(left.as_secs() / 86_400)) " days" } ", on " (moment(certificate.not_after)) }
                         None => { " ended on " strong { (moment(certificate.not_after)) } ": ask Devo for a new one" }
                     }
                 }
