@@ -127,11 +127,6 @@ impl Collector {
         kill_process(Pid::from_child(&self.child), Signal::HUP).context("cannot signal the collector")
     }
 
-    /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends it as a power cut would (SIGKILL).
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
