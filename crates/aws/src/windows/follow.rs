@@ -279,7 +279,7 @@ impl Follower {
     /// What the error says of this window alone makes it wait; anything else is met by the next one too.
     fn failed(&mut self, number: Number, error: &AwsError) {
         let wait = match error.class() {
-            Class::NeedsPerson => self.windows.wait().max(Duration::from_secs(60)),
+            Class::NeedsPerson => (self.windows.wait() * 5).max(Duration::from_secs(60)),
             _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;
