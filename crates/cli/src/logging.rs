@@ -96,6 +96,10 @@ impl<S: Subscriber> Layer<S> for Recent {
         let mut fields = Fields(Map::new());
         event.record(&mut fields);
         let Fields(mut fields) = fields;
+        // What differs each time would make the same thing look like many.
+        for changing in ["retry_in", "wait"] {
+            fields.remove(changing);
+        }
         let mut take = |name: &str| fields.remove(name).map(|value| text(&value));
         let (code, unit, message) = (take("code"), take("unit"), take("message").unwrap_or_default());
         let rest = fields.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>();

@@ -111,7 +111,8 @@ impl History {
         let Some((at, before)) = before else { return };
         let seconds = (now - at).as_secs_f64();
         for (table, sum) in &look.tables {
-            let plot = self.plots.entry(table.clone()).or_default();
+            // Before its first event there was none.
+            let plot = self.plots.entry(table.clone()).or_insert_with(|| VecDeque::from([0.0]));
             plot.push_back(sum.since(before.get(table).copied().unwrap_or_default(), seconds).events as f32);
             while plot.len() > POINTS {
                 plot.pop_front();

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Between two looks at the quarantine, which is on the disk.
-const QUARANTINE_EVERY: Duration = Duration::from_secs(15);
+const QUARANTINE_EVERY: Duration = Duration::from_secs(5);
 
 /// What both listeners look at.
 pub struct Monitor {

@@ -149,7 +149,7 @@ impl Node {
                 text.mark x=(at.x + 20.0) y=(at.y + BOX / 2.0 + 4.5) text-anchor="middle" { (self.mood.mark()) }
                 text.title x=(at.x + 40.0) y=(at.y + 20.0) { (name) }
                 text.detail x=(at.x + 40.0) y=(at.y + 38.0) {
-                    @if self.detail.is_empty() { (moving) } @else { (moving) " · " (self.detail) }
+                    @if self.detail.is_empty() { (moving) } @else { (format::rate(self.rate.events)) " events/s · " (self.detail) }
                 }
             }
         }

@@ -23,6 +23,7 @@ async fn it_says_how_each_unit_is_with_the_problem_and_its_fix() {
     scene.problems.note(problem("cannot <script>alert(1)</script>"));
     let (status, page) = get(scene.page, "GET / HTTP/1.1").await;
     assert_eq!(status, 200);
+    let page = page.replace("<wbr>", "");
     for said in [
         "aws/1/unit",
         "works, with a warning",
@@ -47,6 +48,10 @@ async fn a_destination_that_does_not_confirm_is_said_first() {
     let status = live.split("id=\"live-tiles\"").next().unwrap();
     assert!(status.contains("devo_1 does not confirm"), "{status}");
     assert!(live.contains("waits for its destination"));
+    scene.inlet.set_ready(true);
+    until("the unit pulls", || scene.health.views().iter().all(|view| view.pulls)).await;
+    let (_, live) = get(scene.page, "GET /live HTTP/1.1").await;
+    assert!(live.contains("all is well"), "{live}");
 }
 
 #[tokio::test]
