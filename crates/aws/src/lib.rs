@@ -24,6 +24,7 @@ pub mod refusal;
 mod routing;
 mod service;
 mod settings;
+mod silence;
 mod source;
 mod sqs;
 mod tagging;
@@ -54,6 +55,7 @@ pub use settings::{
     KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, no_global_events, queue_name, regions,
     tag_template,
 };
+pub use silence::cannot_tell;
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare, service_of};

@@ -62,6 +62,20 @@ pub struct QueueFacts {
     pub buckets: BTreeSet<String>,
 }
 
+/// What is in a queue.
+pub(crate) struct Depth {
+    /// The queue's ARN.
+    pub(crate) arn: String,
+    /// Messages that can be received.
+    pub(crate) visible: u64,
+    /// Messages that somebody has received.
+    pub(crate) hidden: u64,
+    /// The buckets that its policy lets announce their objects.
+    pub(crate) buckets: BTreeSet<String>,
+    /// Whether its policy lets topics of SNS send.
+    pub(crate) has_topics: bool,
+}
+
 /// An entry of a batch that was refused.
 #[derive(Clone, Debug)]
 pub struct Rejected {
@@ -151,6 +165,23 @@ impl SqsQueue {
         let max_receive_count = redrive.and_then(|redrive| redrive.max_receive_count.as_u32());
         let buckets = attributes.get(&QueueAttributeName::Policy).map(|policy| buckets(policy)).unwrap_or_default();
         Ok(QueueFacts { visibility_timeout, max_receive_count, retention, dead_letter_queue, buckets })
+    }
+
+    /// What is in the queue, and who may put it there.
+    pub(crate) async fn depth(&self) -> Result<Depth, AwsError> {
+        let request = self.client.turn("GetQueueAttributes").await.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(QueueAttributeName::All).send().await;
+        let answer = answer.map_err(|e| AwsError::api("GetQueueAttributes", &self.url, e))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or_default();
+        let policy = attributes.get(&QueueAttributeName::Policy);
+        Ok(Depth {
+            arn: attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default(),
+            visible: count(QueueAttributeName::ApproximateNumberOfMessages),
+            hidden: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+            buckets: policy.map(|policy| buckets(policy)).unwrap_or_default(),
+            has_topics: policy.is_some_and(|policy| policy.contains(":sns:")),
+        })
     }
 
     /// The queue of that name in the same account and region.

@@ -5,7 +5,7 @@ use std::{fmt::Write, net::SocketAddr, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use quittance_collector::{Config, Documents};
-use quittance_monitor::{Health, Output, Unit, ask};
+use quittance_monitor::{Cause, Health, LastReload, Output, Unit, ask};
 
 use crate::output::print;
 
@@ -72,12 +72,19 @@ fn in_text(health: &Health) -> String {
     for Output { name, confirms } in &health.outputs {
         line(format_args!("output {name}: {}", if *confirms { "confirms" } else { "does not confirm" }));
     }
-    for Unit { unit, stage, seconds, held, in_flight, .. } in health.units.iter().flatten() {
+    if let Some(LastReload { ok: false, refused, .. }) = &health.reload {
+        let reason = refused.as_deref().unwrap_or_default();
+        line(format_args!("a changed configuration was refused, and the one before goes on: {reason}"));
+    }
+    for Unit { unit, stage, seconds, held, in_flight, causes, .. } in health.units.iter().flatten() {
         let what = match (stage, seconds) {
             (Some(stage), Some(seconds)) => format!("does not get on for {seconds} s, at: {stage}"),
             _ => "gets on".to_owned(),
         };
         line(format_args!("unit {unit}: {what} ({held} messages held, {in_flight} events on their way)"));
+        for Cause { code, problem, fix } in causes {
+            line(format_args!("  no event for longer than expected: {problem} ({fix}) [{code}]"));
+        }
     }
     text
 }

@@ -32,10 +32,11 @@ pub(crate) enum Format {
 pub(crate) struct Verbosity(Option<reload::Handle<EnvFilter, Registry>>);
 
 impl Verbosity {
-    /// Logs this program's debug lines too, unless `QUITTANCE_LOG` says what is logged.
-    pub(crate) fn debug(&self) {
+    /// Whether this program's debug lines are logged too, unless `QUITTANCE_LOG` says what is logged.
+    pub(crate) fn debug(&self, wanted: bool) {
+        let filter = EnvFilter::new(if wanted { "info,quittance=debug" } else { "info" });
         // Only a subscriber that is gone refuses, and it would log nothing in any case.
-        let _ = self.0.as_ref().map(|filter| filter.reload(EnvFilter::new("info,quittance=debug")));
+        let _ = self.0.as_ref().map(|handle| handle.reload(filter));
     }
 }
 

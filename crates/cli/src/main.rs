@@ -11,6 +11,7 @@ mod logging;
 mod output;
 mod plain;
 mod quarantine;
+mod reload;
 mod run;
 mod services;
 mod simulate;

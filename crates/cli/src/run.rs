@@ -13,10 +13,11 @@ use tracing::{debug, info};
 
 use crate::{
     logging::Verbosity,
-    watch::{Listeners, subject},
+    reload::Reloading,
+    watch::{Handles, Listeners},
 };
 
-/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once.
+/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once. SIGHUP has the configuration read again.
 pub(crate) async fn run(
     documents: Documents,
     messages: Messages,
@@ -25,13 +26,13 @@ pub(crate) async fn run(
 ) -> Result<ExitCode> {
     let config = Config::load(documents)?;
     if config.globals.debug {
-        verbosity.debug();
+        verbosity.debug(true);
     }
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     // Before anything runs: a port that is taken is a mistake of the configuration.
     let listeners = Listeners::open(&config.globals).await?;
-    let (clock, configuration) = (parts.world.clock.clone(), config.shown().to_owned());
+    let clock = parts.world.clock.clone();
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
@@ -43,11 +44,14 @@ pub(crate) async fn run(
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    let monitor = Monitor::new(subject(&collector, configuration), problems, clock);
+    let handles = Handles::of(&collector);
+    let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock);
+    let reloading = Reloading::new(collector.reloader(), verbosity, handles, monitor.clone())?;
     let running = async {
         tokio::select! {
             ended = collector.run() => ended,
             never = listeners.serve(monitor) => match never {},
+            never = reloading.listen() => match never {},
         }
     };
     tokio::pin!(running);

@@ -4,6 +4,7 @@ use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
 use quittance_collector::{Collector, Sights, config::Globals};
+use quittance_core::{Health, Ledger, Store};
 use quittance_devo::certificate_end;
 use quittance_monitor::{Certificate, Monitor, Page, Probes, SenderView, Subject};
 use secrecy::SecretString;
@@ -58,25 +59,38 @@ impl Listeners {
     }
 }
 
-/// What is seen of a collector, with its configuration as people may see it. To be asked for again after a reload.
-pub(crate) fn subject(collector: &Collector, configuration: String) -> Subject {
-    let Sights { id, name, calls, senders, certificates } = collector.sights();
-    let view = |quittance_collector::SenderView { kind, sender }| SenderView { pool: kind, sender };
-    let certificates = certificates.into_iter().filter_map(|(output, path)| {
-        let not_after = certificate_end(&path)?;
-        Some(Certificate { output, not_after })
-    });
-    Subject {
-        id,
-        name,
-        ledger: collector.ledger(),
-        health: collector.health(),
-        outputs: collector.readiness(),
-        senders: senders.into_iter().map(view).collect(),
-        calls,
-        store: collector.store(),
-        certificates: certificates.collect(),
-        configuration,
+/// What of a collector stays the same over its reloads.
+pub(crate) struct Handles {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) health: Arc<Health>,
+    store: Arc<dyn Store>,
+}
+
+impl Handles {
+    pub(crate) fn of(collector: &Collector) -> Handles {
+        Handles { ledger: collector.ledger(), health: collector.health(), store: collector.store() }
+    }
+
+    /// What is seen of it at the moment.
+    pub(crate) fn subject(&self, sights: Sights) -> Subject {
+        let Sights { id, name, calls, senders, certificates, configuration, .. } = sights;
+        let view = |quittance_collector::SenderView { kind, sender }| SenderView { pool: kind, sender };
+        let certificates = certificates.into_iter().filter_map(|(output, path)| {
+            let not_after = certificate_end(&path)?;
+            Some(Certificate { output, not_after })
+        });
+        Subject {
+            id,
+            name,
+            ledger: self.ledger.clone(),
+            health: self.health.clone(),
+            outputs: self.health.outputs(),
+            senders: senders.into_iter().map(view).collect(),
+            calls,
+            store: self.store.clone(),
+            certificates: certificates.collect(),
+            configuration,
+        }
     }
 }
 

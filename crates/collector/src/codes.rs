@@ -112,6 +112,16 @@ pub(crate) static TAG_LEVELS: Code = Code::new(
     "Leave some out, or make sure that your domain takes such a tag.",
 );
 
+/// A changed configuration is not taken.
+pub(crate) static RELOAD_REFUSED: Code = Code::new(
+    InitVariables,
+    14,
+    "a changed configuration is refused",
+    "It has an error, or changes what cannot change while the collector runs. The text beside it says which; the configuration \
+     before goes on.",
+    "Correct it: it is read again when a file changes, or at SIGHUP. What needs a restart is taken by a restart.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -126,6 +136,7 @@ static OWN: &[&Code] = &[
     &ORGANIZATION,
     &NOT_AS_DEVOS,
     &TAG_LEVELS,
+    &RELOAD_REFUSED,
 ];
 
 /// Every code there is, by number.

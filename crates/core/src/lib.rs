@@ -22,6 +22,7 @@ mod outlet;
 mod random;
 mod receipt;
 mod sender;
+mod silence;
 mod store;
 mod supervisor;
 mod tag;
@@ -52,7 +53,7 @@ pub use supervisor::Supervisor;
 pub use tag::{Tag, TagError, TagId, Tags};
 pub use tap::{Listener, Tap, Tapped, Wanted};
 pub use unit::{Class, Ended, Estimate, Failure, Finding, Puller, PullerContext, Setup, Severity, Unit, UnitId};
-pub use vitals::{Failed, Health, Stage, UnitHealth, UnitView, Vitals};
+pub use vitals::{Failed, Health, Quiet, Reloaded, Stage, UnitHealth, UnitView, Vitals};
 pub use watchdog::Watchdog;
 
 /// Clock and randomness of a collector: the parameters that a test replaces.

@@ -1,8 +1,8 @@
 //! The internal channels: an outlet at the puller's end, an inlet at the sender's.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::{Notify, mpsc};
@@ -29,12 +29,14 @@ pub struct Batch {
 pub struct Inlet {
     batches: mpsc::Receiver<Batch>,
     ready: Arc<Ready>,
+    /// Which of the output's lines it is at the end of.
+    line: u64,
     hurry: Arc<Notify>,
     counts: Arc<SenderCounts>,
 }
 
 impl Inlet {
-    /// The next batch; `None` when every outlet is gone.
+    /// The next batch; `None` when every outlet is gone, or goes to another inlet now.
     pub async fn next(&mut self) -> Option<Batch> {
         self.batches.recv().await
     }
@@ -49,9 +51,10 @@ impl Inlet {
         &self.counts
     }
 
-    /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
+    /// Says whether the destination is known to confirm. Until it is, nothing is received from any source. Once another inlet
+    /// has taken its place, nobody listens.
     pub fn set_ready(&self, ready: bool) {
-        self.ready.set(ready);
+        self.ready.set(self.line, ready);
     }
 
     /// Where to hear that an engine needs its receipts early.
@@ -64,18 +67,28 @@ impl Inlet {
 /// repeated.
 #[derive(Default)]
 struct Ready {
-    now: AtomicBool,
+    /// The number of the line that counts, and in the lowest bit whether it is.
+    now: AtomicU64,
     changed: Notify,
 }
 
 impl Ready {
     fn is(&self) -> bool {
-        self.now.load(Ordering::Acquire)
+        self.now.load(Ordering::Acquire) & 1 == 1
     }
 
-    fn set(&self, ready: bool) {
-        self.now.store(ready, Ordering::Release);
-        self.changed.notify_waiters();
+    fn set(&self, line: u64, ready: bool) {
+        let of_line = |now: u64| (now >> 1 == line).then_some(line << 1 | u64::from(ready));
+        if self.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, of_line).is_ok() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Hears another line from now on, which is not ready yet.
+    fn next_line(&self) -> u64 {
+        let line = (self.now.load(Ordering::Acquire) >> 1) + 1;
+        self.now.store(line << 1, Ordering::Release);
+        line
     }
 
     /// Ends when it is so.
@@ -105,10 +118,17 @@ impl Hurry {
 #[derive(Clone)]
 pub struct Output {
     name: Arc<str>,
-    batches: mpsc::Sender<Batch>,
+    line: Arc<Mutex<Line>>,
     ready: Arc<Ready>,
-    hurry: Arc<Notify>,
+    /// Of all senders that it had.
     counts: Arc<SenderCounts>,
+}
+
+/// The way to the sender that is at work.
+#[derive(Clone)]
+struct Line {
+    batches: mpsc::Sender<Batch>,
+    hurry: Arc<Notify>,
 }
 
 /// Whether an output is known to confirm, and what its sender has done, for whoever shows it.
@@ -118,7 +138,7 @@ pub struct Readiness {
     ready: Arc<Ready>,
     counts: Arc<SenderCounts>,
     /// It keeps no sender running.
-    batches: mpsc::WeakSender<Batch>,
+    line: Weak<Mutex<Line>>,
 }
 
 impl Readiness {
@@ -139,27 +159,48 @@ impl Readiness {
 
     /// Batches that wait for it.
     pub fn waiting(&self) -> usize {
-        self.batches.upgrade().map_or(0, |batches| batches.max_capacity() - batches.capacity())
+        let waiting = |line: Arc<Mutex<Line>>| {
+            let line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            line.batches.max_capacity() - line.batches.capacity()
+        };
+        self.line.upgrade().map_or(0, waiting)
     }
 }
 
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        let Output { name, ready, counts, batches, .. } = self;
-        Readiness { name: name.clone(), ready: ready.clone(), counts: counts.clone(), batches: batches.downgrade() }
+        let Output { name, ready, counts, line } = self;
+        Readiness { name: name.clone(), ready: ready.clone(), counts: counts.clone(), line: Arc::downgrade(line) }
+    }
+
+    /// Puts another sender in the place of the one that is at work, for every outlet. Batches go to this inlet from now on, which
+    /// is not ready until its sender says so; the one before gives what it has still, and ends.
+    pub fn replace(&self) -> Inlet {
+        let (line, inlet) = line(&self.ready, &self.counts, self.ready.next_line());
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        inlet
+    }
+
+    fn line(&self) -> Line {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// The two ends of the output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
-    let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let ready = Arc::new(Ready::default());
-    let hurry = Arc::new(Notify::new());
     let counts = Arc::new(SenderCounts::default());
+    let (line, inlet) = line(&ready, &counts, 0);
+    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready, counts }, inlet)
+}
+
+fn line(ready: &Arc<Ready>, counts: &Arc<SenderCounts>, line: u64) -> (Line, Inlet) {
+    let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
+    let hurry = Arc::new(Notify::new());
     (
-        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone(), counts: counts.clone() },
-        Inlet { batches: receiver, ready, hurry, counts },
+        Line { batches, hurry: hurry.clone() },
+        Inlet { batches: receiver, ready: ready.clone(), line, hurry, counts: counts.clone() },
     )
 }
 
@@ -228,7 +269,7 @@ impl Outlet {
             }
             if let Some(output) = self.outputs.get(output) {
                 // A sender that is gone drops the batch, and so returns it.
-                let _ = output.batches.send(batch).await;
+                let _ = output.line().batches.send(batch).await;
             }
         }
     }
@@ -247,7 +288,7 @@ impl Outlet {
 
     /// Asks the senders for receipts now: the engine holds much, or stops.
     pub fn hurry(&self) {
-        self.outputs.iter().for_each(|output| output.hurry.notify_one());
+        self.outputs.iter().for_each(|output| output.line().hurry.notify_one());
     }
 
     /// Where this unit shows its signs of life.

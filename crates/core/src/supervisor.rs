@@ -113,7 +113,7 @@ impl Supervisor {
             Err(failure) => return Ended::Failed(failure),
         };
         told.tell(&unit.id, &findings);
-        vitals.found(&findings);
+        vitals.found(&findings, self.world.clock.wall());
         if let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Error) {
             let error = format!("setup failed: {}: {}", finding.code, finding.problem).into();
             return Ended::Failed(Failure { code: &codes::SETUP_FAILED, class: Class::NeedsPerson, error });
@@ -157,7 +157,7 @@ impl Supervisor {
         // What keeps it from being found out is met, and told, by the puller too.
         if let Ok(findings) = unit.setup.check().await {
             told.tell(&unit.id, &findings);
-            vitals.found(&findings);
+            vitals.found(&findings, self.world.clock.wall());
         }
     }
 }

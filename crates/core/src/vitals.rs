@@ -7,12 +7,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::time::Instant;
 
-use crate::{Code, Finding, Tap, UnitId};
+use crate::{Code, Finding, Readiness, Tap, UnitId};
 
 /// Where a unit stands when it does not get on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,10 +90,21 @@ pub struct Vitals {
     crowded: AtomicUsize,
     state_refuses: AtomicBool,
     period_ms: AtomicU64,
+    /// What its setup found last, and when it was first found.
+    findings: Mutex<Vec<(Finding, SystemTime)>>,
+    quiet: Mutex<Option<Quiet>>,
     /// How far what was read last is behind the present, by what is read of the source.
     behind: Mutex<BTreeMap<String, Duration>>,
-    findings: Mutex<Vec<Finding>>,
     failed: Mutex<Option<Failed>>,
+}
+
+/// A unit that saw no event for longer than its user expects.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Quiet {
+    /// When it saw the last one, or began to look.
+    pub since: SystemTime,
+    /// Why, as far as that can be told.
+    pub causes: Vec<Finding>,
 }
 
 /// How a run of a unit failed.
@@ -133,6 +144,23 @@ impl Vitals {
         self.state_refuses.store(refuses, Relaxed);
     }
 
+    /// What its setup finds at `now`.
+    pub(crate) fn found(&self, findings: &[Finding], now: SystemTime) {
+        let mut known = lock(&self.findings);
+        let since = |new: &Finding| known.iter().find(|(old, _)| old.code == new.code).map_or(now, |(_, since)| *since);
+        let found = findings.iter().map(|new| (new.clone(), since(new))).collect();
+        *known = found;
+    }
+
+    /// What its setup found last, and when it was first found.
+    pub(crate) fn findings(&self) -> Vec<(Finding, SystemTime)> {
+        lock(&self.findings).clone()
+    }
+
+    pub(crate) fn quiet(&self, quiet: Option<Quiet>) {
+        *lock(&self.quiet) = quiet;
+    }
+
     /// What was read last of that part of the source is so much older than the present.
     pub fn behind(&self, part: &str, by: Duration) {
         let mut parts = lock(&self.behind);
@@ -147,14 +175,13 @@ impl Vitals {
         lock(&self.behind).remove(part);
     }
 
-    /// What its setup found last.
-    pub(crate) fn found(&self, findings: &[Finding]) {
-        *lock(&self.findings) = findings.to_vec();
-    }
-
     /// A run has failed, or none has any more.
     pub(crate) fn failed(&self, failed: Option<Failed>) {
         *lock(&self.failed) = failed;
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<Failed> {
+        lock(&self.failed).clone()
     }
 
     /// A batch waits for room, as long as the guard lives.
@@ -205,12 +232,27 @@ impl Drop for Crowded<'_> {
     }
 }
 
-/// The units of a collector that run, and how each is.
+/// The units of a collector that run, and how each is; its outputs, and what became of its last reload.
 #[derive(Default)]
 pub struct Health {
     units: Mutex<BTreeMap<UnitId, Arc<Vitals>>>,
     judged: Mutex<Vec<UnitHealth>>,
     tap: Arc<Tap>,
+    outputs: Mutex<Vec<Readiness>>,
+    reloaded: Mutex<Option<Reloaded>>,
+}
+
+/// What became of the last reload of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reloaded {
+    /// When.
+    pub at: SystemTime,
+    /// Why it was refused, if it was: the configuration before goes on.
+    pub refused: Option<String>,
+    /// How many were taken since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refusals: u64,
 }
 
 /// How a unit is, as the watchdog saw it last.
@@ -224,6 +266,8 @@ pub struct UnitHealth {
     pub held: usize,
     /// Events that it has on their way.
     pub in_flight: u64,
+    /// That it saw no event for longer than its user expects, and why.
+    pub quiet: Option<Quiet>,
 }
 
 /// What a unit shows of itself.
@@ -259,7 +303,7 @@ impl Health {
                 phase: phase.name(),
                 pulls: phase == Phase::Pulls,
                 behind: lock(&vitals.behind).values().max().copied(),
-                findings: lock(&vitals.findings).clone(),
+                findings: vitals.findings().into_iter().map(|(finding, _)| finding).collect(),
                 failed: lock(&vitals.failed).clone(),
                 health,
             })
@@ -270,11 +314,39 @@ impl Health {
     /// How every unit that runs is, as of the watchdog's last look. One that it has not seen yet gets on.
     pub fn units(&self) -> Vec<UnitHealth> {
         let judged = lock(&self.judged).clone();
-        let of = |(unit, reading): (UnitId, Reading)| {
+        let of = |(unit, vitals): (UnitId, Arc<Vitals>)| {
             let seen = judged.iter().find(|seen| seen.unit == unit).cloned();
-            seen.unwrap_or(UnitHealth { unit, stalled: None, held: reading.held, in_flight: 0 })
+            let (held, quiet) = (vitals.read().held, lock(&vitals.quiet).clone());
+            let seen = seen.unwrap_or(UnitHealth { unit, stalled: None, held, in_flight: 0, quiet: None });
+            UnitHealth { quiet, ..seen }
         };
-        self.readings().into_iter().map(of).collect()
+        self.vitals().into_iter().map(of).collect()
+    }
+
+    /// The required outputs, as they are now.
+    pub fn outputs(&self) -> Vec<Readiness> {
+        lock(&self.outputs).clone()
+    }
+
+    /// Others are required from now on.
+    pub fn set_outputs(&self, outputs: Vec<Readiness>) {
+        *lock(&self.outputs) = outputs;
+    }
+
+    /// What became of the last reload; nothing if there was none.
+    pub fn reloaded(&self) -> Option<Reloaded> {
+        lock(&self.reloaded).clone()
+    }
+
+    /// The configuration was read again, at that time, and taken or refused.
+    pub fn reload(&self, at: SystemTime, result: Result<(), String>) {
+        let mut last = lock(&self.reloaded);
+        let (mut taken, mut refusals) = last.as_ref().map_or((0, 0), |last| (last.taken, last.refusals));
+        match result {
+            Ok(()) => taken += 1,
+            Err(_) => refusals += 1,
+        }
+        *last = Some(Reloaded { at, refused: result.err(), taken, refusals });
     }
 
     /// What `unit` shows, from its first mention to [`gone`](Self::gone).
@@ -287,7 +359,11 @@ impl Health {
     }
 
     pub(crate) fn readings(&self) -> Vec<(UnitId, Reading)> {
-        lock(&self.units).iter().map(|(unit, vitals)| (unit.clone(), vitals.read())).collect()
+        self.vitals().into_iter().map(|(unit, vitals)| (unit, vitals.read())).collect()
+    }
+
+    fn vitals(&self) -> Vec<(UnitId, Arc<Vitals>)> {
+        lock(&self.units).iter().map(|(unit, vitals)| (unit.clone(), vitals.clone())).collect()
     }
 
     pub(crate) fn judge(&self, units: Vec<UnitHealth>) {

@@ -29,7 +29,7 @@ mod subject;
 mod tap;
 
 pub use ask::{AskError, ask};
-pub use health::{Health, Output, Unit};
+pub use health::{Cause, Health, LastReload, Output, Unit};
 pub use monitor::{Monitor, Reload};
 pub use page::Page;
 pub use probes::Probes;

@@ -10,7 +10,7 @@ use quittance_core::Readiness;
 use tokio::net::TcpListener;
 
 use crate::{
-    Health, Monitor, Output, metrics,
+    Health, LastReload, Monitor, Output, metrics,
     serve::{Manners, serve},
 };
 
@@ -50,7 +50,8 @@ impl Probes {
         let outputs: Vec<_> = subject.outputs.iter().map(output).collect();
         let units = with_units.then(|| subject.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
         let healthy = outputs.iter().all(|output| output.confirms) && units.iter().flatten().all(|unit| unit.healthy);
-        Health { healthy, outputs, units }
+        let reload = subject.health.reloaded().filter(|_| with_units).map(LastReload::from);
+        Health { healthy, outputs, units, reload }
     }
 }
 

@@ -17,6 +17,7 @@ mod notifications;
 mod page;
 mod progress;
 mod reaching_aws;
+mod reload;
 mod resets;
 mod rsyslog;
 mod samples;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     page::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);
+    reload::add(&mut suite);
     resets::add(&mut suite);
     rsyslog::add(&mut suite);
     samples::add(&mut suite);

@@ -13,6 +13,7 @@ mod json;
 mod key_path;
 mod nearest;
 mod parse;
+mod prints;
 mod problem;
 mod schema;
 mod secret_file;
@@ -22,13 +23,18 @@ mod shape;
 mod shown;
 mod tree;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use quittance_aws::{PlanError, SignIn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{CollectorError, Files, codes};
+use prints::Prints;
 use tree::{Entry, Node, Places, Value};
 
 pub use documents::Documents;
@@ -62,6 +68,11 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     #[serde(skip)]
     places: Places,
+    #[serde(skip)]
+    pub(crate) prints: Prints,
+    /// The files that its secrets stand in.
+    #[serde(skip)]
+    pub(crate) secret_files: Vec<PathBuf>,
     #[serde(skip)]
     shown: String,
 }
@@ -171,7 +182,7 @@ fn read(
     let mut places = Places::of(&tree);
     environment::expand(&mut tree, &root, lookup, problems);
     let absent = ["globals", "outputs"].into_iter().filter(|key| tree.child(key).is_none()).collect::<Vec<_>>();
-    shape::fit(&mut tree, &schema::of_types(), documents, problems);
+    let secret_files = shape::fit(&mut tree, &schema::of_types(), documents, problems);
     if server.is_none() && tree.child("inputs").is_some() {
         documents::advise(&absent, problems);
     }
@@ -202,6 +213,8 @@ fn read(
     config.globals.override_with(&config.global_overrides);
     config.documents = documents.clone();
     config.places = places;
+    config.prints = Prints::of(&tree);
+    config.secret_files = secret_files;
     config.shown = shown;
     let before = problems.len();
     config.judge(whole, problems);

@@ -25,6 +25,11 @@ const UNHEALTHY_AFTER: Duration = Duration::from_secs(300);
 /// The same at the shortest: a confirmation alone takes some seconds.
 const SHORTEST_STANDSTILL: Duration = Duration::from_secs(30);
 
+/// How often files are looked at for changes.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// The same at the shortest.
+const SHORTEST_RELOAD: Duration = Duration::from_millis(100);
 /// The shortest token of the page, in characters.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -72,6 +77,10 @@ pub struct Globals {
     /// Whoever reaches it learns the names of units, tables and outputs, and numbers, and nothing else.
     #[schemars(extend("examples" = ["127.0.0.1:9464"]))]
     pub probes_address: Option<SocketAddr>,
+    /// How often the configuration, and the certificates and secrets that it names, are looked at: what has changed is read again
+    /// and taken, if it is right. 5 seconds if unset; 0 for never, then only SIGHUP does.
+    #[schemars(extend("examples" = ["5s"]))]
+    pub reload_interval: Option<Interval>,
     /// The address and port of the status page, for a browser and `quittance tap`; none if unset. It shows live events to who
     /// asks for them: one that is not this machine's own alone (`127.0.0.1`, `::1`) needs a `page_token`.
     #[schemars(extend("examples" = ["127.0.0.1:9465"]))]
@@ -101,6 +110,12 @@ impl Globals {
     /// How long a unit may stand still.
     pub fn unhealthy_after(&self) -> Duration {
         self.unhealthy_after.map_or(UNHEALTHY_AFTER, |Interval(after)| after.max(SHORTEST_STANDSTILL))
+    }
+
+    /// How often files are looked at for changes, if they are.
+    pub fn reload_interval(&self) -> Option<Duration> {
+        self.reload_interval
+            .map_or(Some(RELOAD), |Interval(every)| (!every.is_zero()).then(|| every.max(SHORTEST_RELOAD)))
     }
 
     /// What is wrong with who may see the page: the key, what it is, and what to do.
@@ -266,7 +281,7 @@ pub struct Input {
     pub region: Option<String>,
     /// Where AWS is, if not at AWS: for private endpoints and emulators. `{region}` in it stands for the region.
     pub endpoint_url: Option<String>,
-    /// The same for single services, as for VPC endpoints: `cloudtrail`, `guardduty`, `logs`, `monitoring`,
+    /// The same for single services, as for VPC endpoints: `cloudtrail`, `events`, `guardduty`, `logs`, `monitoring`,
     /// `organizations`, `s3`, `sqs`, `sts`.
     #[serde(default)]
     #[schemars(extend("examples" = ["{sqs: \"https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com\"}"]))]
@@ -459,6 +474,10 @@ pub struct Common {
     /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
     #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
     pub reset_persistence_auth: Option<String>,
+    /// How often there is an event at least. If there is none for that long, the cause is looked for and said, in the log and in
+    /// the health of the unit. Never, if unset.
+    #[schemars(extend("examples" = ["2h"]))]
+    pub expect_every: Option<Interval>,
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {

@@ -66,6 +66,8 @@ impl Sink {
         let Some(mut stream) = self.shake_hands(connection, tls).await else {
             return;
         };
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|shown| shown.as_ref().to_vec());
+        self.count(|counts| counts.clients.extend(shown));
         let mut fault = lock(&self.0.script).of_empty();
         let ended = match self.read_all(&mut stream, &mut fault).await {
             Reading::EndedByClient => match fault {
