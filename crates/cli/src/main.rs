@@ -15,6 +15,7 @@ mod run;
 mod services;
 mod simulate;
 mod state;
+mod test;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Command {
     Check(check::Options),
     /// Lists the services, their types and the Devo tables of their events.
     Services(services::Options),
+    /// Says what would become of samples: the tag of each event, and what the filters do with it. Nothing is asked of anybody.
+    Test(test::Options),
     /// Asks a running collector how its units and outputs get on.
     Health(health::Options),
     /// Explains the codes of what goes wrong.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
                 Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
+                Command::Test(options) => Box::pin(test::run(options)).await,
                 Command::Health(options) => health::run(options).await,
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),

@@ -64,6 +64,9 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             }
         }
     }
+    for (filter, dropped) in ledger.dropped() {
+        info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");
+    }
     let total = ledger.total();
     info!(
         pulled = total.pulled,

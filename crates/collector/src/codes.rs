@@ -112,6 +112,15 @@ pub(crate) static TAG_LEVELS: Code = Code::new(
     "Leave some out, or make sure that your domain takes such a tag.",
 );
 
+/// Filters that do something else than what is likely meant.
+pub(crate) static FILTERS: Code = Code::new(
+    InitVariables,
+    20,
+    "a filter is likely not what is meant",
+    "It drops everything of its service, is never reached, sends to a tag of many levels, or names a column that no log has.",
+    "Try it on a sample by `quittance test`. The first filter that matches decides; what none matches is sent.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -126,6 +135,7 @@ static OWN: &[&Code] = &[
     &ORGANIZATION,
     &NOT_AS_DEVOS,
     &TAG_LEVELS,
+    &FILTERS,
 ];
 
 /// Every code there is, by number.

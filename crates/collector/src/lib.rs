@@ -15,6 +15,7 @@ mod internal;
 mod planning;
 mod replay;
 mod resets;
+mod samples;
 
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
@@ -26,3 +27,4 @@ pub use files::Files;
 pub use internal::{MessageSink, Messages, messages};
 pub use quittance_state::{Aside, Asides, Contents, Holding, Remembered, Sqlite, WEIGHT};
 pub use replay::{Replayed, replay};
+pub use samples::{Wanted, judge};

@@ -57,6 +57,22 @@ impl AddAssign for Counts {
     }
 }
 
+/// What one of the user's filters kept from being sent.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many events; they are among those that are [`filtered`](Counts::filtered).
+    pub events: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, other: Dropped) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+    }
+}
+
 /// The accounts of every unit of a collector.
 #[derive(Default)]
 pub struct Ledger(Mutex<BTreeMap<UnitId, Arc<UnitLedger>>>);
@@ -84,24 +100,49 @@ impl Ledger {
         }
         total
     }
+
+    /// What each filter dropped, of all units, in the order of the filters' names.
+    pub fn dropped(&self) -> BTreeMap<Arc<str>, Dropped> {
+        let mut all = BTreeMap::new();
+        for unit in lock(&self.0).values() {
+            for (filter, dropped) in unit.dropped_by() {
+                *all.entry(filter).or_default() += dropped;
+            }
+        }
+        all
+    }
 }
 
 /// The account of one unit. Touched once a batch, never once an event.
 #[derive(Default)]
-pub struct UnitLedger(Mutex<HashMap<Tag, Counts>>);
+pub struct UnitLedger {
+    tags: Mutex<HashMap<Tag, Counts>>,
+    /// By filter: there are as many as the user wrote.
+    filters: Mutex<BTreeMap<Arc<str>, Dropped>>,
+}
 
 impl UnitLedger {
     /// `events` more were pulled and dropped by the user's wish.
     pub fn filtered(&self, tag: &Tag, events: u64) {
-        let mut tags = lock(&self.0);
+        let mut tags = lock(&self.tags);
         let counts = tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.filtered += events;
     }
 
+    /// Among what is [`filtered`](Self::filtered) is this, dropped by the filter of that name.
+    pub fn dropped(&self, filter: &Arc<str>, dropped: Dropped) {
+        *lock(&self.filters).entry(filter.clone()).or_default() += dropped;
+    }
+
+    /// What each filter dropped, in the order of their names.
+    pub fn dropped_by(&self) -> Vec<(Arc<str>, Dropped)> {
+        lock(&self.filters).iter().map(|(filter, dropped)| (filter.clone(), *dropped)).collect()
+    }
+
     /// `events` more were pulled and set aside.
     pub fn quarantined(&self, tag: &Tag, events: u64) {
-        let mut tags = lock(&self.0);
+        let mut tags = lock(&self.tags);
         let counts = tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.quarantined += events;
@@ -110,19 +151,19 @@ impl UnitLedger {
     /// The sum of all tags.
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
-        lock(&self.0).values().for_each(|counts| total += *counts);
+        lock(&self.tags).values().for_each(|counts| total += *counts);
         total
     }
 
     /// By tag, in the order of the tags.
     pub fn snapshot(&self) -> Vec<(Tag, Counts)> {
-        let mut all: Vec<_> = lock(&self.0).iter().map(|(tag, counts)| (tag.clone(), *counts)).collect();
+        let mut all: Vec<_> = lock(&self.tags).iter().map(|(tag, counts)| (tag.clone(), *counts)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
 
     pub(crate) fn lent(&self, events: &Events) {
-        let mut tags = lock(&self.0);
+        let mut tags = lock(&self.tags);
         for (tag, share) in events.shares() {
             let counts = tags.entry(tag.clone()).or_default();
             counts.pulled += share.events;
@@ -131,7 +172,7 @@ impl UnitLedger {
     }
 
     pub(crate) fn settled(&self, shares: &[(Tag, Share)], proof: Option<Proof>) {
-        let mut tags = lock(&self.0);
+        let mut tags = lock(&self.tags);
         for (tag, share) in shares {
             let counts = tags.entry(tag.clone()).or_default();
             counts.in_flight -= share.events;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use quittance_aws::{CallLimit, Endpoints, PlanError, Role, SignIn, is_account};
+use quittance_aws::{CallLimit, Endpoints, FilterSection, PlanError, Role, SignIn, is_account};
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -430,6 +430,10 @@ pub struct Common {
     /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
     #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
     pub reset_persistence_auth: Option<String>,
+    /// What is dropped, sent to another table, masked or sampled on the way, by what events say: the first filter that matches
+    /// decides, and what none matches is sent.
+    #[serde(default)]
+    pub filters: Vec<FilterSection>,
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {
