@@ -24,9 +24,9 @@ impl KeyPath {
         let mut path = KeyPath::default();
         for key in written.split('.').filter(|key| !key.is_empty()) {
             let mut parts = key.split('[');
-            let items = || parts.clone().map(|item| item.strip_suffix(']')?.parse().ok());
             let name = parts.next().unwrap_or_default();
-            match items().collect::<Option<Vec<usize>>>() {
+            let items = parts.map(|item| item.strip_suffix(']')?.parse().ok());
+            match items.collect::<Option<Vec<usize>>>() {
                 Some(items) => path = items.into_iter().fold(path.key(name), |path, item| path.item(item)),
                 None => path = path.key(key),
             }

@@ -60,7 +60,7 @@ fn what_is_no_json_object_has_no_fields_and_damage_is_told_with_its_place() {
         let values: Vec<_> = values.iter().map(|raw| str::from_utf8(raw).unwrap()).collect();
         assert_eq!((&values[..], damage), (found, Some(place)), "{event}");
     };
-    damaged(r#"{"p":1,"q":2"#, &["1"], 12);
+    damaged(r#"{"p":1,"q":2"#, &["1"], 11);
     damaged(r#"{"p":"cut of"#, &[r#""cut of"#], 5);
     damaged(r#"{"p":{"q":1"#, &[r#"{"q":1"#], 5);
     damaged(r#"{"p":1} and more"#, &["1"], 8);
