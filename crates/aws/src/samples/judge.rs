@@ -1,9 +1,11 @@
 //! How the engines' parts judge a sample.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use jiff::Timestamp;
 use quittance_core::{Class, Failure, Judged, Sample, Tags, World, codes::NOT_JUDGED};
 use quittance_formats::{Frame, Inflate, compact::compact, fields, unreadable};
+use serde_json::Value;
 
 use crate::{
     Account, Calls, Filters, ObjectRef, Payload, Route, Whereabouts,
@@ -193,6 +195,15 @@ pub(crate) fn body(
     Ok(each.collect())
 }
 
+/// An answer with times as numbers, where AWS's command line wrote them as text.
+fn on_the_wire(page: &[u8]) -> Cow<'_, [u8]> {
+    let number = |time: &mut Value| Some(*time = time.as_str()?.parse::<Timestamp>().ok()?.as_second().into());
+    let Ok(mut answer) = serde_json::from_slice::<Value>(page) else { return page.into() };
+    let events = answer.get_mut("Events").and_then(Value::as_array_mut).into_iter().flatten();
+    let times: Vec<_> = events.filter_map(|event| event.get_mut("EventTime").and_then(number)).collect();
+    if times.is_empty() { page.into() } else { answer.to_string().into_bytes().into() }
+}
+
 /// Judges the events of an answer to a question by time.
 pub(crate) async fn pages(
     account: &Account,
@@ -204,7 +215,7 @@ pub(crate) async fn pages(
     let Some(canned) = account.canned() else {
         return Err(not_judged("the account that is read is a real one"));
     };
-    canned.put(&sample.account, &sample.bytes);
+    canned.put(&sample.account, &on_the_wire(&sample.bytes));
     let calls = Calls::of(account, region, &World::system()).await?;
     let (tags, mut all) = (Tags::default(), Vec::new());
     let mut sieve = Sieve::new(account.filters(), calls.at(), None, &tags);
