@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// The configuration. Without one, the service is taken as it is with nothing set.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What completes a configuration that was written for the Collector Server: a file with `globals` and `outputs`.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    server: Option<PathBuf>,
     /// The input; may be left out where one alone has the service.
     #[arg(long, value_name = "NAME")]
     input: Option<String>,
@@ -66,7 +69,7 @@ struct Line {
 
 /// Says what would become of samples. Nothing is asked of anybody.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let Options { files, service, config, input, key, bucket, account, json, report, expect } = options;
+    let Options { files, service, config, server, input, key, bucket, account, json, report, expect } = options;
     let mut samples = Vec::new();
     let mut names = Vec::new();
     for file in &files {
@@ -77,7 +80,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
             names.push(file.display().to_string());
         }
     }
-    let documents = config.map(|config| Documents { config, server: None });
+    let documents = config.map(|config| Documents { config, server });
     let judged = judge(&Wanted { documents, input, service }, &samples).await?;
     let mut lines: Vec<Line> = Vec::new();
     for (file, judged) in names.into_iter().zip(judged) {
