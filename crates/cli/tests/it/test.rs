@@ -210,7 +210,7 @@ fn a_mistake_in_a_filter_is_told_with_its_place() {
     assert_eq!(said.code, Some(1));
     assert!(
         said.err.contains(
-            "16:20: error: inputs.aws.services.audit-events-all.filters[0].when[0]: has `is`, `prefix` at once"
+            "15:20: error: inputs.aws.services.audit-events-all.filters[0].when[0]: has `is`, `prefix` at once"
         ),
         "{}",
         said.err
