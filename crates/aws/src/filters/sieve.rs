@@ -104,7 +104,7 @@ impl Sieve {
         else {
             return Verdict::plain(route);
         };
-        let sampled_out = |every: u64| id.unwrap_or_else(|| event_id(&[event])) % EventId::from(every) != 0;
+        let sampled_out = |every: u64| !id.unwrap_or_else(|| event_id(&[event])).is_multiple_of(EventId::from(every));
         if filter.drop || filter.sample.is_some_and(sampled_out) {
             return Verdict { route: Route::Drop(tag), by: Some(by), masks: false };
         }

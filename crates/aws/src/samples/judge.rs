@@ -197,7 +197,10 @@ pub(crate) fn body(
 
 /// An answer with times as numbers, where AWS's command line wrote them as text.
 fn on_the_wire(page: &[u8]) -> Cow<'_, [u8]> {
-    let number = |time: &mut Value| Some(*time = time.as_str()?.parse::<Timestamp>().ok()?.as_second().into());
+    let number = |time: &mut Value| {
+        *time = time.as_str()?.parse::<Timestamp>().ok()?.as_second().into();
+        Some(())
+    };
     let Ok(mut answer) = serde_json::from_slice::<Value>(page) else { return page.into() };
     let events = answer.get_mut("Events").and_then(Value::as_array_mut).into_iter().flatten();
     let times: Vec<_> = events.filter_map(|event| event.get_mut("EventTime").and_then(number)).collect();
