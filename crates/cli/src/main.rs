@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
 #[global_allocator]
@@ -80,6 +81,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    write_no_memory_to_disk();
     let quiet = !matches!(arguments.command, Command::Run(_));
     let (sink, messages) = messages();
     let verbosity = logging::start(arguments.log_format, quiet, sink);
@@ -113,4 +115,11 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// A crash must not leave a core dump behind: keys are in it.
+fn write_no_memory_to_disk() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // It can fail only where dumps are forbidden already.
+    _ = setrlimit(Resource::Core, none);
 }
