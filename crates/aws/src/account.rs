@@ -20,11 +20,12 @@ use tokio::{
 };
 
 use crate::{
-    AwsError, CallLimit, Credentials, Endpoints, Limiters, PlanError, Role, SignIn,
+    AwsError, CallLimit, Credentials, Endpoints, Filters, Limiters, PlanError, Role, SignIn,
     answers::{Skew, listening},
     credentials::{Chain, Signer, Source, ambient, session_name},
     partition::main_region,
     receiver::Receivers,
+    samples::Canned,
     turns::{Order, Turns},
 };
 
@@ -71,6 +72,7 @@ pub struct Way {
 }
 
 /// A signed-in account. Clients are made once for each service and region.
+#[derive(Clone)]
 pub struct Account {
     id: String,
     way: Way,
@@ -81,9 +83,12 @@ pub struct Account {
     skew: Arc<Skew>,
     /// An endpoint that is not AWS's own knows buckets only by path.
     path_style: bool,
-    clients: Mutex<Clients>,
-    receivers: Receivers,
+    clients: Arc<Mutex<Clients>>,
+    receivers: Arc<Receivers>,
     identity: Arc<Identity>,
+    filters: Arc<Filters>,
+    /// Its answers, if it reaches nothing.
+    canned: Option<Canned>,
 }
 
 /// Who an account's calls are made by, once that was asked.
@@ -148,7 +153,38 @@ impl Account {
         sts.set_timeout_config(Some(timeouts(STS_SECONDS)));
         let signer = Signer::in_role(role, &session_name(&id), &sts.build(), self.way.clock.clone());
         let skew = if id == self.id { self.skew.clone() } else { Arc::new(Skew::new(&id)) };
-        Account::with(id, self.way.clone(), self.plain.clone(), signer, skew)
+        let account = Account::with(id, self.way.clone(), self.plain.clone(), signer, skew);
+        Account { filters: self.filters.clone(), canned: self.canned.clone(), ..account }
+    }
+
+    /// The same account, for units whose events pass these filters.
+    pub fn filtered(&self, filters: Arc<Filters>) -> Account {
+        Account { filters, ..self.clone() }
+    }
+
+    /// An account that reaches nothing, for units that judge samples.
+    pub async fn of_samples(clock: Arc<dyn Clock>) -> Account {
+        let canned = Canned::default();
+        let account = Account::new(AccountSettings {
+            id: "samples".to_owned(),
+            credentials: Credentials { access_key: "AKIASAMPLE".to_owned(), access_secret: "none".into() },
+            endpoint_url: Some("http://samples.invalid".to_owned()),
+            http: SharedHttpClient::new(canned.clone()),
+            clock,
+            limiters: Limiters::default(),
+            call_limits: Vec::new(),
+        });
+        Account { canned: Some(canned), ..account.await }
+    }
+
+    /// Its answers, if it reaches nothing.
+    pub(crate) fn canned(&self) -> Option<&Canned> {
+        self.canned.as_ref()
+    }
+
+    /// What events of units that are made with it pass.
+    pub(crate) fn filters(&self) -> &Arc<Filters> {
+        &self.filters
     }
 
     fn with(id: String, way: Way, plain: SdkConfig, signer: Signer, skew: Arc<Skew>) -> Account {
@@ -160,8 +196,8 @@ impl Account {
         let config = in_region(&base, &way.endpoints, &way.region).timeout_config(timeouts(60)).build();
         let (caller, again) = (OnceCell::new(), tokio::sync::Mutex::default());
         let identity = Arc::new(Identity { id: id.clone(), config, caller, again });
-        let (clients, receivers) = (Mutex::default(), Receivers::default());
-        Account { id, way, plain, base, skew, path_style, clients, receivers, identity }
+        let (clients, receivers, filters) = (Arc::default(), Arc::default(), Arc::default());
+        Account { id, way, plain, base, skew, path_style, clients, receivers, identity, filters, canned: None }
     }
 
     /// Whether objects are not in AWS's own S3.

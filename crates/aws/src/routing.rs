@@ -1,6 +1,10 @@
 //! Where events go.
 
-use quittance_core::TagId;
+use std::collections::BTreeMap;
+
+use quittance_core::{Dropped, TagId, Tags, UnitLedger};
+
+use crate::filters::Sieve;
 
 /// Says where each event goes.
 pub trait Router: Send {
@@ -51,19 +55,32 @@ pub enum Claim {
 
 /// Events that were dropped by the user's wish, by tag: entered in the ledger once a batch.
 #[derive(Default)]
-pub(crate) struct Filtered(Vec<(TagId, u64)>);
+pub(crate) struct Filtered {
+    tags: Vec<(TagId, u64)>,
+    /// By the number of the filter, if one decided.
+    filters: BTreeMap<usize, Dropped>,
+}
 
 impl Filtered {
-    pub(crate) fn add(&mut self, tag: TagId) {
-        match self.0.iter_mut().find(|(t, _)| *t == tag) {
+    /// One more, of so many bytes, dropped by a filter or by its service.
+    pub(crate) fn add(&mut self, tag: TagId, by: Option<usize>, bytes: usize) {
+        if let Some(by) = by {
+            *self.filters.entry(by).or_default() += Dropped { events: 1, bytes: bytes as u64 };
+        }
+        match self.tags.iter_mut().find(|(t, _)| *t == tag) {
             Some((_, count)) => *count += 1,
-            None => self.0.push((tag, 1)),
+            None => self.tags.push((tag, 1)),
         }
     }
 
-    pub(crate) fn enter(&mut self, tags: &quittance_core::Tags, ledger: &quittance_core::UnitLedger) {
-        for (tag, count) in self.0.drain(..) {
+    pub(crate) fn enter(&mut self, tags: &Tags, sieve: Option<&Sieve>, ledger: &UnitLedger) {
+        for (tag, count) in self.tags.drain(..) {
             ledger.filtered(&tags.tag(tag), count);
+        }
+        while let Some((by, dropped)) = self.filters.pop_first() {
+            if let Some(sieve) = sieve {
+                ledger.dropped(sieve.name(by), dropped);
+            }
         }
     }
 }

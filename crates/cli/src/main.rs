@@ -17,6 +17,7 @@ mod services;
 mod simulate;
 mod state;
 mod tap;
+mod test;
 mod watch;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Check(check::Options),
     /// Lists the services, their types and the Devo tables of their events.
     Services(services::Options),
+    /// Says what would become of samples: the tag of each event, and what the filters do with it. Nothing is asked of anybody.
+    Test(test::Options),
     /// Asks a running collector how its units and outputs get on.
     Health(health::Options),
     /// Shows live events of a running collector, as they leave for their outputs. Looking disturbs no delivery.
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
                 Command::Run(options) => Box::pin(run::run(options.into(), messages, problems, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
+                Command::Test(options) => Box::pin(test::run(options)).await,
                 Command::Health(options) => health::run(options).await,
                 Command::Tap(options) => tap::run(options).await,
                 Command::Errors(options) => errors::run(&options),

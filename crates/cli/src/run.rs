@@ -69,6 +69,9 @@ pub(crate) async fn run(
             }
         }
     }
+    for (filter, dropped) in ledger.dropped() {
+        info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");
+    }
     let total = ledger.total();
     info!(
         pulled = total.pulled,

@@ -122,6 +122,15 @@ pub(crate) static RELOAD_REFUSED: Code = Code::new(
     "Correct it: it is read again when a file changes, or at SIGHUP. What needs a restart is taken by a restart.",
 );
 
+/// Filters that do something else than what is likely meant.
+pub(crate) static FILTERS: Code = Code::new(
+    InitVariables,
+    15,
+    "a filter is likely not what is meant",
+    "It drops everything of its service, is never reached, sends to a tag of many levels, or names a column that no log has.",
+    "Try it on a sample by `quittance test`. The first filter that matches decides; what none matches is sent.",
+);
+
 /// Its own codes.
 static OWN: &[&Code] = &[
     &UNREADABLE,
@@ -137,6 +146,7 @@ static OWN: &[&Code] = &[
     &NOT_AS_DEVOS,
     &TAG_LEVELS,
     &RELOAD_REFUSED,
+    &FILTERS,
 ];
 
 /// Every code there is, by number.

@@ -62,6 +62,24 @@ pub enum CollectorError {
         /// Why.
         source: StoreError,
     },
+    /// There is no such service to judge a sample by.
+    #[error("there is no service `{service}`: expected one of `{}`", names.join("`, `"))]
+    NoService {
+        /// As it was asked for.
+        service: String,
+        /// The names of those that there are.
+        names: Vec<String>,
+    },
+    /// A sample cannot be judged.
+    #[error("sample `{name}`")]
+    Sample {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What kind of problem it is.
+        code: &'static Code,
+    },
     /// No input can be chosen for which permissions are to be written.
     #[error("{problem}: expected `--input` and one of `{}`", names.join("`, `"))]
     Input {
@@ -93,7 +111,10 @@ impl CollectorError {
     pub fn code(&self) -> Option<&'static Code> {
         match self {
             CollectorError::Read { .. } => Some(&codes::UNREADABLE),
-            CollectorError::Config(_) | CollectorError::Input { .. } | CollectorError::Permissions { .. } => None,
+            CollectorError::Config(_)
+            | CollectorError::Input { .. }
+            | CollectorError::Permissions { .. }
+            | CollectorError::NoService { .. } => None,
             CollectorError::MissingFile { .. } => Some(&codes::FILE_MISSING),
             CollectorError::Output { source, .. } => Some(source.code()),
             CollectorError::NeedsRestart { .. } => Some(&codes::RELOAD_REFUSED),
@@ -101,6 +122,7 @@ impl CollectorError {
             CollectorError::State(source) => Some(source.code()),
             CollectorError::Reset { source, .. } => Some(source.code()),
             CollectorError::Proxy { .. } => Some(&codes::VALUE),
+            CollectorError::Sample { code, .. } => Some(code),
         }
     }
 }

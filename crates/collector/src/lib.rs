@@ -20,6 +20,7 @@ mod reloader;
 mod replay;
 mod resets;
 mod running;
+mod samples;
 mod sending;
 mod sights;
 
@@ -34,4 +35,5 @@ pub use internal::{MessageSink, Messages, messages};
 pub use quittance_state::{Aside, Asides, Contents, Holding, Remembered, Sqlite, WEIGHT};
 pub use reloader::Reloader;
 pub use replay::{Replayed, replay};
+pub use samples::{Wanted, judge};
 pub use sights::{SenderView, Sights};

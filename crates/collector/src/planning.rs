@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use quittance_aws::column_names;
 use quittance_aws::{
-    Account, AwsError, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
+    Account, AwsError, Filters, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
 use quittance_core::{Backoff, Finding, Interval, Unit, World};
@@ -14,7 +15,7 @@ use crate::{
     Config, Files, KeyPath, Problem, Section,
     catalogue::service_of,
     codes,
-    config::{Accounts, Common, Input},
+    config::{Accounts, Common, Input, likely},
     connectors::Connectors,
     fingerprint::Fingerprint,
 };
@@ -188,13 +189,13 @@ pub(crate) fn limits_of(config: &Config) -> Fingerprint {
 }
 
 /// On whose behalf units are planned.
-struct Asker<'a> {
+pub(crate) struct Asker<'a> {
     /// The input's name.
-    input: &'a str,
+    pub(crate) input: &'a str,
     /// Who is asked.
-    asked: &'a str,
+    pub(crate) asked: &'a str,
     /// Of the way there, and of who signs in.
-    fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// The units of `sections` in each of these accounts. The account's number is part of their address.
@@ -218,7 +219,7 @@ fn units_of(
     planned
 }
 
-fn units(
+pub(crate) fn units(
     asker: &Asker<'_>,
     sections: &BTreeMap<String, Section>,
     account: &Arc<Account>,
@@ -229,9 +230,25 @@ fn units(
         // The schema lets no other section pass.
         let Some(service) = service_of(name, section) else { continue };
         problems.extend(zero_period(section));
-        let planned_units = service.plan(name, section, account);
-        match planned_units.and_then(|units| Ok((units, section.read::<Common>()?))) {
-            Ok((units, Common { reset_persistence_auth, expect_every })) => {
+        let common = section.read::<Common>().and_then(|common| {
+            let filters = Filters::new(name, &common.filters).map_err(|error| section.locate(error))?;
+            Ok((common, filters))
+        });
+        let (common, filters) = match common {
+            Ok(common) => common,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        problems.extend(advice_on_filters(section, &common, &filters));
+        let account = match filters.is_empty() {
+            true => account,
+            false => &Arc::new(account.filtered(Arc::new(filters))),
+        };
+        let expect_every = common.expect_every.map(|every| every.0).filter(|every| !every.is_zero());
+        match service.plan(name, section, account) {
+            Ok(units) => {
                 problems.extend(service.advice(section).into_iter().map(|(key, found)| of_key(section, key, found)));
                 problems.extend(long_tags(section));
                 planned.extend(units.into_iter().map(|unit| PlannedUnit {
@@ -239,8 +256,8 @@ fn units(
                     input: asker.input.to_owned(),
                     service: name.clone(),
                     section: section.path.clone(),
-                    reset: reset_persistence_auth.clone(),
-                    expect_every: expect_every.map(|every| every.0).filter(|every| !every.is_zero()),
+                    reset: common.reset_persistence_auth.clone(),
+                    expect_every,
                     fingerprint: asker.fingerprint.and((asker.input, asker.asked, name, section.print())),
                     asked: asker.asked.to_owned(),
                 }));
@@ -249,6 +266,20 @@ fn units(
         }
     }
     planned
+}
+
+/// What is likely not meant of filters.
+fn advice_on_filters(section: &Section, common: &Common, filters: &Filters) -> Vec<Problem> {
+    let said = filters.advice(&common.filters, &codes::FILTERS).into_iter();
+    let mut problems: Vec<Problem> = said.map(|(key, found)| of_key(section, &key, found)).collect();
+    for (key, column) in Filters::odd_columns(&common.filters) {
+        if let Some(near) = likely(column.trim(), column_names()) {
+            let problem = format!("no log is known to have a column `{}`", column.trim().escape_debug());
+            let fix = format!("did you mean `{near}`?");
+            problems.push(of_key(section, &key, Finding::warning(&codes::FILTERS, problem).with_fix(fix)));
+        }
+    }
+    problems
 }
 
 /// A time between pulls of nothing, which no service can keep.

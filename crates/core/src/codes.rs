@@ -20,6 +20,16 @@ pub static STATE_UNREADABLE: Code = Code::new(
     "Look at the disk. If the file is damaged, put back a copy, or move it away to begin anew.",
 );
 
+/// What would become of a sample is not known.
+pub static NOT_JUDGED: Code = Code::new(
+    PrePull,
+    220,
+    "a sample cannot be judged",
+    "It is not what its service reads, it is damaged, or its service composes its events of answers that a file cannot stand for.",
+    "Take the sample as the source holds it: an object, the body of a message, or the answer of an API; and name the service that \
+     reads it.",
+);
+
 /// A task of a unit ended in a way that nobody thought of.
 pub static PANICKED: Code = Code::new(
     Pull,
@@ -133,6 +143,7 @@ pub static NOT_REPLAYED: Code = Code::new(
 pub static CODES: &[&Code] = &[
     &SETUP_FAILED,
     &STATE_UNREADABLE,
+    &NOT_JUDGED,
     &PANICKED,
     &FAILED,
     &STALLED,

@@ -65,6 +65,22 @@ impl AddAssign for Counts {
     }
 }
 
+/// What one of the user's filters kept from being sent.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many events; they are among those that are [`filtered`](Counts::filtered).
+    pub events: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, other: Dropped) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+    }
+}
+
 /// The accounts of every unit of a collector.
 #[derive(Default)]
 pub struct Ledger(Mutex<BTreeMap<UnitId, Arc<UnitLedger>>>);
@@ -96,6 +112,17 @@ impl Ledger {
         }
         total
     }
+
+    /// What each filter dropped, of all units, in the order of the filters' names.
+    pub fn dropped(&self) -> BTreeMap<Arc<str>, Dropped> {
+        let mut all = BTreeMap::new();
+        for unit in lock(&self.0).values() {
+            for (filter, dropped) in unit.dropped_by() {
+                *all.entry(filter).or_default() += dropped;
+            }
+        }
+        all
+    }
 }
 
 /// The account of one unit. Touched once a batch, never once an event.
@@ -109,6 +136,8 @@ struct Book {
     loans: BTreeMap<u64, Instant>,
     next_loan: u64,
     last_lent: Option<Instant>,
+    /// By filter: there are as many as the user wrote.
+    filters: BTreeMap<Arc<str>, Dropped>,
 }
 
 impl UnitLedger {
@@ -118,6 +147,16 @@ impl UnitLedger {
         let counts = book.tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.filtered += events;
+    }
+
+    /// Among what is [`filtered`](Self::filtered) is this, dropped by the filter of that name.
+    pub fn dropped(&self, filter: &Arc<str>, dropped: Dropped) {
+        *lock(&self.0).filters.entry(filter.clone()).or_default() += dropped;
+    }
+
+    /// What each filter dropped, in the order of their names.
+    pub fn dropped_by(&self) -> Vec<(Arc<str>, Dropped)> {
+        lock(&self.0).filters.iter().map(|(filter, dropped)| (filter.clone(), *dropped)).collect()
     }
 
     /// `events` more were pulled and set aside.

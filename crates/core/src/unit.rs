@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Code, Outlet, Quarantined, Store, StoreError, World, codes};
+use crate::{Code, Judged, Outlet, Quarantined, Sample, Store, StoreError, World, codes};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -152,6 +152,23 @@ pub trait Puller: Send + Sync {
             code: &codes::NOT_REPLAYED,
             class: Class::NeedsPerson,
             error: "its unit cannot give it again".into(),
+        })
+    }
+
+    /// How surely a sample is of what this unit reads; `None` if it cannot be.
+    fn takes(&self, sample: &Sample) -> Option<u8> {
+        _ = sample;
+        None
+    }
+
+    /// What would become of the events of a sample, by the same ways as in a run. Nothing is pulled and nothing given, and no
+    /// source is asked.
+    async fn judge(&self, sample: &Sample) -> Result<Vec<Judged>, Failure> {
+        _ = sample;
+        Err(Failure {
+            code: &codes::NOT_JUDGED,
+            class: Class::NeedsPerson,
+            error: "this unit has no way to read samples".into(),
         })
     }
 }

@@ -7,7 +7,10 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use quittance_formats::{Csv, Frame, Framer, Header, Inflate, Lines, Records, Values, fields};
+use quittance_formats::{
+    Csv, Frame, Framer, Header, Inflate, Lines, Records, Values, fields,
+    paths::{Paths, Step, Walk},
+};
 
 /// As pieces come out of an inflating buffer.
 const WINDOW: usize = 256 * 1024;
@@ -37,6 +40,16 @@ fn main() {
     measure("fields", hot_bytes * rounds, || (0..rounds).flat_map(|_| black_box(hot)).map(found).sum());
     let one = |record: &String| fields::read(record.as_bytes(), [&["eventSource"]]).iter().flatten().count();
     measure("field", hot_bytes * rounds, || (0..rounds).flat_map(|_| black_box(hot)).map(one).sum());
+    // A filter sees every value at its paths, and so the whole event.
+    let mut asked = Paths::default();
+    for path in paths {
+        asked.add(&path.iter().map(|key| Step::Key((*key).to_owned())).collect::<Vec<_>>());
+    }
+    measure("paths", hot_bytes * rounds, || {
+        let mut walk = Walk::default();
+        let mut found = |record: &String| asked.find(record.as_bytes(), &mut walk).map_or(0, |()| walk.found.len());
+        (0..rounds).flat_map(|_| black_box(hot)).map(&mut found).sum()
+    });
     measure("inflate", document.len(), || inflate(&gzip));
 }
 

@@ -110,6 +110,20 @@ const ACCESS: &[&str] = &[
     "cache-behavior-path-pattern",
 ];
 
+/// All names that are known.
+pub(crate) fn names_known() -> impl Iterator<Item = &'static str> + Clone {
+    FLOW.iter().chain(ACCESS).copied()
+}
+
+/// What stands between the names of an access log's columns.
+pub(crate) fn between_names(line: &[u8]) -> Option<u8> {
+    line.iter().copied().find(is_between)
+}
+
+fn is_between(byte: &u8) -> bool {
+    !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'(' | b')')
+}
+
 /// Whether a line of a flow log names columns. Values can look like names too, as `us-east-1 ingress`, and AWS adds fields
 /// from time to time; so all must look like names, and most must be known. AWS begins every file with such a line, so
 /// that of the first one it is enough to know one.
@@ -121,11 +135,10 @@ pub(crate) fn names_flow(line: &[u8], first: bool) -> bool {
 
 /// Whether a line of an access log names columns: a user may choose what stands between them.
 pub(crate) fn names_access(line: &[u8]) -> bool {
-    let between = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'(' | b')');
     let ours = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     line.first().is_some_and(u8::is_ascii_alphabetic)
         && line.iter().all(ours)
-        && names(line.split(between), ACCESS, |_| true, false)
+        && names(line.split(is_between), ACCESS, |_| true, false)
 }
 
 /// Whether all words look like names, and more than half are known, or one at least.

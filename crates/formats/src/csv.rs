@@ -1,11 +1,11 @@
 //! Rows of comma-separated values as Cisco Umbrella writes them: RFC 4180, with white space allowed before a quote.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 use crate::position::Position;
-use crate::{FormatError, Frame, Framer};
+use crate::{Cells, FormatError, Frame, Framer};
 
 /// Frames rows, without their `\n` or `\r\n`. A row may span lines within quotes, blank rows are dropped, the last row
 /// needs no newline.
@@ -113,37 +113,26 @@ impl Framer for Csv {
         // One byte more is held, and one is left when the rest is let go, since it may be the `\r` of a line end.
         Ok(self.position.settle(window, self.max_event_bytes.saturating_add(1), 1))
     }
+
+    fn cells(&self) -> Option<Cells> {
+        Some(Cells::Csv)
+    }
 }
 
 /// The first cell of a row: what its quotes hold, or the bytes before the first comma if it is not quoted.
 ///
 /// Borrows unless it holds an escaped quote (`""`).
 pub fn first_cell(row: &[u8]) -> Cow<'_, [u8]> {
-    let space = row.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let Some(quoted) = row[space..].strip_prefix(b"\"") else {
-        return Cow::Borrowed(&row[..memchr(b',', row).unwrap_or(row.len())]);
-    };
-    let mut cell = Cow::Borrowed(&quoted[..0]);
-    let mut rest = quoted;
-    loop {
-        let part = memchr(b'"', rest).unwrap_or(rest.len());
-        match &mut cell {
-            Cow::Borrowed(all) => *all = &rest[..part],
-            Cow::Owned(all) => all.extend_from_slice(&rest[..part]),
-        }
-        rest = &rest[part..];
-        match rest.strip_prefix(b"\"\"") {
-            Some(after) => {
-                cell.to_mut().push(b'"');
-                rest = after;
-            }
-            None => return cell,
-        }
-    }
+    content(row, first_place(row))
 }
 
 /// The cell at an index, as [`first_cell`] gives the first; `None` behind the last one.
 pub fn cell(row: &[u8], index: usize) -> Option<Cow<'_, [u8]>> {
+    cell_place(row, index).map(|place| content(row, place))
+}
+
+/// Where the cell at an index stands, without its quotes.
+pub(crate) fn cell_place(row: &[u8], index: usize) -> Option<Range<usize>> {
     let (mut cell, mut at) = (Cell::Start, 0);
     for _ in 0..index {
         match cell.advance(row, at)? {
@@ -152,7 +141,48 @@ pub fn cell(row: &[u8], index: usize) -> Option<Cow<'_, [u8]>> {
             End::Newline(_) => return None,
         }
     }
-    Some(first_cell(&row[at..]))
+    let Range { start, end } = first_place(&row[at..]);
+    Some(at + start..at + end)
+}
+
+fn first_place(row: &[u8]) -> Range<usize> {
+    let space = row.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if row.get(space) != Some(&b'"') {
+        return 0..memchr(b',', row).unwrap_or(row.len());
+    }
+    let start = space + 1;
+    let mut at = start;
+    loop {
+        at += memchr(b'"', &row[at..]).unwrap_or(row.len() - at);
+        if !row[at..].starts_with(b"\"\"") {
+            return start..at;
+        }
+        at += 2;
+    }
+}
+
+/// What the cell says that stands at a place: if it is quoted, its escaped quotes are undone.
+pub(crate) fn content(row: &[u8], place: Range<usize>) -> Cow<'_, [u8]> {
+    match place.start.checked_sub(1).is_some_and(|before| row[before] == b'"') {
+        true => unquoted(&row[place]),
+        false => Cow::Borrowed(&row[place]),
+    }
+}
+
+fn unquoted(content: &[u8]) -> Cow<'_, [u8]> {
+    let mut text = Cow::Borrowed(content);
+    let mut rest = content;
+    while let Some(at) = memmem::find(rest, b"\"\"") {
+        if let Cow::Borrowed(_) = text {
+            text = Cow::Owned(Vec::with_capacity(content.len()));
+        }
+        text.to_mut().extend_from_slice(&rest[..=at]);
+        rest = &rest[at + 2..];
+    }
+    if let Cow::Owned(text) = &mut text {
+        text.extend_from_slice(rest);
+    }
+    text
 }
 
 /// The number of cells of a row: 0 for an empty one.

@@ -1,6 +1,6 @@
 //! The contract between a source of bytes and the formats that cut them into events.
 
-use crate::FormatError;
+use crate::{Cells, FormatError};
 
 /// One thing a framer found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,17 @@ pub enum Frame {
         /// Full length in bytes.
         len: u64,
     },
+}
+
+/// A line that names columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// How many frames of the call stand before it.
+    pub before: usize,
+    /// The line, without its line end.
+    pub header: Vec<u8>,
+    /// What stands between the columns of the events after it.
+    pub cells: Cells,
 }
 
 /// Cuts a stream of bytes into events, without copying them.
@@ -52,5 +63,16 @@ pub trait Framer: Send {
     /// The line that names the columns, without its line end, once it was seen. Most formats have none.
     fn header(&self) -> Option<&[u8]> {
         None
+    }
+
+    /// What stands between the columns of its events, where they have some.
+    fn cells(&self) -> Option<Cells> {
+        None
+    }
+
+    /// Where among the frames of the last call columns were named anew: how many of them came before that, the line itself, and
+    /// what stands between the columns from there on.
+    fn renamed(&mut self) -> Vec<Renamed> {
+        Vec::new()
     }
 }

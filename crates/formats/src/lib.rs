@@ -2,11 +2,13 @@
 //!
 //! [`Inflate`] undoes gzip, a [`Framer`] ([`Lines`], [`Records`], [`Values`], [`Csv`]) cuts the bytes into events,
 //! [`fields`] reads what a tag needs from an event, [`elements`] finds the events in a message, and
-//! [`compact`](compact::compact) makes a JSON event one line.
+//! [`compact`](compact::compact) makes a JSON event one line. [`paths`] and [`Cells`] find what a user's filters ask for, and
+//! [`mask`] overwrites it where it stands.
 //!
 //! Promises: input may be cut anywhere with the same outcome; memory stays bounded whatever the input is; damaged input
 //! gives an error that names its place, never a panic. Never: I/O, async, parsing an event and writing it anew.
 
+mod cells;
 mod columns;
 pub mod compact;
 pub mod csv;
@@ -16,6 +18,8 @@ pub mod fields;
 mod frame;
 mod inflate;
 mod lines;
+pub mod mask;
+pub mod paths;
 mod position;
 mod records;
 mod scan;
@@ -24,10 +28,11 @@ mod sniff;
 mod text;
 mod values;
 
+pub use cells::{Cells, column_names};
 pub use csv::Csv;
 pub use elements::elements;
 pub use error::FormatError;
-pub use frame::{Frame, Framer};
+pub use frame::{Frame, Framer, Renamed};
 pub use inflate::Inflate;
 pub use lines::{Header, Lines, MAX_HEADER_BYTES};
 pub use records::Records;

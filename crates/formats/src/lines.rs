@@ -2,9 +2,9 @@
 
 use memchr::memchr_iter;
 
-use crate::columns::{names_access, names_flow};
+use crate::columns::{between_names, names_access, names_flow};
 use crate::position::Position;
-use crate::{FormatError, Frame, Framer};
+use crate::{Cells, FormatError, Frame, Framer, Renamed};
 
 /// Header lines longer than this, or than the limit of events, are left out of the events too, but not kept.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -33,6 +33,7 @@ pub struct Lines {
     /// The first line was seen.
     past_first: bool,
     header: Option<Vec<u8>>,
+    renamed: Vec<Renamed>,
 }
 
 impl Lines {
@@ -46,6 +47,7 @@ impl Lines {
             gone: None,
             past_first: false,
             header: None,
+            renamed: Vec::new(),
         }
     }
 
@@ -90,25 +92,39 @@ impl Lines {
             Frame::Event { start, end } if directive => {
                 let line = &window[start..end];
                 if line.starts_with(b"#Fields:") {
-                    self.keep(line);
+                    self.keep(line, frames.len());
                 }
             }
             Frame::Oversized { .. } if directive => {}
-            Frame::Event { start, end } if self.names_columns(&window[start..end]) => self.keep(&window[start..end]),
+            Frame::Event { start, end } if self.names_columns(&window[start..end]) => {
+                self.keep(&window[start..end], frames.len());
+            }
             _ => frames.push(frame),
         }
         self.past_first = true;
     }
 
-    fn keep(&mut self, line: &[u8]) {
-        if line.len() <= MAX_HEADER_BYTES {
+    fn keep(&mut self, line: &[u8], before: usize) {
+        if line.len() <= MAX_HEADER_BYTES && self.header.as_deref() != Some(line) {
             self.header = Some(line.to_vec());
+            let cells = Cells::By(self.separator());
+            self.renamed.push(Renamed { before, header: line.to_vec(), cells });
+        }
+    }
+
+    /// A blank in flow logs. In access logs a tab, unless names without a `#` show another.
+    fn separator(&self) -> u8 {
+        let named = || self.header.as_deref().filter(|line| !line.starts_with(b"#")).and_then(between_names);
+        match self.rule {
+            Header::CloudFront => named().unwrap_or(b'\t'),
+            Header::None | Header::VpcFlow => b' ',
         }
     }
 }
 
 impl Framer for Lines {
     fn frame(&mut self, window: &[u8], last: bool, frames: &mut Vec<Frame>) -> Result<usize, FormatError> {
+        self.renamed.clear();
         let Some(from) = self.position.resume(window, last) else {
             return Ok(0);
         };
@@ -135,5 +151,13 @@ impl Framer for Lines {
 
     fn header(&self) -> Option<&[u8]> {
         self.header.as_deref()
+    }
+
+    fn cells(&self) -> Option<Cells> {
+        (self.rule != Header::None).then(|| Cells::By(self.separator()))
+    }
+
+    fn renamed(&mut self) -> Vec<Renamed> {
+        std::mem::take(&mut self.renamed)
     }
 }

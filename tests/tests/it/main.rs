@@ -7,6 +7,7 @@ mod certificates;
 mod confirm_modes;
 mod emulators;
 mod faults;
+mod filters;
 mod forging;
 mod health;
 mod iam;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     forging::add(&mut suite);
     health::add(&mut suite);
     faults::add(&mut suite);
+    filters::add(&mut suite);
     iam::add(&mut suite);
     kill::add(&mut suite);
     memory::add(&mut suite);

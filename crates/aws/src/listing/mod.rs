@@ -13,7 +13,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use jiff::civil::Date;
 use quittance_core::{
-    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Severity, Unit, UnitId,
+    Ended, Estimate, Failure, Finding, Judged, Puller, PullerContext, Quarantined, Sample, Setup, Severity, Unit,
+    UnitId,
 };
 use tracing::{Instrument, info_span};
 
@@ -23,7 +24,7 @@ use crate::{
     objects::ObjectKind,
     pricing,
     receiver::{Station, Way, WayKind},
-    refusal,
+    refusal, samples,
 };
 
 use feed::Feed;
@@ -103,6 +104,11 @@ impl Listing {
     pub fn tally(&self) -> Arc<Tally> {
         self.station.tally()
     }
+
+    fn way(&self, kind: Arc<dyn ObjectKind>, limits: Limits) -> Way {
+        let filters = self.station.account().filters().clone();
+        Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits, filters }
+    }
 }
 
 #[async_trait]
@@ -117,16 +123,23 @@ impl Puller for Listing {
         context.outlet.vitals().asks_every(settings.period);
         let span = info_span!("listing", bucket, region);
         let feed = Feed::new(self.station.account(), settings, seen, context.world.clone());
-        let way = Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits: Limits { receivers: 1, ..limits } };
+        let way = self.way(kind, Limits { receivers: 1, ..limits });
         self.station.run(vec![way], Opened::listed(feed, region), context).instrument(span).await
     }
 
     async fn replay(&self, item: Quarantined, context: PullerContext) -> Result<(), Failure> {
         let ListingSettings { region, kind, limits, .. } = self.settings.clone();
         let at = Whereabouts { account: String::new(), region };
-        self.station
-            .replay(vec![Way { kind: WayKind::Objects(kind), buckets: Vec::new(), limits }], at, item, context)
-            .await
+        self.station.replay(vec![self.way(kind, limits)], at, item, context).await
+    }
+
+    fn takes(&self, sample: &Sample) -> Option<u8> {
+        samples::takes_object(&*self.settings.kind, sample)
+    }
+
+    async fn judge(&self, sample: &Sample) -> Result<Vec<Judged>, Failure> {
+        let ListingSettings { region, kind, limits, .. } = self.settings.clone();
+        self.way(kind, limits).judge(self.station.account(), &region, sample).await
     }
 }
 

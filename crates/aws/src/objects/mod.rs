@@ -20,7 +20,7 @@ use quittance_formats::Framer;
 use tokio::time::Instant;
 
 use crate::{
-    Account, ObjectRef, Whereabouts,
+    Account, Filters, ObjectRef, Whereabouts,
     held::{Giving, PassEnd, Task},
 };
 
@@ -118,6 +118,7 @@ pub(crate) struct Objects {
     pub(crate) kind: Arc<dyn ObjectKind>,
     pub(crate) learnt: Learnt,
     pub(crate) giving: Giving,
+    pub(crate) filters: Arc<Filters>,
 }
 
 impl Objects {

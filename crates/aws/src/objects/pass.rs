@@ -13,6 +13,7 @@ use tracing::warn;
 
 use crate::{
     AwsError, ObjectRef, codes,
+    filters::{Sieve, Verdict},
     held::{Again, Giving, ItemKey, Owed, OwedObject, PassEnd, Task},
     objects::{CallerUse, Objects, Opened, Route, body::Body},
     routing::{Filtered, Unwanted},
@@ -34,7 +35,7 @@ impl Pass<'_> {
     /// Gives the events that are owed, as debts of the task's item.
     pub(super) async fn run<I>(&self, task: Task<I>) -> PassEnd {
         let Task { item, owed, version, seen, reading, .. } = task;
-        let Objects { account, learnt, kind, giving } = self.shared;
+        let Objects { account, learnt, kind, giving, filters } = self.shared;
         let Giving { at, world, tags, max_event_bytes, transfer_timeout, .. } = giving;
         let untouched = |owed, version, error| PassEnd { lent: 0, rest: owed, version, reached: 0, result: Err(error) };
         if kind.caller() == CallerUse::Needed
@@ -66,11 +67,15 @@ impl Pass<'_> {
             Ok(opened) => opened,
             Err(_) => return untouched(owed, version, panicked()),
         };
+        let mut sieve = Sieve::new(filters, at, Some(self.object), tags);
+        if let Some(sieve) = &mut sieve {
+            sieve.rows(framer.cells());
+        }
         // What an object holds happened before it was made.
         if let (Some(created), Some(start)) = (self.object.created, giving.start_time)
             && created < start
         {
-            router = Box::new(Unwanted(router));
+            (router, sieve) = (Box::new(Unwanted(router)), None);
         }
         // A small object inflates to a few dozen times its size at most; more room is made where it is needed.
         let first = body
@@ -84,6 +89,7 @@ impl Pass<'_> {
             hint: 0,
             framer,
             router,
+            sieve,
             json,
             frames: Vec::new(),
             window: Vec::with_capacity(first),
@@ -144,6 +150,8 @@ struct Cutter<'a> {
     hint: usize,
     framer: Box<dyn quittance_formats::Framer>,
     router: Box<dyn crate::routing::Router>,
+    /// What the user filters.
+    sieve: Option<Sieve>,
     json: bool,
     frames: Vec<Frame>,
     /// Inflated bytes: `..framed` are events of the coming batch, the rest is not framed yet.
@@ -246,7 +254,11 @@ impl Cutter<'_> {
         self.frames.clear();
         let found = self.framer.frame(&self.window[self.framed..], last, &mut self.frames);
         let mut frames = std::mem::take(&mut self.frames);
-        for frame in frames.drain(..) {
+        let mut renamed = self.framer.renamed().into_iter().peekable();
+        for (number, frame) in frames.drain(..).enumerate() {
+            while let Some(renamed) = renamed.next_if(|renamed| renamed.before <= number) {
+                self.sieve.iter_mut().for_each(|sieve| sieve.renamed(&renamed));
+            }
             let to = self.owed.to(self.ordinal, &mut self.hint);
             match frame {
                 Frame::Event { start, end } if !to.is_empty() => {
@@ -254,13 +266,13 @@ impl Cutter<'_> {
                     if self.json {
                         end = start + compact(&mut self.window[start..end]);
                     }
-                    let route = self.router.route(&self.window[start..end]);
+                    let Verdict { route, by, .. } = self.verdict(start, end);
                     self.sound = end;
                     let group = self.group(to);
                     group.ordinals.end += 1;
                     match route {
                         Route::Send(tag) => group.events.push(start, end, tag),
-                        Route::Drop(tag) if self.ordinal >= self.seen => self.filtered.add(tag),
+                        Route::Drop(tag) if self.ordinal >= self.seen => self.filtered.add(tag, by, end - start),
                         Route::Drop(_) => {}
                     }
                 }
@@ -272,6 +284,10 @@ impl Cutter<'_> {
             }
             self.ordinal += 1;
         }
+        // They are of the rows to come.
+        for renamed in renamed {
+            self.sieve.iter_mut().for_each(|sieve| sieve.renamed(&renamed));
+        }
         self.frames = frames;
         self.lost = found.is_err();
         // Damage: what was found before it stays in the batch.
@@ -280,6 +296,18 @@ impl Cutter<'_> {
             Err(_) => self.framed.max(self.sound),
         };
         found.map(drop)
+    }
+
+    /// Where the event there goes; what the user masks of it is masked from now on.
+    fn verdict(&mut self, start: usize, end: usize) -> Verdict {
+        let event = &mut self.window[start..end];
+        let route = self.router.route(event);
+        let Some(sieve) = &mut self.sieve else { return Verdict::plain(route) };
+        let verdict = sieve.judge(event, None, route);
+        if verdict.masks {
+            sieve.mask(event, verdict.by);
+        }
+        verdict
     }
 
     /// The group that the next event belongs to.
@@ -328,7 +356,7 @@ impl Cutter<'_> {
         let buffer = Bytes::from(done);
         self.set_aside().await;
         let Giving { outlet, debts, tags, .. } = &self.pass.shared.giving;
-        self.filtered.enter(tags, outlet.ledger());
+        self.filtered.enter(tags, self.sieve.as_ref(), outlet.ledger());
         for mut group in std::mem::take(&mut self.groups) {
             if !group.events.is_empty() {
                 let events = group.events.finish(buffer.clone());

@@ -30,19 +30,21 @@ impl ObjectsSettings {
     /// A unit of `service` and its type `of`, whose events get `tag`.
     pub fn unit(self, account: &Arc<Account>, service: &str, of: &str, tag: String) -> Unit {
         let ObjectsSettings { queue, region, buckets, kind, limits } = self;
+        let filters = account.filters().clone();
         Receiver::unit(
             account,
             &region,
             &queue,
             &[service, of],
             tag,
-            Way { kind: WayKind::Objects(kind), buckets, limits },
+            Way { kind: WayKind::Objects(kind), buckets, limits, filters },
         )
     }
 
     /// The puller of such a unit alone.
     pub fn puller(self, account: &Arc<Account>) -> Receiver {
         let ObjectsSettings { queue, region, buckets, kind, limits } = self;
-        Receiver::new(account, &region, &queue, Way { kind: WayKind::Objects(kind), buckets, limits })
+        let filters = account.filters().clone();
+        Receiver::new(account, &region, &queue, Way { kind: WayKind::Objects(kind), buckets, limits, filters })
     }
 }

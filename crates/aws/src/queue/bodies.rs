@@ -14,7 +14,8 @@ use serde::de::IgnoredAny;
 use tracing::warn;
 
 use crate::{
-    AwsError, codes,
+    AwsError, Filters, codes,
+    filters::{Sieve, Verdict},
     held::{Again, Giving, Owed, PassEnd, Task},
     notification::instant,
     queue::{BodyKind, Claim, Route, Router},
@@ -51,8 +52,14 @@ impl fmt::Display for Body {
 pub(crate) struct Bodies {
     kind: Arc<dyn BodyKind>,
     /// One for all passes, so that what it knows of tags is found again. Held for the microseconds that routing takes.
-    router: Mutex<Box<dyn Router>>,
+    routing: Mutex<Routing>,
     giving: Giving,
+}
+
+/// What says where events go.
+struct Routing {
+    router: Box<dyn Router>,
+    sieve: Option<Sieve>,
 }
 
 /// Events that go to the same outputs, without a gap in their ordinals.
@@ -63,6 +70,8 @@ struct Group {
 }
 
 struct Cut {
+    /// The body, without what is masked of it.
+    body: Bytes,
     groups: Vec<Group>,
     events: u64,
     oversized: Vec<Oversized>,
@@ -77,8 +86,10 @@ struct Oversized {
 }
 
 impl Bodies {
-    pub(crate) fn new(kind: Arc<dyn BodyKind>, giving: Giving) -> Self {
-        Bodies { router: Mutex::new(kind.router(&giving.at, &giving.tags)), kind, giving }
+    pub(crate) fn new(kind: Arc<dyn BodyKind>, giving: Giving, filters: &Arc<Filters>) -> Self {
+        let sieve = Sieve::new(filters, &giving.at, None, &giving.tags);
+        let routing = Mutex::new(Routing { router: kind.router(&giving.at, &giving.tags), sieve });
+        Bodies { routing, kind, giving }
     }
 
     pub(crate) fn claim(&self, body: &str) -> Claim {
@@ -90,12 +101,12 @@ impl Bodies {
         let Task { item, owed, seen, reading, .. } = task;
         // A message's body is always the same, so that what was given of it counts whenever it comes again.
         _ = reading.set(String::new());
-        let body = &what.0;
         // Before anything is given.
-        let Ok(cut) = catch_unwind(AssertUnwindSafe(|| self.cut(body, &owed, seen))) else {
+        let Ok(cut) = catch_unwind(AssertUnwindSafe(|| self.cut(&what.0, &owed, seen))) else {
             let (version, result) = (Some(String::new()), Err(AwsError::Panicked { object: what.to_string() }));
             return PassEnd { lent: 0, rest: owed, version, reached: 0, result };
         };
+        let body = &cut.body;
         let mut lent = 0;
         for Group { ordinals, to, mut events } in cut.groups {
             if !events.is_empty() {
@@ -140,11 +151,15 @@ impl Bodies {
     }
 
     /// Finds the events in a body, and tags those that are owed.
-    fn cut(&self, body: &[u8], owed: &Owed, seen: u64) -> Cut {
+    fn cut(&self, body: &Bytes, owed: &Owed, seen: u64) -> Cut {
         let (mut places, mut filtered, mut hint) = (Vec::new(), Filtered::default(), 0);
         self.kind.events(body, &mut places);
-        let mut cut = Cut { groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
-        let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cut =
+            Cut { body: Bytes::new(), groups: Vec::new(), events: places.len() as u64, oversized: Vec::new() };
+        // A copy, from the first event on of which something is masked: the body itself is what may be given again.
+        let mut masked: Option<Vec<u8>> = None;
+        let mut routing = self.routing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Routing { router, sieve } = &mut *routing;
         router.enter(body);
         let is_early = self.giving.start_time.is_some_and(|start| time_of(body).is_some_and(|at| at < start));
         for (ordinal, Range { start, end }) in (0..).zip(places) {
@@ -153,7 +168,14 @@ impl Bodies {
                 continue;
             }
             let route = router.route(&body[start..end]);
-            let route = if is_early { route.dropped() } else { route };
+            let Verdict { route, by, masks } = match sieve {
+                _ if is_early => Verdict::plain(route.dropped()),
+                Some(sieve) => sieve.judge(&body[start..end], None, route),
+                None => Verdict::plain(route),
+            };
+            if masks && let Some(sieve) = sieve {
+                sieve.mask(&mut masked.get_or_insert_with(|| body.to_vec())[start..end], by);
+            }
             let tag = match route {
                 Route::Send(tag) if end - start > self.giving.max_event_bytes => {
                     cut.oversized.push(Oversized { ordinal, place: start..end, to, tag });
@@ -162,7 +184,7 @@ impl Bodies {
                 Route::Send(tag) => tag,
                 Route::Drop(tag) => {
                     if ordinal >= seen {
-                        filtered.add(tag);
+                        filtered.add(tag, by, end - start);
                     }
                     continue;
                 }
@@ -179,14 +201,15 @@ impl Bodies {
                 }
             }
         }
-        drop(router);
-        filtered.enter(&self.giving.tags, self.giving.outlet.ledger());
+        filtered.enter(&self.giving.tags, sieve.as_ref(), self.giving.outlet.ledger());
+        drop(routing);
+        cut.body = masked.map_or_else(|| body.clone(), Bytes::from);
         cut
     }
 }
 
 /// When it happened, as EventBridge and Voiso write it around an event.
-fn time_of(body: &[u8]) -> Option<i64> {
+pub(crate) fn time_of(body: &[u8]) -> Option<i64> {
     let [time, timestamp] = fields::read(body, [&["time"], &["timestamp"]]);
     instant(&fields::text(time.or(timestamp)?)?)
 }

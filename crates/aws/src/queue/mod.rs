@@ -15,7 +15,7 @@ use crate::Whereabouts;
 
 pub use crate::held::Limits;
 pub use crate::routing::{Claim, Route, Router};
-pub(crate) use bodies::{Bodies, Body};
+pub(crate) use bodies::{Bodies, Body, time_of};
 pub use settings::QueueSettings;
 
 /// What bodies need to become events; a service brings one.

@@ -28,19 +28,26 @@ impl QueueSettings {
     /// A unit of `service`, whose events get `tag`.
     pub fn unit(self, account: &Arc<Account>, service: &str, tag: String) -> Unit {
         let QueueSettings { queue, region, kind, limits } = self;
+        let filters = account.filters().clone();
         Receiver::unit(
             account,
             &region,
             &queue,
             &[service],
             tag,
-            Way { kind: WayKind::Bodies(kind), buckets: Vec::new(), limits },
+            Way { kind: WayKind::Bodies(kind), buckets: Vec::new(), limits, filters },
         )
     }
 
     /// The puller of such a unit alone.
     pub fn puller(self, account: &Arc<Account>) -> Receiver {
         let QueueSettings { queue, region, kind, limits } = self;
-        Receiver::new(account, &region, &queue, Way { kind: WayKind::Bodies(kind), buckets: Vec::new(), limits })
+        let filters = account.filters().clone();
+        Receiver::new(
+            account,
+            &region,
+            &queue,
+            Way { kind: WayKind::Bodies(kind), buckets: Vec::new(), limits, filters },
+        )
     }
 }

@@ -17,17 +17,19 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Setup, Tags, Unit, UnitId, debts,
+    Ended, Estimate, Failure, Finding, Judged, Puller, PullerContext, Quarantined, Sample, Setup, Tags, Unit, UnitId,
+    debts,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, AwsError, Cost, SqsQueue, Tally, Whereabouts,
+    Account, AwsError, Cost, Filters, SqsQueue, Tally, Whereabouts,
     held::{self, Checked, Giving, Hold, Limits, Memory, Opened, Quarantine},
     objects::{CallerUse, ObjectKind},
     pricing,
     queue::BodyKind,
+    samples,
 };
 
 use skips::Skips;
@@ -43,6 +45,8 @@ pub(crate) struct Way {
     /// The buckets that they announce, as far as the user says; `{account}` and `{region}` are filled in.
     pub(crate) buckets: Vec<String>,
     pub(crate) limits: Limits,
+    /// What their events pass.
+    pub(crate) filters: Arc<Filters>,
 }
 
 #[derive(Clone)]
@@ -51,6 +55,25 @@ pub(crate) enum WayKind {
     Objects(Arc<dyn ObjectKind>),
     /// They are events.
     Bodies(Arc<dyn BodyKind>),
+}
+
+impl Way {
+    /// How surely a sample goes this way.
+    fn takes(&self, sample: &Sample) -> Option<u8> {
+        match &self.kind {
+            WayKind::Objects(kind) => samples::takes_object(&**kind, sample),
+            WayKind::Bodies(kind) => samples::takes_body(&**kind, sample),
+        }
+    }
+
+    /// What would become of a sample that goes it.
+    pub(crate) async fn judge(&self, account: &Account, region: &str, sample: &Sample) -> Result<Vec<Judged>, Failure> {
+        let Way { kind, limits, filters, .. } = self;
+        match kind {
+            WayKind::Objects(kind) => samples::object(account, &**kind, filters, limits, region, sample).await,
+            WayKind::Bodies(kind) => samples::body(&**kind, filters, limits, region, sample),
+        }
+    }
 }
 
 impl WayKind {
@@ -197,6 +220,18 @@ impl Puller for Receiver {
         };
         let ways = self.ways().clone();
         station.replay(ways, Whereabouts { account, region: region.clone() }, item, context).await
+    }
+
+    fn takes(&self, sample: &Sample) -> Option<u8> {
+        self.ways().iter().filter_map(|way| way.takes(sample)).max()
+    }
+
+    async fn judge(&self, sample: &Sample) -> Result<Vec<Judged>, Failure> {
+        let way = self.ways().iter().max_by_key(|way| way.takes(sample)).cloned();
+        match way {
+            Some(way) => way.judge(&self.station.account, &self.region, sample).await,
+            None => Err(samples::not_judged("nothing is read from this queue")),
+        }
     }
 }
 

@@ -46,16 +46,16 @@ impl Ways {
     pub(super) fn new(account: &Arc<Account>, ways: Vec<Way>, giving: &Giving, skips: Arc<Skips>) -> Self {
         let mut all = Ways { objects: Vec::new(), bodies: Vec::new(), skips };
         let learnt = Learnt::default();
-        for Way { kind, limits, .. } in ways {
+        for Way { kind, limits, filters, .. } in ways {
             let Limits { max_event_bytes, transfer_timeout, start_time, .. } = limits;
             let giving = Giving { max_event_bytes, transfer_timeout, start_time, ..giving.clone() };
             match kind {
                 WayKind::Objects(kind) => {
                     let (account, learnt) = (account.clone(), learnt.clone());
-                    let objects = Objects { account, kind, learnt, giving };
+                    let objects = Objects { account, kind, learnt, giving, filters };
                     all.objects.push(ObjectsWay { objects, on_missing: limits.on_missing_object });
                 }
-                WayKind::Bodies(kind) => all.bodies.push(Bodies::new(kind, giving)),
+                WayKind::Bodies(kind) => all.bodies.push(Bodies::new(kind, giving, &filters)),
             }
         }
         all

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    AwsError, Calls, Route, codes,
+    AwsError, Calls, Filters, Route, codes,
+    filters::{Sieve, Verdict},
     held::{Again, Quarantine},
     routing::Filtered,
     windows::{
@@ -60,6 +61,7 @@ pub(super) struct Shared {
     pub(super) fence: Fence,
     pub(super) world: World,
     pub(super) quarantine: Quarantine,
+    pub(super) filters: Arc<Filters>,
     pub(super) max_event_bytes: usize,
     pub(super) remembered_ids: u64,
     /// Ids that all cursors have in memory.
@@ -98,6 +100,8 @@ struct Group {
 pub(super) struct Follower {
     shared: Arc<Shared>,
     cursor: String,
+    /// What the user filters.
+    sieve: Option<Sieve>,
     plan: Plan,
     seen: Seen,
     debts: Debts,
@@ -152,6 +156,7 @@ impl Follower {
             lag: 0,
             lag_said_at: now,
             first_opened,
+            sieve: Sieve::new(&shared.filters, shared.calls.at(), None, &shared.tags),
             cursor,
             shared,
         })
@@ -316,20 +321,31 @@ impl Follower {
         }
         shared.outlet.vitals().state_refuses(false);
         let (mut groups, mut filtered, mut left) = (Vec::new(), Filtered::default(), false);
-        for Found { place, id, at, route } in page.events {
+        let Page { mut bytes, events } = page;
+        for Found { place, id, at, route } in events {
             let to = match self.seen.of(id, hour(at)) {
                 Known::Pending | Known::Seen => continue,
                 Known::New if at < self.plan.forgotten_before() => continue,
                 Known::New => shared.outlet.all(),
                 Known::Owed(to) => to,
             };
+            let Verdict { route, by, masks } = match &mut self.sieve {
+                Some(sieve) => sieve.judge(&bytes[place.clone()], Some(id), route),
+                None => Verdict::plain(route),
+            };
+            if masks && let Some(sieve) = &mut self.sieve {
+                // Nobody else has a page's bytes yet, so that they are not copied.
+                let mut own = Vec::from(std::mem::take(&mut bytes));
+                sieve.mask(&mut own[place.clone()], by);
+                bytes = own.into();
+            }
             match route {
                 Route::Drop(tag) => {
-                    filtered.add(tag);
+                    filtered.add(tag, by, place.len());
                     self.seen.settled(id, hour(at));
                 }
                 Route::Send(tag) if place.len() > shared.max_event_bytes => {
-                    match self.set_aside(id, tag, &page.bytes[place]).await {
+                    match self.set_aside(id, tag, &bytes[place]).await {
                         true => {
                             shared.outlet.ledger().quarantined(&shared.tags.tag(tag), 1);
                             self.seen.settled(id, hour(at));
@@ -348,7 +364,7 @@ impl Follower {
                 }
             }
         }
-        filtered.enter(&shared.tags, shared.outlet.ledger());
+        filtered.enter(&shared.tags, self.sieve.as_ref(), shared.outlet.ledger());
         for Group { to, mut builder, events } in groups {
             self.batches += 1;
             let debt = Debt { item: self.batches, events: 0..events.len() as u64 };
@@ -362,7 +378,7 @@ impl Follower {
             };
             tokio::select! {
                 biased;
-                () = shared.outlet.emit(builder.finish(page.bytes.clone()), debt, to, &self.debts) => {}
+                () = shared.outlet.emit(builder.finish(bytes.clone()), debt, to, &self.debts) => {}
                 () = late => {
                     // No receipt will ever come for it.
                     self.lent.remove(&self.batches);

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Change, Ended, Estimate, Failure, Finding, Puller, PullerContext, Quarantined, Record, Setup, StoreError, Tags,
-    Unit, UnitId, World, codes::PANICKED, planted,
+    Change, Ended, Estimate, Failure, Finding, Judged, Puller, PullerContext, Quarantined, Record, Sample, Setup,
+    StoreError, Tags, Unit, UnitId, World, codes::PANICKED, planted,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -22,7 +22,7 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::{
     Account, Calls, codes,
     held::{Again, Quarantine, give_event},
-    refusal,
+    refusal, samples,
     silence::cannot_tell,
     windows::{
         WindowKind,
@@ -154,6 +154,15 @@ impl Puller for WindowPuller {
             again => Err(again.not_here()),
         }
     }
+
+    fn takes(&self, sample: &Sample) -> Option<u8> {
+        samples::takes_pages(sample)
+    }
+
+    async fn judge(&self, sample: &Sample) -> Result<Vec<Judged>, Failure> {
+        let WindowSettings { region, kind, max_event_bytes, .. } = &self.settings;
+        samples::pages(&self.account, &**kind, *max_event_bytes, region, sample).await
+    }
 }
 
 impl WindowPuller {
@@ -171,6 +180,7 @@ impl WindowPuller {
             outlet,
             store,
             world,
+            filters: self.account.filters().clone(),
             max_event_bytes,
             remembered_ids,
             in_memory: Arc::default(),

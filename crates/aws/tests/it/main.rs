@@ -7,6 +7,7 @@ mod bodies;
 mod bounds;
 mod endpoints;
 mod fifo;
+mod filters;
 mod fuzz;
 mod listing;
 mod marks;

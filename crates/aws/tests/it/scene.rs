@@ -17,7 +17,7 @@ use quittance_aws::{
     windows::WindowSettings,
 };
 use quittance_core::{
-    Batch, Budget, Clock, Counts, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext,
+    Batch, Budget, Clock, Counts, Dropped, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext,
     Quarantined, Random, Tag, TagId, Tags, UnitId, World, output,
 };
 use quittance_formats::{Header, Lines, Records};
@@ -491,6 +491,11 @@ impl Scene {
 
     pub(crate) fn counts(&self) -> Counts {
         self.ledger.total()
+    }
+
+    /// What filters dropped, by name.
+    pub(crate) fn dropped(&self) -> BTreeMap<Arc<str>, Dropped> {
+        self.ledger.dropped()
     }
 
     /// Events delivered, by tag.

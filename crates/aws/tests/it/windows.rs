@@ -702,3 +702,34 @@ async fn an_estimate_counts_polls_and_sweeps() {
     assert!((estimate.calls - expected).abs() < 1.0, "{estimate:?}, expected {expected}");
     assert!((estimate.dollars - expected * 0.001).abs() < 0.01, "{estimate:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn filters_drop_mask_and_sample_what_an_api_shows_and_the_same_again_after_a_return() {
+    let mut scene = Scene::new(None).await;
+    let filters = serde_json::json!([
+        {"when": [{"field": "kind", "is": ["quiet"]}], "action": "drop"},
+        {"when": [{"field": "kind", "is": ["many"]}], "sample": 3},
+        {"mask": ["secret"]},
+    ]);
+    let sections: Vec<quittance_aws::FilterSection> = serde_json::from_value(filters).unwrap();
+    let filters = quittance_aws::Filters::new("one", &sections).unwrap();
+    scene.account = Arc::new(scene.account.filtered(Arc::new(filters)));
+    let api = Api::new(&scene);
+    let now = api.now();
+    for n in 0..300 {
+        api.put("one", now + n, now + n, &format!(r#"{{"kind":"many","n":{n}}}"#));
+    }
+    api.put("one", now, now, r#"{"kind":"quiet"}"#);
+    api.put("one", now, now, r#"{"kind":"loud","secret":"abc"}"#);
+    scene.receiver.script(&[Fate::Return; 40]);
+    let running = scene.windows(WindowSettings::new(REGION, Arc::new(api.clone())));
+    sleep(Duration::from_secs(8 * 3600)).await;
+    let texts = scene.receiver.texts();
+    assert!(texts.contains(&r#"{"kind":"loud","secret":"***"}"#.to_owned()), "{texts:?}");
+    let came: BTreeSet<String> = scene.receiver.came().into_iter().map(|(text, _)| text).collect();
+    assert_eq!(came, texts.iter().cloned().collect(), "the same bytes each time");
+    assert!((60..140).contains(&texts.len()), "{}", texts.len());
+    assert_eq!(scene.counts().filtered, 302 - texts.len() as u64, "each is counted once");
+    assert_eq!(scene.dropped()[&Arc::from("one/1")].events, 1);
+    scene.end(running).await;
+}

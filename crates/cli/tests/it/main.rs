@@ -12,3 +12,4 @@ mod quarantine;
 mod scene;
 mod services;
 mod state;
+mod test;

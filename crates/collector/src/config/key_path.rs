@@ -19,6 +19,21 @@ impl KeyPath {
         KeyPath(keys.iter().map(|key| Step::Key((*key).to_owned())).collect())
     }
 
+    /// The path that a service writes with dots, and items of lists as in `filters[0].mask[1]`.
+    pub(crate) fn relative(written: &str) -> Self {
+        let mut path = KeyPath::default();
+        for key in written.split('.').filter(|key| !key.is_empty()) {
+            let mut parts = key.split('[');
+            let name = parts.next().unwrap_or_default();
+            let items = parts.map(|item| item.strip_suffix(']')?.parse().ok());
+            match items.collect::<Option<Vec<usize>>>() {
+                Some(items) => path = items.into_iter().fold(path.key(name), |path, item| path.item(item)),
+                None => path = path.key(key),
+            }
+        }
+        path
+    }
+
     /// One key further.
     pub fn key(&self, key: &str) -> Self {
         self.with(Step::Key(key.to_owned()))

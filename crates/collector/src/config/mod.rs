@@ -39,6 +39,7 @@ use tree::{Entry, Node, Places, Value};
 
 pub use documents::Documents;
 pub use key_path::KeyPath;
+pub(crate) use nearest::nearest as likely;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use section::Section;

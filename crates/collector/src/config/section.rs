@@ -67,8 +67,7 @@ impl Section {
 
     /// The place of a service's complaint.
     pub(crate) fn locate(&self, error: PlanError) -> Problem {
-        let keys: Vec<&str> = error.key.split('.').filter(|key| !key.is_empty()).collect();
-        let below = KeyPath::of(&keys);
+        let below = KeyPath::relative(&error.key);
         let at = Places::of(&self.node).get(&below).unwrap_or(self.key_at);
         Problem::error(at, &self.path.join(&below), self.node.redact(error.problem))
     }

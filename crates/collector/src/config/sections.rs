@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use quittance_aws::{CallLimit, Endpoints, PlanError, Role, SignIn, is_account};
+use quittance_aws::{CallLimit, Endpoints, FilterSection, PlanError, Role, SignIn, is_account};
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -478,6 +478,10 @@ pub struct Common {
     /// the health of the unit. Never, if unset.
     #[schemars(extend("examples" = ["2h"]))]
     pub expect_every: Option<Interval>,
+    /// What is dropped, sent to another table, masked or sampled on the way, by what events say: the first filter that matches
+    /// decides, and what none matches is sent.
+    #[serde(default)]
+    pub filters: Vec<FilterSection>,
 }
 
 fn services(generator: &mut SchemaGenerator) -> Schema {

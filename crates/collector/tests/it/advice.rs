@@ -137,3 +137,55 @@ async fn a_filter_that_lets_no_usual_key_pass_is_warned_of() {
         "cisco-umbrella: {cisco_umbrella_sqs_queue_name: q, regions: [eu-west-1], s3_file_type_filter: '[.]gz$'}";
     assert_eq!(service(umbrella).await, [""; 0]);
 }
+
+/// A section with these filters below it.
+fn with_filters(filters: &str) -> String {
+    let start = "non-cloudwatch-logs:\n        types: [vpcflowlogs]\n        vpcflowlogs_sqs_queue_name: q\n        regions: [eu-west-1]";
+    format!("{start}\n        filters:{filters}")
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_filter_is_told_at_its_place() {
+    let told = check_section(&with_filters(
+        "
+          - name: own
+            when:
+              - column: srcaddr
+                cidr: [10.0.0.0/8, 10.0.0.0/40]
+            action: drop",
+    ))
+    .await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let expected =
+        "17:36: error: inputs.aws.services.non-cloudwatch-logs.filters[0].when[0].cidr[1]: `10.0.0.0/40` is no network";
+    assert!(told[0].starts_with(expected), "{told:?}");
+    for (filters, said) in [
+        ("\n          - {when: [{part: tagg, is: [a.b]}], action: drop}", "did you mean `tag`?"),
+        ("\n          - {when: [{part: tag, is: [a.b]}], action: dropp}", "did you mean `drop`?"),
+        ("\n          - {when: [{column: srcaddr, preffix: [a]}], action: drop}", "did you mean `prefix`?"),
+        ("\n          - {when: [{column: srcadr, prefix: ['1']}], action: drop}", "did you mean `srcaddr`?"),
+        ("\n          - {route: my.app.a.b.c.d.e}", "has 7 levels"),
+        ("\n          - {route: 'my.app.{event_type}'}", "is not known to a filter"),
+    ] {
+        let told = check_section(&with_filters(filters)).await;
+        assert!(told.iter().any(|told| told.contains(said)), "{filters}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn filters_that_drop_everything_or_are_never_reached_are_warned_of() {
+    let told = check_section(&with_filters("\n          - {action: drop}\n          - {action: send}")).await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("warning: ") && told[0].contains("filters[0]: drops every event"), "{told:?}");
+    assert!(told[1].contains("filters[1]: is never reached"), "{told:?}");
+    // To keep some and to drop the rest is meant.
+    let some = "\n          - {when: [{column: action, is: [REJECT]}], action: send}\n          - {action: drop}";
+    assert_eq!(check_section(&with_filters(some)).await, [""; 0]);
+    let named = with_filters("\n          - {when: [{column: interface-id, is: [eni-1]}], action: drop}");
+    assert_eq!(check_section(&named).await, [""; 0], "a column that is known");
+}
+
+async fn check_section(section: &str) -> Vec<String> {
+    let aws = "  aws:\n    id: 10001\n    credentials: {access_key: A, access_secret: s}\n    services:\n";
+    check(&format!("{aws}      {section}\n")).await
+}

@@ -5,6 +5,7 @@ mod compaction;
 mod csv_rows;
 mod damaged_json;
 mod field_reading;
+mod filtering;
 mod fuzz;
 mod gzip;
 mod json_elements;

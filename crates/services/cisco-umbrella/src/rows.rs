@@ -1,7 +1,7 @@
 //! The rows of a log: every one is an event, except a first one that names the columns, which Umbrella writes if an
 //! administrator switched that on. In an object that was joined from several it stands again.
 
-use quittance_formats::{Csv, FormatError, Frame, Framer, csv};
+use quittance_formats::{Cells, Csv, FormatError, Frame, Framer, Renamed, csv};
 
 /// May stand before the first row of every object that was joined.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -11,11 +11,13 @@ pub(crate) struct Rows {
     csv: Csv,
     started: bool,
     header: Option<Vec<u8>>,
+    /// What was found of it in the last call.
+    renamed: Option<Renamed>,
 }
 
 impl Rows {
     pub(crate) fn new(max_event_bytes: usize) -> Rows {
-        Rows { csv: Csv::new(max_event_bytes), started: false, header: None }
+        Rows { csv: Csv::new(max_event_bytes), started: false, header: None, renamed: None }
     }
 }
 
@@ -28,7 +30,9 @@ impl Framer for Rows {
             if let Frame::Event { start, end } = frames[before]
                 && is_header(&window[start..end])
             {
-                self.header = Some(window[start..end].to_vec());
+                let header = window[start..end].to_vec();
+                self.header = Some(header.clone());
+                self.renamed = Some(Renamed { before, header, cells: Cells::Csv });
             }
         }
         if let Some(header) = &self.header {
@@ -42,6 +46,14 @@ impl Framer for Rows {
             frames.extract_if(before.., again).for_each(drop);
         }
         found
+    }
+
+    fn cells(&self) -> Option<Cells> {
+        self.csv.cells()
+    }
+
+    fn renamed(&mut self) -> Vec<Renamed> {
+        self.renamed.take().into_iter().collect()
     }
 }
 
