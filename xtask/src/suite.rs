@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, path::PathBuf, process::Command};
 use anyhow::{Result, bail};
 
 use crate::{
-    provision,
+    image, provision,
     step::{self, Steps},
     workspace::Workspace,
 };
@@ -33,6 +33,14 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[OsString]) -> Result<()> 
             variables = provided(workspace)?;
             Ok(())
         });
+    if prepared && image::daemon_answers() {
+        steps.run("image for the tests", || {
+            variables.push(("QUITTANCE_IMAGE", image::for_tests(workspace)?.into()));
+            Ok(())
+        });
+    } else if prepared {
+        eprintln!("\nWARNING: no docker daemon answers: the image is NOT built, and its tests are NOT run.\n");
+    }
     if prepared {
         steps.run("tests", || {
             let runner: &[&str] = match nextest {

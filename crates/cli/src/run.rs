@@ -15,7 +15,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::logging::Verbosity;
+use crate::{
+    logging::Verbosity,
+    whereabouts::{self, Whereabouts},
+};
 
 /// Runs a collector until SIGTERM or SIGINT; a second one ends it at once.
 pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Verbosity) -> Result<ExitCode> {
@@ -26,10 +29,11 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     // Before anything runs: a port that is taken is a mistake of the configuration.
-    let listener = match config.globals.probes_address {
+    let listener = match whereabouts::wanted(&config)? {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
+    let noted = listener.as_ref().map(|listener| Whereabouts::note(&config, listener.local_addr()?)).transpose()?;
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let ledger = collector.ledger();
@@ -64,6 +68,7 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             }
         }
     }
+    drop(noted);
     let total = ledger.total();
     info!(
         pulled = total.pulled,

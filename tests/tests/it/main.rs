@@ -4,6 +4,7 @@ mod botocore_logs;
 mod botocore_metrics;
 mod certificates;
 mod confirm_modes;
+mod docker;
 mod emulators;
 mod faults;
 mod forging;
@@ -24,6 +25,7 @@ mod several_outputs;
 mod shutdown;
 mod simulation;
 mod start;
+mod systemd;
 mod wire_options;
 
 use std::process::ExitCode;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     botocore_metrics::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
+    docker::add(&mut suite);
     emulators::add(&mut suite);
     forging::add(&mut suite);
     health::add(&mut suite);
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     shutdown::add(&mut suite);
     simulation::add(&mut suite);
     start::add(&mut suite);
+    systemd::add(&mut suite);
     wire_options::add(&mut suite);
     suite.run()
 }
