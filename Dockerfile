@@ -24,7 +24,8 @@ LABEL org.opencontainers.image.title="Quittance" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /image /
+COPY --from=build /image/system /
+COPY --from=build --chown=10001:10001 /image/home /devo-collector
 WORKDIR /devo-collector
 # CONFIG_FILE is a file in config/. RUN_AS is who a container that is started as root becomes before it does anything else.
 # Probes are answered to `quittance health`, in the container, unless the configuration has an address for them.

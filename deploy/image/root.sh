@@ -1,9 +1,10 @@
 #!/bin/sh
-# root.sh BINARY FOLDER: the root file system of the image, with a binary and only what it needs.
+# root.sh BINARY FOLDER: what the image is made of. FOLDER/system is its root, with a binary and only what it needs;
+# FOLDER/home is what belongs to the collector.
 set -eu
-binary=$1 root=$2
+binary=$1 root=$2/system home=$2/home
 
-mkdir -p "$root/etc/ssl/certs" "$root/tmp" "$root/devo-collector"
+mkdir -p "$root/etc/ssl/certs" "$root/tmp"
 install -m 0755 "$binary" "$root/quittance"
 
 # The loader and the libraries that the binary names. The C library looks up hosts by itself: by files, and by DNS.
@@ -19,6 +20,4 @@ printf 'root:x:0:\ncollector:x:10001:\n' > "$root/etc/group"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 
 chmod 1777 "$root/tmp"
-for folder in certs config credentials state; do
-    install -d -o 10001 -g 10001 -m 0755 "$root/devo-collector/$folder"
-done
+mkdir -p "$home/certs" "$home/config" "$home/credentials" "$home/state"

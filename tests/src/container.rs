@@ -44,9 +44,12 @@ impl Container {
         Ok(Container { name: name.to_owned(), client, said })
     }
 
-    /// What it has said so far.
+    /// What it has said so far, without the colours that it has for a terminal.
     pub fn said(&self) -> String {
-        fs::read_to_string(&self.said).unwrap_or_default()
+        let said = fs::read_to_string(&self.said).unwrap_or_default();
+        let mut pieces = said.split("\x1b[");
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.fold(first, |plain, piece| plain + piece.split_once('m').map_or(piece, |(_, rest)| rest))
     }
 
     /// What docker knows of it, by a template; nothing before it is there.

@@ -59,14 +59,14 @@ pub(crate) fn cargo_cyclonedx(workspace: &Workspace) -> Result<PathBuf> {
 struct CargoTool<'a> {
     name: &'a str,
     version: &'a str,
-    /// The arguments with which it says its name and version.
+    /// The arguments with which it says its version, as the last word.
     asked: &'a [&'a str],
 }
 
 fn cargo_tool(workspace: &Workspace, CargoTool { name, version, asked }: &CargoTool<'_>) -> Result<PathBuf> {
     let is_right = |program: &Path| {
         let output = Command::new(program).args(*asked).output();
-        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == format!("{name} {version}"))
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).split_whitespace().last() == Some(version))
     };
     let installed = Path::new(name);
     if is_right(installed) {
