@@ -28,8 +28,9 @@ impl Container {
         format!("collector-quittance-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Runs a line of a shell in `folder`, which starts a container of that name in the foreground, at a terminal.
-    pub fn run(name: &str, folder: &Path, line: &str) -> Result<Container> {
+    /// Runs a line of a shell in `folder`, which starts a container of that name in the foreground, at a terminal; and waits
+    /// until it runs.
+    pub async fn run(name: &str, folder: &Path, line: &str) -> Result<Container> {
         let said = folder.join(format!("{name}.log"));
         let client = Command::new("script")
             .args(["--quiet", "--return", "--flush", "--command", line])
@@ -41,7 +42,10 @@ impl Container {
             .stderr(Stdio::inherit())
             .spawn()
             .context("cannot start `script`, which gives a command a terminal")?;
-        Ok(Container { name: name.to_owned(), client, said })
+        let container = Container { name: name.to_owned(), client, said };
+        let runs = || container.inspect("{{.State.Running}}").is_some_and(|runs| runs == "true");
+        until("the container runs", Duration::from_secs(60), runs).await;
+        Ok(container)
     }
 
     /// What it has said so far, without the colours that it has for a terminal.

@@ -87,7 +87,7 @@ async fn devos_line_with_a_key_of_root(image: String) -> Result<()> {
     scene.write(3, 50)?;
     folders(&scene, 0, 0o600)?;
     let name = Container::new_name();
-    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image))?;
+    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image)).await?;
     drained(&scene).await;
     assert_powerless(&container, 0)?;
     container.turns_healthy().await;
@@ -103,7 +103,7 @@ async fn devos_line_without(image: String) -> Result<()> {
     scene.write(3, 50)?;
     folders(&scene, 0, 0o644)?;
     let name = Container::new_name();
-    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image))?;
+    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image)).await?;
     drained(&scene).await;
     assert_powerless(&container, COLLECTOR)?;
     assert_eq!(fs::metadata(scene.place.folder().join("state"))?.uid(), COLLECTOR);
@@ -120,7 +120,7 @@ async fn without_root(image: String) -> Result<()> {
     let name = Container::new_name();
     let stricter = "docker run --user 10001:10001 --read-only --cap-drop ALL --security-opt no-new-privileges";
     let line = devos_line(&name, &image).replacen("docker run", stricter, 1);
-    let container = Container::run(&name, scene.place.folder(), &line)?;
+    let container = Container::run(&name, scene.place.folder(), &line).await?;
     drained(&scene).await;
     assert_powerless(&container, COLLECTOR)?;
     container.turns_healthy().await;
@@ -133,18 +133,21 @@ async fn without_root(image: String) -> Result<()> {
 async fn stop_in_the_midst(image: String) -> Result<()> {
     let mut scene = Scene::usual().await?;
     scene.write(60, 400)?;
+    // So nothing is confirmed yet when the stop comes.
+    scene.configuration.interval = "10s";
     folders(&scene, 0, 0o600)?;
     let name = Container::new_name();
-    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image))?;
+    let container = Container::run(&name, scene.place.folder(), &devos_line(&name, &image)).await?;
     until("the first message is received", PATIENCE, || scene.cloud.calls("ReceiveMessage") > 0).await;
     let first = Timestamp::now().duration_since(container.started()?);
     println!("first receive {first:?} after the start of the container");
     assert!(first.unsigned_abs() < FIRST_RECEIVE, "{first:?}");
-    until("something is delivered", PATIENCE, || scene.cloud.queue().deleted > 0).await;
+    until("something arrives", PATIENCE, || scene.receiver.totals().events > 0).await;
+    assert_eq!(scene.cloud.queue().deleted, 0);
     let said = container.stop()?;
     assert!(said.contains("collector stopped") && said.contains("ledger"), "{said}");
     let name = Container::new_name();
-    let next = Container::run(&name, scene.place.folder(), &devos_line(&name, &image))?;
+    let next = Container::run(&name, scene.place.folder(), &devos_line(&name, &image)).await?;
     drained(&scene).await;
     next.stop()?;
     // A stop in order has no need to give anything twice.
