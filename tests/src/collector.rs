@@ -59,6 +59,11 @@ impl Collector {
         Ok(Collector { child, log, output })
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has written to standard output so far.
     pub fn output(&self) -> Vec<u8> {
         fs::read(&self.output).unwrap_or_default()
@@ -103,8 +108,12 @@ impl Collector {
 
     /// Asks it to stop (SIGTERM).
     pub fn terminate(&self) -> Result<()> {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).context("cannot signal the collector")
+        self.signal(Signal::TERM)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).context("cannot signal the collector")
     }
 
     /// Ends it as a power cut would (SIGKILL).

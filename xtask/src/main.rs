@@ -35,7 +35,9 @@ Usage: cargo xtask <command>
   mutants ARGUMENTS      builds a binary with planted bugs, and says how many seeds the simulation takes to find each;
                          `--seeds K` is the most that it may take, `--mutant NAME` runs one
   faults ARGUMENTS       the release binary over real sockets while faults strike, class after class; `--list` names the
-                         classes that this machine can run, `--rounds K` runs K rounds of each, `--class C` only that one";
+                         classes that this machine can run, `--rounds K` runs K rounds of each, `--class C` only that one
+  bounds ARGUMENTS       the release binary under loads that are enormous in one way, and the memory, descriptors and
+                         threads that it takes; `--list` names them, `--bound B` runs one, `--scale 0.01` a small one";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -62,7 +64,8 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "sbom" => sbom::sbom(&Workspace::load()?),
         hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
         "fuzz" => fuzz::fuzz(&Workspace::load()?, &arguments),
-        "faults" => suite::faults(&Workspace::load()?, &arguments),
+        "faults" => suite::faults(&Workspace::load()?, &[], &arguments),
+        "bounds" => suite::faults(&Workspace::load()?, &["bounds"], &arguments),
         "mutants" => suite::mutants(&Workspace::load()?, &arguments),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");

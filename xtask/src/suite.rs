@@ -97,13 +97,13 @@ pub(crate) fn hidden(workspace: &Workspace, command: &str, arguments: &[OsString
     step::command(Command::new(workspace.binary()).arg(command).args(arguments).current_dir(&workspace.root))
 }
 
-/// Builds the binary and what puts it under faults, and runs that.
-pub(crate) fn faults(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+/// Builds the binary and what puts it under faults and loads, and runs that with these words before the arguments.
+pub(crate) fn faults(workspace: &Workspace, words: &[&str], arguments: &[OsString]) -> Result<()> {
     let packages = ["--package", "quittance-cli", "--package", "quittance-tests", "--bins"];
     step::command(workspace.cargo(&["build", "--release"]).args(packages))?;
     let faults = workspace.binary().with_file_name(format!("faults{}", env::consts::EXE_SUFFIX));
     let mut command = Command::new(faults);
-    command.args(arguments).env("QUITTANCE_BIN", workspace.binary()).current_dir(&workspace.root);
+    command.args(words).args(arguments).env("QUITTANCE_BIN", workspace.binary()).current_dir(&workspace.root);
     step::command(&mut command)
 }
 

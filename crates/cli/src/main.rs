@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
 #[global_allocator]
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
     // Before everything else, while there is no other thread.
     let given_up = privileges::give_up();
     let arguments = Arguments::parse();
+    write_no_memory_to_disk();
     let quiet = !matches!(arguments.command, Command::Run(_));
     let (sink, messages) = messages();
     let verbosity = logging::start(arguments.log_format, quiet, sink);
@@ -125,4 +127,11 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// A crash must not leave a core dump behind: keys are in it.
+fn write_no_memory_to_disk() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // It can fail only where dumps are forbidden already.
+    _ = setrlimit(Resource::Core, none);
 }

@@ -2,6 +2,7 @@
 
 mod botocore_logs;
 mod botocore_metrics;
+mod bounds;
 mod certificates;
 mod confirm_modes;
 mod docker;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::default();
     botocore_logs::add(&mut suite);
     botocore_metrics::add(&mut suite);
+    bounds::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
     docker::add(&mut suite);

@@ -1,10 +1,11 @@
 //! Whatever is logged and printed, at any level, in good times and in bad: no secret is in it.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::process::ExitStatusExt, time::Duration};
 
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use quittance_tests::{Collector, Credentials, Proxy, Scene, Suite, tests, until};
+use rustix::process::Signal;
 
 const ACCESS_SECRET: &str = "AccessSecretOfTheTest+0123456789/abcdefg";
 const AWS_PROXY_USER: &str = "alice:p@ss/word-at-aws";
@@ -30,7 +31,7 @@ const SECRETS: [&str; 9] = [
 const LEVEL: &str = "trace";
 
 pub(crate) fn add(suite: &mut Suite) {
-    tests!(suite; all_is_well, proxies_refuse, aws_refuses, tls_is_refused, temporary_credentials, other_commands, misunderstood, misread);
+    tests!(suite; all_is_well, proxies_refuse, aws_refuses, tls_is_refused, temporary_credentials, other_commands, misunderstood, misread, crashed);
 }
 
 /// A scene with every secret there is, and its proxies.
@@ -109,6 +110,17 @@ async fn all_is_well() -> Result<()> {
     assert!(collector.logged("TRACE") > 0 && collector.logged("DEBUG") > 0);
     scene.verdict().assert_exact();
     Ok(())
+}
+
+/// A crash in the middle of the work shows nothing, and leaves no memory behind.
+async fn crashed() -> Result<()> {
+    let (scene, _aws, _devo) = scene(AWS_PROXY_USER, DEVO_PROXY_USER).await?;
+    let mut collector = start(&scene, "run")?;
+    until("something has arrived", Duration::from_secs(20), || scene.receiver.totals().events > 0).await;
+    collector.signal(Signal::ABORT)?;
+    let status = collector.ended(Duration::from_secs(10)).await;
+    assert!(status.signal() == Some(Signal::ABORT.as_raw()) && !status.core_dumped(), "{status}");
+    assert_silent(&scene, &collector)
 }
 
 async fn proxies_refuse() -> Result<()> {

@@ -132,7 +132,7 @@ impl Follower {
         let (debts, settlements) = debts();
         Ok(Follower {
             plan: Plan::new(cadence, checkpoint.clone(), now),
-            windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(300), shared.world.random.fork()),
+            windows: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), shared.world.random.fork()),
             returns: Backoff::new(Duration::from_millis(200), Duration::from_secs(30), shared.world.random.fork()),
             seen,
             debts,
@@ -276,7 +276,7 @@ impl Follower {
     /// What the error says of this window alone makes it wait; anything else is met by the next one too.
     fn failed(&mut self, number: Number, error: &AwsError) {
         let wait = match error.class() {
-            Class::NeedsPerson => self.windows.wait().max(Duration::from_secs(60)),
+            Class::NeedsPerson => (self.windows.wait() * 5).max(Duration::from_secs(60)),
             _ => self.windows.wait(),
         };
         let Follower { cursor, shared, .. } = self;

@@ -24,10 +24,12 @@ use crate::remote::{Order, Remote, follow};
 pub(crate) enum AwsOrder {
     /// Makes a queue. With a number of receives, what is received so often becomes a dead letter, in `<name>-dead`.
     Queue { name: String, max_receives: Option<u32> },
-    /// Makes a bucket that announces its objects in a queue, and may keep their versions.
-    Bucket { name: String, queue: String, shape: Shape, versions: bool, checksums: bool },
+    /// Makes a bucket that may announce its objects in a queue, and may keep their versions.
+    Bucket { name: String, queue: Option<String>, shape: Shape, versions: bool, checksums: bool },
     /// Puts an object, in Base64.
     Put { bucket: String, key: String, bytes: String },
+    /// Puts the same bytes, in Base64, under many keys: the prefix and a number.
+    PutMany { bucket: String, prefix: String, first: u64, end: u64, bytes: String },
     /// What goes wrong with the next transfers of an object.
     Body { bucket: String, key: String, faults: Vec<BodyFault> },
     /// Sends messages.
@@ -119,7 +121,9 @@ impl Cloud {
             AwsOrder::Queue { name, max_receives } => self.queue(name, max_receives),
             AwsOrder::Bucket { name, queue, shape, versions, checksums } => {
                 aws.create_bucket(&name);
-                aws.notify(&name, &queue, shape);
+                if let Some(queue) = queue {
+                    aws.notify(&name, &queue, shape);
+                }
                 if versions {
                     aws.keep_versions(&name);
                 }
@@ -132,6 +136,11 @@ impl Cloud {
                 aws.put_object(&bucket, &key, STANDARD.decode(bytes)?);
                 let new = self.messages().into_iter().filter(|id| !before.contains(id));
                 state.sent = new.map(|id| id.to_string()).collect();
+            }
+            AwsOrder::PutMany { bucket, prefix, first, end, bytes } => {
+                let bytes = bytes::Bytes::from(STANDARD.decode(bytes)?);
+                (first..end)
+                    .for_each(|number| drop(aws.put_object(&bucket, &format!("{prefix}{number}"), bytes.clone())));
             }
             AwsOrder::Body { bucket, key, faults } => {
                 faults.into_iter().for_each(|fault| aws.body_fault(&bucket, &key, fault));

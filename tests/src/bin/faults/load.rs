@@ -26,7 +26,7 @@ use crate::{
 pub(crate) const CALLS: &str = "calls";
 
 /// The log group that is asked by time.
-const GROUP: &str = "/app/web";
+pub(crate) const GROUP: &str = "/app/web";
 
 /// One for each engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,7 +99,7 @@ impl Load {
             aws.ask(&AwsOrder::Queue { name: queue.to_owned(), max_receives })?;
         }
         if self.has(Source::Objects) {
-            let (name, queue) = (BUCKET.to_owned(), QUEUE.to_owned());
+            let (name, queue) = (BUCKET.to_owned(), Some(QUEUE.to_owned()));
             aws.ask(&AwsOrder::Bucket { name, queue, shape: Shape::S3Event, versions, checksums: true })?;
         }
         Ok(())

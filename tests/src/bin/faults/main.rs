@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod aws;
+mod bounds;
 mod classes;
 mod clock;
 mod load;
@@ -63,6 +64,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Helper {
+    /// Loads that are enormous in one way, and what the collector takes of the machine.
+    Bounds(bounds::Arguments),
     /// The receiver of a round.
     #[command(hide = true)]
     Sink {
@@ -99,6 +102,7 @@ fn run(arguments: Arguments) -> Result<bool> {
     match &arguments.helper {
         Some(Helper::Sink { listen, certs, arrivals }) => return sink::run(*listen, certs, arrivals).map(|()| true),
         Some(Helper::Aws { from, arrivals }) => return aws::run(*from, arrivals.clone()).map(|()| true),
+        Some(Helper::Bounds(arguments)) => return bounds::run(arguments),
         None => {}
     }
     let chosen = chosen(&arguments.class)?;

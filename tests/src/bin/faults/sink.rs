@@ -53,6 +53,8 @@ pub(crate) struct SinkState {
     pub(crate) ended: u64,
     /// Frames that are none.
     pub(crate) malformed: u64,
+    /// Frames that are events.
+    pub(crate) events: u64,
 }
 
 impl SinkState {
@@ -138,6 +140,7 @@ pub(crate) fn run(listen: SocketAddr, certs: &Path, arrivals: &Path) -> Result<(
             open: totals.open,
             ended: totals.ended,
             malformed: totals.malformed,
+            events: totals.events,
         })
     })
 }

@@ -35,7 +35,7 @@ impl Deletes {
             finished: VecDeque::new(),
             linger: now,
             from: now,
-            backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(30), random),
+            backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(5), random),
             under_way: 0,
         }
     }

@@ -24,6 +24,12 @@ const AFTER_ABORT: Duration = Duration::from_millis(500);
 /// Failures within so long after `OverLimit` are of the same shortage.
 const ONE_SHORTAGE: Duration = Duration::from_secs(5);
 
+/// Waits after a receive that failed: it is one cheap call, and all that stands between a queue that works again and its events.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// The least wait where only a person can help.
+const HELPLESS_PAUSE: Duration = Duration::from_secs(30);
+
 /// After `OverLimit`, until more messages are held again.
 const GROW_EVERY: Duration = Duration::from_secs(60);
 
@@ -52,7 +58,7 @@ impl Receives {
             under_way: 0,
             deserved: 1,
             from: now,
-            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(60), random),
+            backoff: Backoff::new(PAUSE.0, PAUSE.1, random),
             refusal: None,
             quiet_from: now,
             held_limit,
@@ -119,7 +125,6 @@ impl Receives {
     /// A receive failed while so many messages were held. Whether that was since too many are in flight.
     fn failed(&mut self, error: AwsError, held: usize, now: Instant) -> bool {
         self.under_way -= 1;
-        let mut wait = self.backoff.wait();
         let over = error.aws_code().is_some_and(|code| code.ends_with("OverLimit"));
         // Several receives may meet the same shortage: it counts once.
         if over && self.grow_at <= now + GROW_EVERY - ONE_SHORTAGE {
@@ -127,14 +132,16 @@ impl Receives {
             self.held_limit = (held.min(self.held_limit) / 2).max(BATCH);
             self.grow_at = now + GROW_EVERY;
         }
-        let helpless = matches!(error.class(), Class::NeedsPerson | Class::SignIn);
-        if helpless {
-            wait = wait.max(Duration::from_secs(30));
+        // So do they any other trouble.
+        if self.from <= now {
+            self.from = now + self.backoff.wait();
         }
-        warn!(code = %error.code(), error = error.chain(), retry_in = ?wait, "cannot receive");
+        if error.class() == Class::NeedsPerson {
+            self.from = self.from.max(now + HELPLESS_PAUSE);
+        }
+        warn!(code = %error.code(), error = error.chain(), retry_in = ?self.from - now, "cannot receive");
         self.deserved = 1;
-        self.from = now + wait;
-        self.refusal = helpless.then_some(error);
+        self.refusal = matches!(error.class(), Class::NeedsPerson | Class::SignIn).then_some(error);
         over
     }
 }
@@ -228,5 +235,22 @@ mod tests {
         }
         assert!(!receives.failed(refused("InternalError"), 500, now), "another error says nothing of it");
         assert_eq!(receives.held_limit, 1000);
+    }
+
+    #[test]
+    fn several_receives_that_meet_one_trouble_wait_for_it_once_and_never_long() {
+        #[allow(clippy::disallowed_methods, reason = "any moment will do")]
+        let mut now = Instant::now();
+        let mut receives = Receives::new(1000, Random::seeded(1), now);
+        for trouble in 0..20 {
+            receives.under_way = 16;
+            for _ in 0..16 {
+                receives.failed(refused("RequestThrottled"), 500, now);
+            }
+            let wait = receives.from - now;
+            assert!(wait <= PAUSE.0 * 2_u32.pow(trouble), "{wait:?} after trouble {trouble}");
+            assert!(wait <= PAUSE.1, "{wait:?}");
+            now = receives.from;
+        }
     }
 }
