@@ -8,6 +8,7 @@ pub mod browser;
 pub mod cloud;
 pub mod collector;
 pub mod configuration;
+pub mod container;
 pub mod emulators;
 pub mod expect;
 pub mod front;

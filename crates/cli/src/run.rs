@@ -31,7 +31,7 @@ pub(crate) async fn run(
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     // Before anything runs: a port that is taken is a mistake of the configuration.
-    let listeners = Listeners::open(&config.globals).await?;
+    let listeners = Listeners::open(&config).await?;
     let clock = parts.world.clock.clone();
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
-use quittance_collector::{Collector, Sights, config::Globals};
+use quittance_collector::{Collector, Config, Sights};
 use quittance_core::{Health, Ledger, Store};
 use quittance_devo::certificate_end;
 use quittance_monitor::{Certificate, Monitor, Page, Probes, SenderView, Subject};
@@ -11,32 +11,37 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use crate::whereabouts::{self, Whereabouts};
+
 /// The ports that are open.
 pub(crate) struct Listeners {
     probes: Option<TcpListener>,
     page: Option<(TcpListener, Option<SecretString>)>,
+    noted: Option<Whereabouts>,
 }
 
 impl Listeners {
-    /// Opens those that `globals` names.
-    pub(crate) async fn open(globals: &Globals) -> Result<Listeners> {
-        let probes = match globals.probes_address {
+    /// Opens those that `config` names, and notes where probes are answered.
+    pub(crate) async fn open(config: &Config) -> Result<Listeners> {
+        let probes = match whereabouts::wanted(config)? {
             Some(address) => Some(listen("probes_address", address, "probes are answered").await?),
             None => None,
         };
-        let page = match globals.page_address {
+        let note = |listener: &TcpListener| Whereabouts::note(config, listener.local_addr()?);
+        let noted = probes.as_ref().map(note).transpose()?;
+        let page = match config.globals.page_address {
             Some(address) => {
                 let listener = listen("page_address", address, "the status page is shown").await?;
-                Some((listener, globals.page_token.clone()))
+                Some((listener, config.globals.page_token.clone()))
             }
             None => None,
         };
-        Ok(Listeners { probes, page })
+        Ok(Listeners { probes, page, noted })
     }
 
     /// Answers, if there is anybody to be answered, until it is dropped.
     pub(crate) async fn serve(self, monitor: Arc<Monitor>) -> Infallible {
-        let Listeners { probes, page } = self;
+        let Listeners { probes, page, noted: _noted } = self;
         let watched = probes.is_some() || page.is_some();
         let looking = async { if watched { monitor.run().await } else { pending().await } };
         let probes = async {

@@ -58,7 +58,7 @@ impl Running {
                         goes_on = false;
                     }
                     Some(Ok((input, units))) = self.finding.join_next() => self.set_found(&input, units),
-                    () = self.reloader.asked() => if self.reload().await.is_break() { break },
+                    () = self.reloader.asked() => if Box::pin(self.reload()).await.is_break() { break },
                     () = self.fleet.tidy() => {}
                     () = &mut aging => {}
                     never = &mut watching => match never {},
@@ -115,7 +115,7 @@ impl Running {
     async fn reload(&mut self) -> ControlFlow<()> {
         let at = self.supervisor.world.clock.wall();
         let health = self.supervisor.health.clone();
-        let taken = match self.try_reload().await {
+        let taken = match Box::pin(self.try_reload()).await {
             Ok(()) => {
                 info!("configuration reloaded");
                 health.reload(at, Ok(()));

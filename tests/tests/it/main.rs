@@ -5,6 +5,7 @@ mod botocore_metrics;
 mod bounds;
 mod certificates;
 mod confirm_modes;
+mod docker;
 mod emulators;
 mod faults;
 mod filters;
@@ -28,6 +29,7 @@ mod several_outputs;
 mod shutdown;
 mod simulation;
 mod start;
+mod systemd;
 mod wire_options;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     bounds::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
+    docker::add(&mut suite);
     emulators::add(&mut suite);
     forging::add(&mut suite);
     health::add(&mut suite);
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     shutdown::add(&mut suite);
     simulation::add(&mut suite);
     start::add(&mut suite);
+    systemd::add(&mut suite);
     wire_options::add(&mut suite);
     suite.run()
 }

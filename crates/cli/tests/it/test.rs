@@ -58,7 +58,7 @@ impl Place {
         path
     }
 
-    fn test(&self, service: &str, sample: &PathBuf, more: &[&str]) -> Said {
+    fn test(&self, service: &str, sample: &std::path::Path, more: &[&str]) -> Said {
         let (config, sample) = (self.0.path().join("config.yaml"), sample.to_string_lossy().into_owned());
         let config = config.to_string_lossy().into_owned();
         quittance(&[&["test", "--config", &config, "--service", service, &sample], more].concat())
