@@ -211,6 +211,11 @@ impl Round {
         Ok(())
     }
 
+    /// Whether it has opened its state, and listens for signals.
+    pub(crate) fn collector_has_started(&mut self) -> bool {
+        self.collector.as_ref().is_some_and(|collector| collector.logged("collector started") > 0)
+    }
+
     /// Kills it (SIGKILL). What it had delivered and no source has forgotten may come again.
     pub(crate) fn kill_collector(&mut self) -> Result<()> {
         self.collector.take().context("there is no collector")?.kill()?;

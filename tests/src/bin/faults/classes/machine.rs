@@ -146,7 +146,9 @@ fn disk_full_quarantine(round: &mut Round) -> Result<()> {
     round.cleared()
 }
 
-fn full(round: &Round) -> Result<()> {
+/// The disk has no room from now on; the state is open by then, without which no collector starts.
+fn full(round: &mut Round) -> Result<()> {
+    round.until("the collector has started", Round::collector_has_started)?;
     round.disk.as_ref().context("there is no disk")?.fill()
 }
 
