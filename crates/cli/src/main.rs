@@ -19,6 +19,7 @@ mod run;
 mod services;
 mod simulate;
 mod state;
+mod statistics;
 mod tap;
 mod test;
 mod watch;

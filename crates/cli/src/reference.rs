@@ -170,11 +170,15 @@ impl<'a> Sections<'a> {
     fn named(&self, step: &str, name: &str) -> String {
         match self.definitions[name]["oneOf"].as_array() {
             Some(variants) => {
-                let configs = variants.iter().filter_map(|variant| reference(&variant["properties"]["config"]));
-                let links: Vec<_> = configs.filter_map(|config| self.at(config)).collect();
+                let link = |variant: &Value| {
+                    let kind = variant["properties"]["type"]["const"].as_str()?;
+                    let config = reference(&variant["properties"]["config"]).and_then(|config| self.at(config));
+                    Some(format!("`type: {kind}`{}", config.map(|link| format!(" ({link})")).unwrap_or_default()))
+                };
+                let links: Vec<_> = variants.iter().filter_map(link).collect();
                 format!("map of names to {}", links.join(" or "))
             }
-            None if step == "" => self.link(name, ""),
+            None if step.is_empty() => self.link(name, ""),
             None => self.link(name, if step.ends_with(NAME) { "map of names to " } else { "" }),
         }
     }
