@@ -138,7 +138,7 @@ fn resolve(from: &Path, target: &str) -> Option<PathBuf> {
     for part in Path::new(target).components() {
         match part {
             Component::Normal(name) => path.push(name),
-            Component::ParentDir => _ = path.pop().then_some(())?,
+            Component::ParentDir => path.pop().then_some(())?,
             Component::CurDir => {}
             Component::RootDir | Component::Prefix(_) => return None,
         }
