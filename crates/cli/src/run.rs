@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use crate::{
     logging::Verbosity,
     reload::Reloading,
+    statistics,
     watch::{Handles, Listeners},
 };
 
@@ -45,13 +46,14 @@ pub(crate) async fn run(
         }
     };
     let handles = Handles::of(&collector);
-    let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock);
+    let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock.clone());
     let reloading = Reloading::new(collector.reloader(), verbosity, handles, monitor.clone())?;
     let running = async {
         tokio::select! {
             ended = collector.run() => ended,
             never = listeners.serve(monitor) => match never {},
             never = reloading.listen() => match never {},
+            never = statistics::log(&ledger, &*clock) => match never {},
         }
     };
     tokio::pin!(running);

@@ -7,7 +7,7 @@ use clap::Args;
 use quittance_collector::{catalogue, config};
 use serde_json::json;
 
-use crate::output::print;
+use crate::{output::print, reference};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -22,9 +22,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the JSON schema of a configuration.
-pub(crate) fn schema() -> Result<ExitCode> {
-    print(&format!("{:#}\n", config::schema()))?;
+#[derive(Args)]
+pub(crate) struct SchemaOptions {
+    /// The page docs/reference.md.
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Prints the JSON schema of a configuration, or the page that is made of it.
+pub(crate) fn schema(options: &SchemaOptions) -> Result<ExitCode> {
+    let schema = config::schema();
+    print(&if options.markdown { reference::in_markdown(&schema) } else { format!("{schema:#}\n") })?;
     Ok(ExitCode::SUCCESS)
 }
 

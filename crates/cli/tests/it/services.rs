@@ -34,3 +34,19 @@ fn the_schema_is_json() {
     let schema: Value = serde_json::from_str(&quittance(&["schema"]).out).expect("JSON");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
+
+#[test]
+fn the_reference_is_what_the_schema_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference.md");
+    let written = std::fs::read_to_string(page).expect("docs/reference.md");
+    let made = quittance(&["schema", "--markdown"]).out;
+    // Not compared as texts by `assert_eq!`: they are too long to be read.
+    assert!(written == made, "run `quittance schema --markdown > docs/reference.md`");
+    let row = |key: &str| made.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap_or_default();
+    assert!(row("unhealthy_after").contains("| duration"), "{}", row("unhealthy_after"));
+    assert!(row("access_key").contains("Also called `aws_access_key_id`"), "{}", row("access_key"));
+    assert_eq!(row("aws_access_key_id"), "", "another name has no row of its own");
+    for section in ["globals", "outputs.<name>.config, type devo_platform", "inputs.<name>.services.audit-events-all"] {
+        assert!(made.contains(&format!("`{section}`\n")), "{section}");
+    }
+}
