@@ -442,6 +442,27 @@ fn base64(bytes: [u8; 4]) -> String {
     text
 }
 
+/// What a bucket says of its notifications. A trail's own messages are none of its bucket's.
+fn notification_configuration(notify: &[(String, Shape)]) -> String {
+    let event = "<Event>s3:ObjectCreated:*</Event>";
+    let one = |(queue, shape): &(String, Shape)| match shape {
+        Shape::S3Event => {
+            let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+            format!("<QueueConfiguration><Id>{queue}</Id><Queue>{arn}</Queue>{event}</QueueConfiguration>")
+        }
+        Shape::SnsWrapped | Shape::SnsRaw => {
+            let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{queue}");
+            format!("<TopicConfiguration><Id>{queue}</Id><Topic>{arn}</Topic>{event}</TopicConfiguration>")
+        }
+        Shape::EventBridge => "<EventBridgeConfiguration></EventBridgeConfiguration>".to_owned(),
+        Shape::CloudTrailSns | Shape::CloudTrailRaw => String::new(),
+    };
+    let all: String = notify.iter().map(one).collect();
+    format!(
+        "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{all}</NotificationConfiguration>"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -476,25 +497,4 @@ mod tests {
         assert_eq!(base64(*b"test"), "dGVzdA==");
         assert_eq!(base64([0xff; 4]), "/////w==");
     }
-}
-
-/// What a bucket says of its notifications. A trail's own messages are none of its bucket's.
-fn notification_configuration(notify: &[(String, Shape)]) -> String {
-    let event = "<Event>s3:ObjectCreated:*</Event>";
-    let one = |(queue, shape): &(String, Shape)| match shape {
-        Shape::S3Event => {
-            let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
-            format!("<QueueConfiguration><Id>{queue}</Id><Queue>{arn}</Queue>{event}</QueueConfiguration>")
-        }
-        Shape::SnsWrapped | Shape::SnsRaw => {
-            let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{queue}");
-            format!("<TopicConfiguration><Id>{queue}</Id><Topic>{arn}</Topic>{event}</TopicConfiguration>")
-        }
-        Shape::EventBridge => "<EventBridgeConfiguration></EventBridgeConfiguration>".to_owned(),
-        Shape::CloudTrailSns | Shape::CloudTrailRaw => String::new(),
-    };
-    let all: String = notify.iter().map(one).collect();
-    format!(
-        "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{all}</NotificationConfiguration>"
-    )
 }
