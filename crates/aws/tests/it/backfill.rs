@@ -96,32 +96,32 @@ async fn what_is_counted_is_what_is_given() {
 /// Killed at any moments: every event is there, and again comes only what had no receipt, or whose delete was not written.
 #[tokio::test(start_paused = true)]
 async fn whoever_is_killed_goes_on_and_repeats_only_what_was_under_way() {
-    for seed in 0..8 {
+    for seed in 0..4 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let scene = Scene::new(None).await;
-        put(&scene, "2026/01/12", 0..2500);
-        put(&scene, "2026/01/13", 3000..4500);
+        put(&scene, "2026/01/12", 0..700);
+        put(&scene, "2026/01/13", 3000..3600);
         scene.receiver.set(Fate::Confirm);
         scene.aws.delay("GetObject", Duration::from_millis(rng.u64(50..500)));
         let mut under_way = 0;
         for _ in 0..3 {
             let backfill = scene.backfill(&past());
             let running = scene.puller(backfill.puller);
-            sleep(Duration::from_millis(rng.u64(1..40_000))).await;
+            sleep(Duration::from_millis(rng.u64(1..15_000))).await;
             running.killed().await;
             scene.receiver.forget_kept();
             // Whatever came, and is not dealt with.
             let delivered = scene.receiver.texts().into_iter().collect::<HashSet<_>>().len() as u64;
             under_way += delivered - backfill.progress.dealt().0.min(delivered);
             // What is listed meanwhile shifts the pages.
-            put(&scene, "2026/01/11", rng.u64(10_000..20_000)..20_000);
+            put(&scene, "2026/01/11", rng.u64(19_980..20_000)..20_000);
         }
         let added: HashSet<_> = scene.aws.keys(SILENT).into_iter().filter(|key| key.contains("/11/")).collect();
         let backfill = scene.backfill(&past());
         over(&scene, scene.puller(backfill.puller)).await;
         let texts = scene.receiver.texts();
         let all: HashSet<_> = texts.iter().collect();
-        let expected = given(&[0..2500, 3000..4500]);
+        let expected = given(&[0..700, 3000..3600]);
         assert!(expected.iter().all(|event| all.contains(event)), "seed {seed}");
         assert!(all.len() <= expected.len() + added.len());
         let repeated = (texts.len() - all.len()) as u64;
