@@ -40,10 +40,9 @@ impl Verbosity {
     }
 }
 
-/// Starts logging; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`. Warnings and statistics are
+/// Starts logging at the level `default`; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`. Warnings and statistics are
 /// also offered to `internal`, and warnings and errors kept in `problems`.
-pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink, problems: Problems) -> Verbosity {
-    let default = if quiet { "error" } else { "info" };
+pub(crate) fn start(format: Format, default: &str, internal: MessageSink, problems: Problems) -> Verbosity {
     let set = EnvFilter::try_from_env("QUITTANCE_LOG").ok();
     let is_set = set.is_some();
     let (filter, handle) = reload::Layer::new(set.unwrap_or_else(|| EnvFilter::new(default)));

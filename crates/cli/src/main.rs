@@ -1,5 +1,6 @@
 //! The `quittance` command.
 
+mod backfill;
 mod bench;
 mod check;
 mod completions;
@@ -25,7 +26,10 @@ mod test;
 mod watch;
 mod whereabouts;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
@@ -58,6 +62,9 @@ enum Command {
     Services(services::Options),
     /// Says what would become of samples: the tag of each event, and what the filters do with it. Nothing is asked of anybody.
     Test(test::Options),
+    /// Gives what a bucket holds of a range of time, without a queue. A run that was cut short goes on where it was; the collector
+    /// may run meanwhile.
+    Backfill(backfill::Options),
     /// Asks a running collector how its units and outputs get on.
     Health(health::Options),
     /// Shows live events of a running collector, as they leave for their outputs. Looking disturbs no delivery.
@@ -101,9 +108,16 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     write_no_memory_to_disk();
     let quiet = !matches!(arguments.command, Command::Run(_));
+    let logged = match &arguments.command {
+        Command::Run(_) => "info",
+        // A bar says how far it is.
+        Command::Backfill(_) if io::stderr().is_terminal() => "warn",
+        Command::Backfill(_) => "info",
+        _ => "error",
+    };
     let (sink, messages) = messages();
     let problems = Problems::default();
-    let verbosity = logging::start(arguments.log_format, quiet, sink, problems.clone());
+    let verbosity = logging::start(arguments.log_format, logged, sink, problems.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         match given_up? {
@@ -116,6 +130,7 @@ fn main() -> ExitCode {
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Test(options) => Box::pin(test::run(options)).await,
+                Command::Backfill(options) => Box::pin(backfill::run(options)).await,
                 Command::Health(options) => health::run(options).await,
                 Command::Tap(options) => tap::run(options).await,
                 Command::Errors(options) => errors::run(&options),

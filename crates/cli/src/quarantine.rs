@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use quittance_collector::{
     Aside, Collector, Config, Replayed, Sqlite, WEIGHT, look_into_quarantine, open_store, replay, state_folder,
+    with_state_of_backfill,
 };
 use quittance_core::{Clock, Interval, Quarantined, SystemClock};
 use serde_json::json;
@@ -41,10 +42,31 @@ pub(crate) enum Command {
     Discard(DiscardOptions),
 }
 
+/// Whose quarantine.
+#[derive(Args)]
+struct Place {
+    #[command(flatten)]
+    documents: documents::Options,
+    /// That of a backfill, by the id that it says.
+    #[arg(long, value_name = "ID")]
+    backfill: Option<String>,
+}
+
+impl Place {
+    fn config(self) -> Result<Config> {
+        let config = Config::load(self.documents)?;
+        let Some(id) = self.backfill else { return Ok(config) };
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            bail!("`{}` is no id of a backfill", id.escape_debug());
+        }
+        Ok(with_state_of_backfill(config, &id))
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
-    documents: documents::Options,
+    place: Place,
     /// Only of the units whose address begins so, in whole levels, as in `aws/12351/cwl_1`.
     #[arg(long, value_name = "PREFIX")]
     unit: Option<String>,
@@ -59,7 +81,7 @@ pub(crate) struct ShowOptions {
     #[arg(value_name = "ID")]
     id: i64,
     #[command(flatten)]
-    documents: documents::Options,
+    place: Place,
     /// Its bytes alone, as they are. A terminal would obey what stands in them.
     #[arg(long)]
     raw: bool,
@@ -101,7 +123,7 @@ pub(crate) struct DiscardOptions {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
-    documents: documents::Options,
+    place: Place,
     /// Discards without asking. Who runs it without a terminal is not asked, and must say so.
     #[arg(long)]
     yes: bool,
@@ -117,7 +139,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn list(options: ListOptions) -> Result<ExitCode> {
-    let config = Config::load(options.documents)?;
+    let config = options.place.config()?;
     let all = look_into_quarantine(&config)?.list()?;
     let most = config.globals.persistence.config.quarantine_max_bytes;
     let used: u64 = all.iter().map(|aside| aside.bytes + WEIGHT).sum();
@@ -160,7 +182,7 @@ fn is_full(used: u64, most: u64) -> bool {
 }
 
 fn show(options: ShowOptions) -> Result<ExitCode> {
-    let config = Config::load(options.documents)?;
+    let config = options.place.config()?;
     let Some(item) = look_into_quarantine(&config)?.item(options.id)? else {
         bail!("there is no item {} in the quarantine", options.id);
     };
@@ -189,7 +211,7 @@ fn show(options: ShowOptions) -> Result<ExitCode> {
 }
 
 async fn discard(options: DiscardOptions) -> Result<ExitCode> {
-    let config = Config::load(options.documents)?;
+    let config = options.place.config()?;
     let chosen = options.which.of(look_into_quarantine(&config)?.list()?)?;
     if chosen.is_empty() {
         return nothing();

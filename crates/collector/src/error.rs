@@ -88,6 +88,20 @@ pub enum CollectorError {
         /// The names of the inputs that there are.
         names: Vec<String>,
     },
+    /// No unit can be chosen for a backfill.
+    #[error("{problem}: expected `--type`, or `--unit` and one of `{}`", names.join("`, `"))]
+    Unit {
+        /// What is the matter.
+        problem: String,
+        /// The addresses of those that there are.
+        names: Vec<String>,
+    },
+    /// What a backfill has set aside cannot be read.
+    #[error("the state of the backfill")]
+    Backfill {
+        /// Why.
+        source: StoreError,
+    },
     /// Permissions or a template cannot be written.
     #[error("inputs.{input}: {problem}")]
     Permissions {
@@ -113,6 +127,7 @@ impl CollectorError {
             CollectorError::Read { .. } => Some(&codes::UNREADABLE),
             CollectorError::Config(_)
             | CollectorError::Input { .. }
+            | CollectorError::Unit { .. }
             | CollectorError::Permissions { .. }
             | CollectorError::NoService { .. } => None,
             CollectorError::MissingFile { .. } => Some(&codes::FILE_MISSING),
@@ -120,7 +135,7 @@ impl CollectorError {
             CollectorError::NeedsRestart { .. } => Some(&codes::RELOAD_REFUSED),
             CollectorError::SenderDied => Some(&PANICKED),
             CollectorError::State(source) => Some(source.code()),
-            CollectorError::Reset { source, .. } => Some(source.code()),
+            CollectorError::Reset { source, .. } | CollectorError::Backfill { source } => Some(source.code()),
             CollectorError::Proxy { .. } => Some(&codes::VALUE),
             CollectorError::Sample { code, .. } => Some(code),
         }

@@ -1,6 +1,7 @@
 //! One customer's collector: puts a configuration together into outputs, units and the supervisor that runs them.
 
 mod age;
+mod backfill;
 mod catalogue;
 mod check;
 mod codes;
@@ -24,6 +25,7 @@ mod samples;
 mod sending;
 mod sights;
 
+pub use backfill::{Backfilling, WantedPast, with_state_of_backfill};
 pub use catalogue::{Service, catalogue};
 pub use check::{CheckedOutput, CheckedUnit, Reach, Report, check};
 pub use codes::codes;

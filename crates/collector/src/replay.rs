@@ -12,8 +12,10 @@ use tracing::warn;
 
 use crate::{
     Collector, CollectorError, codes,
+    outputs::Outputs,
     planning::{Organization, Plan},
     running::Running,
+    sending::Sending,
 };
 
 /// Items that are given at a time: of objects, each takes half a MiB.
@@ -44,6 +46,19 @@ pub async fn replay(
     let Collector { running: Running { supervisor, outputs, .. }, plan: Plan { units, organizations }, sending } =
         collector;
     let units = units.into_iter().map(|planned| planned.unit).collect();
+    Box::pin(give_again(supervisor, outputs, sending, (units, organizations), store, asides, tell)).await
+}
+
+/// The same by these units, and those of organizations.
+pub(crate) async fn give_again(
+    supervisor: Supervisor,
+    outputs: Outputs,
+    sending: Sending,
+    (units, organizations): (Vec<Unit>, Vec<Organization>),
+    store: Arc<Sqlite>,
+    asides: Vec<Aside>,
+    tell: impl Fn(Replayed) + Send + Sync,
+) -> Result<(), CollectorError> {
     let stop = supervisor.stop.clone();
     let work = async {
         // The senders end when nothing leads to them any more.

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Code, Judged, Outlet, Quarantined, Sample, Store, StoreError, World, codes};
+use crate::{Backfill, Code, Judged, Outlet, Past, Quarantined, Sample, Store, StoreError, World, codes};
 
 /// The address of a unit in state, statistics and logs, as in `aws/12351/audit-events-all/audits_s3/eu-west-1/queue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -153,6 +153,12 @@ pub trait Puller: Send + Sync {
             class: Class::NeedsPerson,
             error: "its unit cannot give it again".into(),
         })
+    }
+
+    /// How this unit gives what its source stored in the past; `None` if it reads nothing that is stored.
+    fn backfill(&self, past: &Past) -> Option<Backfill> {
+        _ = past;
+        None
     }
 
     /// How surely a sample is of what this unit reads; `None` if it cannot be.

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, the real TLS, and everything that can go wrong around them.
 
+mod backfill;
 mod botocore_logs;
 mod botocore_metrics;
 mod bounds;
@@ -38,6 +39,7 @@ use quittance_tests::Suite;
 
 fn main() -> ExitCode {
     let mut suite = Suite::default();
+    backfill::add(&mut suite);
     botocore_logs::add(&mut suite);
     botocore_metrics::add(&mut suite);
     bounds::add(&mut suite);

@@ -7,24 +7,21 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_s3::{
-    error::SdkError,
-    operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
-    types::EncodingType,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use quittance_core::{Class, EventId, World, planted};
 use tokio::time::Instant;
 
 use crate::{
-    Account, AwsError, Message, Queue, Rejected, buckets,
+    Account, AwsError, Message, Queue, Rejected,
     listing::{
-        ListingSettings,
+        ListingSettings, announce, id_of,
+        lister::{Ask, Lister},
+        object_id,
         seen::{Day, Seen, date_of, today},
     },
     notification::form_decode,
     sqs::BATCH,
-    windows::{Token, event_id},
+    windows::Token,
 };
 
 /// How long it waits for the next listing before it says that there is nothing.
@@ -37,8 +34,7 @@ pub(super) struct Feed {
     world: World,
     seen: Mutex<Seen>,
     listing: tokio::sync::Mutex<Listing>,
-    /// Where the bucket is, once it said so.
-    region: Mutex<String>,
+    lister: Lister,
 }
 
 /// How far the listing under way is. An error leaves it as it is, so that it goes on where it was cut short.
@@ -68,7 +64,7 @@ impl Feed {
         let listing = Listing { stage: Stage::Resting, next: world.clock.now() };
         Feed {
             account: account.clone(),
-            region: Mutex::new(settings.region.clone()),
+            lister: Lister::new(account, &settings.bucket, &settings.region),
             settings,
             seen: Mutex::new(seen),
             listing: tokio::sync::Mutex::new(listing),
@@ -123,9 +119,7 @@ impl Feed {
                 let answer = self.page(prefix, false, next, token).await?;
                 let listed = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
                     let key = form_decode(object.key.as_deref()?);
-                    let (etag, size) = (object.e_tag.unwrap_or_default(), object.size.unwrap_or_default());
-                    let parts = [self.settings.bucket.as_bytes(), key.as_bytes(), etag.as_bytes(), &size.to_le_bytes()];
-                    Some(Listed { day: *day, id: event_id(&parts), key })
+                    Some(Listed { day: *day, id: object_id(&self.settings.bucket, &key, &object), key })
                 });
                 page.extend(listed.skip(usize::from(planted("listing-skips-the-first"))));
             }
@@ -141,50 +135,17 @@ impl Feed {
         next: Option<String>,
         token: &mut Token,
     ) -> Result<ListObjectsV2Output, AwsError> {
-        let answer = match self.ask(prefix, folders, next.clone()).await {
-            Err(error) => match buckets::elsewhere(&error) {
-                Some(right) if self.is_elsewhere(&right) => self.ask(prefix, folders, next).await,
-                _ => Err(error),
-            },
-            answer => answer,
-        };
-        let target = || format!("s3://{}/{prefix}", self.settings.bucket);
-        let followed = match answer {
-            Ok(page) => token.follow("ListObjectsV2", page.next_continuation_token.clone()).map(|()| page),
-            Err(error) => Err(AwsError::api("ListObjectsV2", target(), error)),
-        };
+        let answer = self.lister.page(Ask { prefix, folders, token: next, after: None }).await;
+        let followed = answer.and_then(|page| {
+            token.follow("ListObjectsV2", page.next_continuation_token.clone())?;
+            Ok(page)
+        });
         if let Err(AwsError::RepeatedToken { .. } | AwsError::Api { status: Some(400), class: Class::Retry, .. }) =
             followed
         {
             *token = Token::First;
         }
         followed
-    }
-
-    async fn ask(
-        &self,
-        prefix: &str,
-        folders: bool,
-        token: Option<String>,
-    ) -> Result<ListObjectsV2Output, SdkError<ListObjectsV2Error, HttpResponse>> {
-        let region = self.region.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let client = self.account.s3(&region);
-        let request = client.turn("ListObjectsV2").await.list_objects_v2();
-        let request = request
-            .bucket(&self.settings.bucket)
-            .prefix(prefix)
-            .encoding_type(EncodingType::Url)
-            .set_continuation_token(token);
-        let request = if folders { request.delimiter("/") } else { request };
-        Box::pin(request.send()).await
-    }
-
-    /// Takes over where the bucket is. Whether that is news.
-    fn is_elsewhere(&self, right: &str) -> bool {
-        let mut region = self.region.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *region != right;
-        right.clone_into(&mut region);
-        news
     }
 
     /// Hands out what the page has that is new, as many as a receive may bring.
@@ -194,18 +155,10 @@ impl Feed {
             && let Some(Listed { day, key, id }) = page.pop_front()
         {
             let Some(receives) = seen.hand_out(id, day, now, now + visibility) else { continue };
-            let id = format!("{id:032x}");
-            // One of the shapes in which a bucket's news come anyway.
-            let body = serde_json::json!({ "s3Bucket": self.settings.bucket, "s3ObjectKey": [key] }).to_string();
-            messages.push(Message { handle: id.clone(), id, body, receives, sent: None, turn: None });
+            messages.push(announce(&self.settings.bucket, &key, id, receives));
         }
         messages
     }
-}
-
-/// A handle is the object's id.
-fn id_of(handle: &str) -> Option<EventId> {
-    EventId::from_str_radix(handle, 16).ok()
 }
 
 #[async_trait]

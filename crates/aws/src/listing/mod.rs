@@ -5,27 +5,33 @@
 //! in the state. So what holds for messages holds here too: an object is dealt with when every event of it has its receipt,
 //! what is not is given again, and a restart goes on where it was left.
 
+mod backfill;
 mod feed;
+mod lister;
 mod seen;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use aws_sdk_s3::types::Object;
 use jiff::civil::Date;
 use quittance_core::{
-    Ended, Estimate, Failure, Finding, Judged, Puller, PullerContext, Quarantined, Sample, Setup, Severity, Unit,
-    UnitId,
+    Backfill, Ended, Estimate, EventId, Failure, Finding, Judged, Past, Puller, PullerContext, Quarantined, Sample,
+    Setup, Severity, Unit, UnitId,
 };
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Account, Cost, Tally, Whereabouts, buckets, codes,
+    Account, Cost, Message, Tally, Whereabouts, buckets, codes,
     held::{Limits, Opened},
     objects::ObjectKind,
     pricing,
     receiver::{Station, Way, WayKind},
     refusal, samples,
+    windows::event_id,
 };
+
+pub(crate) use backfill::{Reader, backfill};
 
 use feed::Feed;
 use seen::Seen;
@@ -133,6 +139,12 @@ impl Puller for Listing {
         self.station.replay(vec![self.way(kind, limits)], at, item, context).await
     }
 
+    fn backfill(&self, past: &Past) -> Option<Backfill> {
+        let ListingSettings { region, kind, limits, .. } = self.settings.clone();
+        let ways = vec![self.way(kind, limits)];
+        backfill(Reader { account: self.station.account(), ways, region: &region, number: Some(String::new()) }, past)
+    }
+
     fn takes(&self, sample: &Sample) -> Option<u8> {
         samples::takes_object(&*self.settings.kind, sample)
     }
@@ -147,33 +159,7 @@ impl Puller for Listing {
 impl Setup for Listing {
     async fn check(&self) -> Result<Vec<Finding>, Failure> {
         let ListingSettings { bucket, region, layout, .. } = &self.settings;
-        let (account, prefix) = (self.station.account(), layout.root().unwrap_or_default());
-        let (right, key) = match buckets::list_one(account, region, bucket, &prefix).await {
-            Ok(found) => found,
-            Err(error) => {
-                let what = format!("bucket `{bucket}` in {region} cannot be listed");
-                return Ok(vec![refusal::finding(error, &what, "s3:ListBucket below the prefix")?]);
-            }
-        };
-        let mut findings = Vec::new();
-        if right != *region {
-            let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
-            findings.push(Finding::warning(&codes::BUCKET_ELSEWHERE, problem));
-        }
-        let Some(key) = key else {
-            let problem = match &*prefix {
-                "" => format!("bucket `{bucket}` is empty"),
-                prefix => format!("nothing in bucket `{bucket}` is below `{}`", prefix.escape_debug()),
-            };
-            findings.push(Finding::warning(&codes::NOTHING_BELOW_PREFIX, problem));
-            return Ok(findings);
-        };
-        if let Err(error) = buckets::read_one(account, &right, bucket, &key).await {
-            let what = format!("objects of bucket `{bucket}` cannot be read");
-            let found = refusal::finding(error, &what, "s3:GetObject on its objects")?;
-            findings.push(Finding { severity: Severity::Partial, ..found });
-        }
-        Ok(findings)
+        check_bucket(self.station.account(), region, bucket, &layout.root().unwrap_or_default()).await
     }
 
     async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
@@ -188,3 +174,51 @@ impl Setup for Listing {
 
 /// Folders of a bucket, as an estimate supposes them.
 const FOLDERS: f64 = 4.0;
+
+/// Everything that is wrong with listing and reading what is below a prefix of a bucket.
+async fn check_bucket(account: &Account, region: &str, bucket: &str, prefix: &str) -> Result<Vec<Finding>, Failure> {
+    let (right, key) = match buckets::list_one(account, region, bucket, prefix).await {
+        Ok(found) => found,
+        Err(error) => {
+            let what = format!("bucket `{bucket}` in {region} cannot be listed");
+            return Ok(vec![refusal::finding(error, &what, "s3:ListBucket below the prefix")?]);
+        }
+    };
+    let mut findings = Vec::new();
+    if right != region {
+        let problem = format!("bucket `{bucket}` is in {right}, not in {region}");
+        findings.push(Finding::warning(&codes::BUCKET_ELSEWHERE, problem));
+    }
+    let Some(key) = key else {
+        let problem = match prefix {
+            "" => format!("bucket `{bucket}` is empty"),
+            prefix => format!("nothing in bucket `{bucket}` is below `{}`", prefix.escape_debug()),
+        };
+        findings.push(Finding::warning(&codes::NOTHING_BELOW_PREFIX, problem));
+        return Ok(findings);
+    };
+    if let Err(error) = buckets::read_one(account, &right, bucket, &key).await {
+        let what = format!("objects of bucket `{bucket}` cannot be read");
+        let found = refusal::finding(error, &what, "s3:GetObject on its objects")?;
+        findings.push(Finding { severity: Severity::Partial, ..found });
+    }
+    Ok(findings)
+}
+
+/// What an object is remembered by: a version of it.
+fn object_id(bucket: &str, key: &str, object: &Object) -> EventId {
+    let (etag, size) = (object.e_tag.as_deref().unwrap_or_default(), object.size.unwrap_or_default());
+    event_id(&[bucket.as_bytes(), key.as_bytes(), etag.as_bytes(), &size.to_le_bytes()])
+}
+
+/// The message that stands for an object: one of the shapes in which a bucket's news come anyway. Its handle is the object's id.
+fn announce(bucket: &str, key: &str, id: EventId, receives: u32) -> Message {
+    let id = format!("{id:032x}");
+    let body = serde_json::json!({ "s3Bucket": bucket, "s3ObjectKey": [key] }).to_string();
+    Message { handle: id.clone(), id, body, receives, sent: None, turn: None }
+}
+
+/// The object that a handle stands for.
+fn id_of(handle: &str) -> Option<EventId> {
+    EventId::from_str_radix(handle, 16).ok()
+}

@@ -199,14 +199,17 @@ fn checkpoint(from: Day) -> Change {
 
 /// Something to be written into the state.
 pub(super) struct Commit {
-    unit: UnitId,
-    store: Arc<dyn Store>,
-    changes: Vec<Change>,
+    pub(super) unit: UnitId,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl Commit {
     pub(super) async fn write(self) -> Result<(), StoreError> {
         let Commit { unit, store, changes } = self;
+        if changes.is_empty() {
+            return Ok(());
+        }
         store.commit(store.fence(), unit.as_str(), changes).await
     }
 }

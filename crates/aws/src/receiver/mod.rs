@@ -17,8 +17,8 @@ use std::{
 
 use async_trait::async_trait;
 use quittance_core::{
-    Ended, Estimate, Failure, Finding, Judged, Puller, PullerContext, Quarantined, Sample, Setup, Tags, Unit, UnitId,
-    debts,
+    Backfill, Ended, Estimate, Failure, Finding, Judged, Past, Puller, PullerContext, Quarantined, Sample, Setup, Tags,
+    Unit, UnitId, debts,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, info_span};
@@ -26,6 +26,7 @@ use tracing::{Instrument, info_span};
 use crate::{
     Account, AwsError, Cost, Filters, SqsQueue, Tally, Whereabouts,
     held::{self, Checked, Giving, Hold, Limits, Memory, Opened, Quarantine},
+    listing::{Reader, backfill},
     objects::{CallerUse, ObjectKind},
     pricing,
     queue::BodyKind,
@@ -77,7 +78,7 @@ impl Way {
 }
 
 impl WayKind {
-    fn objects(&self) -> Option<&Arc<dyn ObjectKind>> {
+    pub(crate) fn objects(&self) -> Option<&Arc<dyn ObjectKind>> {
         match self {
             WayKind::Objects(kind) => Some(kind),
             WayKind::Bodies(_) => None,
@@ -220,6 +221,15 @@ impl Puller for Receiver {
         };
         let ways = self.ways().clone();
         station.replay(ways, Whereabouts { account, region: region.clone() }, item, context).await
+    }
+
+    fn backfill(&self, past: &Past) -> Option<Backfill> {
+        let Receiver { station, region, queue, .. } = self;
+        let mut ways = self.ways().clone();
+        ways.retain(|way| way.kind.objects().is_some());
+        // A queue that is named without its account is in the one that asks.
+        let number = SqsQueue::account_of(queue).map(str::to_owned);
+        backfill(Reader { account: &station.account, ways, region, number }, past)
     }
 
     fn takes(&self, sample: &Sample) -> Option<u8> {

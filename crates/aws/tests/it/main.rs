@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod backfill;
 mod bodies;
 mod bounds;
 mod endpoints;

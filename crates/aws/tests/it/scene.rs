@@ -17,8 +17,8 @@ use quittance_aws::{
     windows::WindowSettings,
 };
 use quittance_core::{
-    Batch, Budget, Clock, Counts, Dropped, Ended, Failure, Inlet, Ledger, Outlet, Output, Proof, Puller, PullerContext,
-    Quarantined, Random, Tag, TagId, Tags, UnitId, World, output,
+    Backfill, Batch, Budget, Clock, Counts, Dropped, Ended, Failure, Inlet, Ledger, Outlet, Output, Past, Proof,
+    Puller, PullerContext, Quarantined, Random, Tag, TagId, Tags, UnitId, World, output,
 };
 use quittance_formats::{Header, Lines, Records};
 use quittance_testbed::{
@@ -395,6 +395,11 @@ impl Scene {
         let puller = Listing::new(&self.account, settings);
         let tally = puller.tally();
         Running { ended: self.run(Arc::new(puller), self.stop.clone()), tally }
+    }
+
+    /// Gives what the bucket that announces nothing holds of a range of time.
+    pub(crate) fn backfill(&self, past: &Past) -> Backfill {
+        self.objects_puller(Arc::new(Text), limits()).backfill(past).unwrap()
     }
 
     /// Runs a puller.
