@@ -6,10 +6,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use quittance_core::{
     Budget, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor,
-    Tag, Unit, Watchdog, World, output,
+    Tag, Unit, Watchdog, World, optional_output, output,
 };
 use quittance_devo::{
-    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
+    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
 };
 use quittance_state::{Asides, Contents, Sqlite};
 use secrecy::ExposeSecret;
@@ -21,7 +21,7 @@ use crate::{
     CollectorError, Config, Files, KeyPath, Messages, Problem, age,
     config::{DevoPlatform, Globals, Input, Output, PersistenceConfig},
     console::Console,
-    internal,
+    destinations, internal,
     planning::{Organization, Plan, PlannedUnit, plan},
     resets,
 };
@@ -31,6 +31,9 @@ const OUTLET_BYTES: usize = 32 << 20;
 
 /// Connections are not ended more often than this for `queue_max_elapsed_time_in_sec`.
 const LEAST_INTERVAL: Interval = Interval(Duration::from_secs(1));
+
+/// Bytes of events that may wait for an optional output.
+const OPTIONAL_BYTES: usize = 16 << 20;
 
 /// Outputs that a debt can tell apart.
 const MAX_OUTPUTS: usize = 64;
@@ -141,7 +144,11 @@ impl Collector {
         let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
         let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
         for (name, settings) in &config.outputs {
-            let (end, inlet) = output(name);
+            let two_ends = || match settings.is_optional() {
+                true => optional_output(name, OPTIONAL_BYTES),
+                false => output(name),
+            };
+            let (end, inlet) = two_ends();
             outputs.push(end);
             let sender: Box<dyn Sender> = match settings {
                 Output::DevoPlatform(settings) => {
@@ -149,11 +156,15 @@ impl Collector {
                     for (kind, ends) in
                         [(PoolKind::Lookup, &mut beside.lookups), (PoolKind::Internal, &mut beside.pools)]
                     {
-                        let (end, inlet) = output(name);
+                        let (end, inlet) = two_ends();
                         ends.push(end);
                         senders.push((Box::new(standard.sibling(kind)), inlet));
                     }
                     Box::new(standard)
+                }
+                Output::Relay(settings) => Box::new(destinations::relay(name, settings, &config.globals, &parts)),
+                Output::Syslog(settings) => {
+                    Box::new(destinations::syslog(name, settings, &config.globals, &files, &parts)?)
                 }
                 Output::Console(_) => Box::new(Console),
             };
@@ -223,7 +234,7 @@ impl Collector {
         self.supervisor.health.clone()
     }
 
-    /// Whether each output is known to confirm.
+    /// Whether each output is known to confirm, and the account of those that are optional.
     pub fn readiness(&self) -> Vec<Readiness> {
         self.supervisor.outputs.iter().map(|output| output.readiness()).collect()
     }
@@ -262,9 +273,10 @@ impl Sending {
     pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
         let Sending { senders, beside, stop, clock } = self;
         let Beside { messages, tag, pools, lookups } = beside;
-        let mut sending = JoinSet::new();
+        let (mut sending, mut optional) = (JoinSet::new(), JoinSet::new());
         for (sender, inlet) in senders {
-            sending.spawn(sender.run(inlet, stop.clone()));
+            let set = if inlet.effort().is_some() { &mut optional } else { &mut sending };
+            set.spawn(sender.run(inlet, stop.clone()));
         }
         tokio::pin!(work);
         let mut died = None;
@@ -288,11 +300,27 @@ impl Sending {
                 }
             }
         };
+        let deadline = clock.now() + SETTLE;
         tokio::select! {
             biased;
-            () = settled => info!("collector stopped"),
-            () = clock.sleep(SETTLE) => error!("senders did not settle in time; what they held comes again"),
+            () = settled => {}
+            () = clock.sleep_until(deadline) => error!("senders did not settle in time; what they held comes again"),
         }
+        let settled = async {
+            while let Some(ended) = optional.join_next().await {
+                if let Err(panic) = ended {
+                    error!(%panic, "the sender of an optional output panicked");
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = clock.sleep_until(deadline) => warn!("optional outputs did not settle in time; what they held is lost to them"),
+        }
+        // What is cut off is counted before anybody asks.
+        optional.shutdown().await;
+        info!("collector stopped");
         died.map_or(Ok(()), Err)
     }
 }
@@ -305,19 +333,10 @@ pub(crate) fn pool(
     parts: &Parts,
 ) -> Result<Pool, CollectorError> {
     let output = || name.to_owned();
-    let find = |what, file: &str| {
-        files.find(file).map_err(|looked| CollectorError::MissingFile {
-            output: output(),
-            what,
-            name: file.to_owned(),
-            looked,
-        })
-    };
+    let find = |what, file| destinations::find(name, files, what, file);
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
-    if let Some(found) = examine_mode(&key) {
-        warn!(output = name, code = %found.code, problem = found.problem, fix = &*found.fix, "a secret is less secret than it could be");
-    }
+    destinations::warn_of_mode(name, &key);
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
         .map_err(|source| CollectorError::Output { output: output(), source })?;
     let dial: Arc<dyn Dial> = match &settings.proxy {
@@ -334,10 +353,10 @@ pub(crate) fn pool(
             address: settings.address.clone(),
             port: settings.port,
             host: globals.name.clone(),
-            wire: Wire { newline: settings.newline, compression: settings.compression },
+            wire: Wire::Devo { newline: settings.newline, compression: settings.compression },
         },
-        tls,
-        confirm: confirm(settings, globals),
+        tls: Some(tls),
+        confirm: confirm(&settings.confirm, globals),
         dial,
         handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
@@ -355,8 +374,8 @@ fn outlet_budget(globals: &Globals) -> Arc<Budget> {
 }
 
 /// When deliveries are confirmed; the user's bound of the time that events may be on their way makes it sooner.
-fn confirm(settings: &DevoPlatform, globals: &Globals) -> Confirm {
-    let mut confirm = settings.confirm.clone();
+pub(crate) fn confirm(confirm: &Confirm, globals: &Globals) -> Confirm {
+    let mut confirm = confirm.clone();
     if let Some(longest) = globals.queue_max_elapsed_time_in_sec {
         confirm.interval = confirm.interval.min(longest.max(LEAST_INTERVAL));
     }
@@ -389,7 +408,7 @@ mod tests {
         let output = serde_json::json!({"address": "a", "chain": "a", "cert": "a", "key": "a"});
         let output: DevoPlatform = serde_json::from_value(output).unwrap();
         let interval = |seconds: f64| {
-            confirm(&output, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
+            confirm(&output.confirm, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
                 .interval
                 .0
                 .as_secs()

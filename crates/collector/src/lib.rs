@@ -8,6 +8,7 @@ mod collector;
 pub mod config;
 mod connectors;
 mod console;
+mod destinations;
 mod error;
 mod files;
 pub mod iam;

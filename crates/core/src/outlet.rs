@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, Vitals, planted, receipt};
+use crate::{BestEffort, Budget, Debt, Debts, Events, OutputSet, Receipt, Room, UnitLedger, Vitals, planted, receipt};
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
 const CHANNEL_BATCHES: usize = 4096;
@@ -27,6 +27,7 @@ pub struct Inlet {
     batches: mpsc::Receiver<Batch>,
     ready: Arc<Ready>,
     hurry: Arc<Notify>,
+    effort: Option<Arc<BestEffort>>,
 }
 
 impl Inlet {
@@ -43,6 +44,11 @@ impl Inlet {
     /// Says whether the destination is known to confirm. Until it is, nothing is received from any source.
     pub fn set_ready(&self, ready: bool) {
         self.ready.set(ready);
+    }
+
+    /// The account of an optional output; `None` for a required one.
+    pub fn effort(&self) -> Option<&BestEffort> {
+        self.effort.as_deref()
     }
 
     /// Where to hear that an engine needs its receipts early.
@@ -99,6 +105,7 @@ pub struct Output {
     batches: mpsc::Sender<Batch>,
     ready: Arc<Ready>,
     hurry: Arc<Notify>,
+    effort: Option<Arc<BestEffort>>,
 }
 
 /// Whether an output is known to confirm, for whoever shows it.
@@ -106,6 +113,7 @@ pub struct Output {
 pub struct Readiness {
     name: Arc<str>,
     ready: Arc<Ready>,
+    effort: Option<Arc<BestEffort>>,
 }
 
 impl Readiness {
@@ -118,27 +126,57 @@ impl Readiness {
     pub fn is_ready(&self) -> bool {
         self.ready.is()
     }
+
+    /// The account of an optional output; `None` for a required one.
+    pub fn effort(&self) -> Option<&BestEffort> {
+        self.effort.as_deref()
+    }
 }
 
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        Readiness { name: self.name.clone(), ready: self.ready.clone() }
+        Readiness { name: self.name.clone(), ready: self.ready.clone(), effort: self.effort.clone() }
+    }
+
+    /// Whether the source forgets no event before this output has it.
+    pub fn is_required(&self) -> bool {
+        self.effort.is_none()
+    }
+
+    /// Gives an optional output what it has room for; never waits.
+    fn offer(&self, events: &Arc<Events>) {
+        if let Some(batch) = self.effort.as_ref().and_then(|effort| effort.batch(events)) {
+            // A full channel and a sender that is gone drop the batch, and so count it as lost.
+            let _ = self.batches.try_send(batch);
+        }
     }
 }
 
-/// The two ends of the output called `name`; it is not ready until its sender says so.
+/// The two ends of the required output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
+    ends(name, None)
+}
+
+/// The two ends of an optional output, for which `buffer` bytes of events may wait.
+pub fn optional_output(name: &str, buffer: usize) -> (Output, Inlet) {
+    ends(name, Some(Arc::new(BestEffort::new(buffer))))
+}
+
+fn ends(name: &str, effort: Option<Arc<BestEffort>>) -> (Output, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let ready = Arc::new(Ready::default());
     let hurry = Arc::new(Notify::new());
     (
-        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone() },
-        Inlet { batches: receiver, ready, hurry },
+        Output { name: name.into(), batches, ready: ready.clone(), hurry: hurry.clone(), effort: effort.clone() },
+        Inlet { batches: receiver, ready, hurry, effort },
     )
 }
 
-/// A unit's end of the channels to every required output.
+/// A unit's end of the channels to every output.
+///
+/// Debts, readiness and indices are those of the required ones, in their order; what they are given first, the optional ones
+/// are offered too.
 #[derive(Clone)]
 pub struct Outlet {
     outputs: Arc<[Output]>,
@@ -160,15 +198,19 @@ impl Outlet {
 
     /// The names of the required outputs, in the order of their indices.
     pub fn names(&self) -> Vec<&str> {
-        self.outputs.iter().map(|output| &*output.name).collect()
+        self.required().map(|output| &*output.name).collect()
+    }
+
+    fn required(&self) -> impl Iterator<Item = &Output> {
+        self.outputs.iter().filter(|output| output.is_required())
     }
 
     /// All required outputs.
     pub fn all(&self) -> OutputSet {
-        OutputSet::first(self.outputs.len())
+        OutputSet::first(self.required().count())
     }
 
-    /// Gives `events` to the outputs in `to`, when there is room and the outputs are known to confirm.
+    /// Gives `events` to the required outputs in `to`, when there is room and all of them are known to confirm.
     ///
     /// The engine hears of it through `debts`, exactly once, whatever happens.
     pub async fn emit(&self, events: Events, debt: Debt, to: OutputSet, debts: &Debts) {
@@ -177,13 +219,17 @@ impl Outlet {
         let room = Arc::new(self.budget.take(self.budget.weight(events.footprint(), events.len())).await);
         drop(crowded);
         let events = Arc::new(events);
+        // What some have already is a repeat.
+        if to == self.all() {
+            self.outputs.iter().for_each(|output| output.offer(&events));
+        }
         for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
             if planted("batch-for-the-first-output-alone") && output > 0 {
                 batch.receipt.delivered(crate::Proof::Closed);
                 continue;
             }
-            if let Some(output) = self.outputs.get(output) {
+            if let Some(output) = self.required().nth(output) {
                 // A sender that is gone drops the batch, and so returns it.
                 let _ = output.batches.send(batch).await;
             }
@@ -192,14 +238,14 @@ impl Outlet {
 
     /// Ends when every required output is known to confirm.
     pub async fn ready(&self) {
-        for output in self.outputs.iter() {
+        for output in self.required() {
             output.ready.wait().await;
         }
     }
 
     /// Whether every required output is known to confirm.
     pub fn is_ready(&self) -> bool {
-        self.outputs.iter().all(|output| output.ready.is())
+        self.required().all(|output| output.ready.is())
     }
 
     /// Asks the senders for receipts now: the engine holds much, or stops.
