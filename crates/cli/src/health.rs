@@ -5,7 +5,7 @@ use std::{fmt::Write, net::SocketAddr, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use quittance_collector::{Config, Documents};
-use quittance_monitor::{Health, Output, Unit, ask};
+use quittance_monitor::{Health, Optional, Output, Unit, ask};
 
 use crate::output::print;
 
@@ -65,8 +65,14 @@ fn in_text(health: &Health) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").expect("a string takes every write");
     line(format_args!("{}", if health.healthy { "healthy" } else { "unhealthy" }));
-    for Output { name, confirms } in &health.outputs {
-        line(format_args!("output {name}: {}", if *confirms { "confirms" } else { "does not confirm" }));
+    for Output { name, confirms, optional } in &health.outputs {
+        let confirms = if *confirms { "confirms" } else { "does not confirm" };
+        match optional {
+            None => line(format_args!("output {name}: {confirms}")),
+            Some(Optional { offered, lost, .. }) => {
+                line(format_args!("output {name}: {confirms} (optional: {lost} of {offered} events lost to it)"));
+            }
+        }
     }
     for Unit { unit, stage, seconds, held, in_flight, .. } in health.units.iter().flatten() {
         let what = match (stage, seconds) {

@@ -32,7 +32,7 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     };
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
-    let ledger = collector.ledger();
+    let (ledger, outputs) = (collector.ledger(), collector.readiness());
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
     let mut next_signal = async || {
@@ -41,7 +41,7 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    let probes = Probes { health: collector.health(), outputs: collector.readiness() };
+    let probes = Probes { health: collector.health(), outputs: outputs.clone() };
     let answering = OptionFuture::from(listener.map(|listener| probes.serve(listener)));
     let running = async {
         tokio::select! {
@@ -66,6 +66,12 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     }
     for (filter, dropped) in ledger.dropped() {
         info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");
+    }
+    for output in &outputs {
+        if let Some(counts) = output.effort().map(|effort| effort.counts()) {
+            let (offered, confirmed, lost) = (counts.pulled, counts.delivered(), counts.returned);
+            info!(output = output.name(), offered, confirmed, lost, "optional output");
+        }
     }
     let total = ledger.total();
     info!(

@@ -190,7 +190,8 @@ fn check_files(config: &Config, section: &KeyPath, parts: &Parts, names: [Option
         })
     };
     let [chain, cert, key] = ["chain", "cert", "key"];
-    let found = [chain, cert, key].into_iter().zip(names).map(|(key, name)| name.map(|name| find(key, name)).transpose());
+    let found =
+        [chain, cert, key].into_iter().zip(names).map(|(key, name)| name.map(|name| find(key, name)).transpose());
     // All of them, whether or not one is missing.
     let found: Vec<Result<_, ()>> = found.collect();
     let Ok(found) = found.into_iter().collect::<Result<Vec<_>, ()>>() else { return problems };

@@ -49,7 +49,8 @@ pub(crate) fn syslog(
 
 /// Where a file is that an output names.
 pub(crate) fn find(output: &str, files: &Files, what: &'static str, name: &str) -> Result<PathBuf, CollectorError> {
-    let missing = |looked| CollectorError::MissingFile { output: output.to_owned(), what, name: name.to_owned(), looked };
+    let missing =
+        |looked| CollectorError::MissingFile { output: output.to_owned(), what, name: name.to_owned(), looked };
     files.find(name).map_err(missing)
 }
 
@@ -60,13 +61,7 @@ pub(crate) fn warn_of_mode(output: &str, key: &std::path::Path) {
     }
 }
 
-fn pool(
-    name: &str,
-    destination: Destination,
-    tls: Option<Arc<ClientConfig>>,
-    confirm: Confirm,
-    parts: &Parts,
-) -> Pool {
+fn pool(name: &str, destination: Destination, tls: Option<Arc<ClientConfig>>, confirm: Confirm, parts: &Parts) -> Pool {
     Pool {
         name: PoolName { kind: PoolKind::Standard, output: name.to_owned() },
         destination,

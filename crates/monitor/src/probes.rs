@@ -30,7 +30,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
 pub struct Probes {
     /// How its units get on.
     pub health: Arc<quittance_core::Health>,
-    /// Its required outputs.
+    /// Its outputs.
     pub outputs: Vec<Readiness>,
 }
 
@@ -82,10 +82,15 @@ impl Probes {
     }
 
     fn look(&self, with_units: bool) -> Health {
-        let output = |output: &Readiness| Output { name: output.name().to_owned(), confirms: output.is_ready() };
+        let output = |output: &Readiness| Output {
+            name: output.name().to_owned(),
+            confirms: output.is_ready(),
+            optional: output.effort().map(|effort| effort.counts().into()),
+        };
         let outputs: Vec<_> = self.outputs.iter().map(output).collect();
         let units = with_units.then(|| self.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
-        let healthy = outputs.iter().all(|output| output.confirms) && units.iter().flatten().all(|unit| unit.healthy);
+        let confirm = outputs.iter().all(|output| output.confirms || output.optional.is_some());
+        let healthy = confirm && units.iter().flatten().all(|unit| unit.healthy);
         Health { healthy, outputs, units }
     }
 }

@@ -15,6 +15,7 @@ mod kill;
 mod memory;
 mod no_fault;
 mod notifications;
+mod outputs;
 mod progress;
 mod reaching_aws;
 mod resets;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     memory::add(&mut suite);
     no_fault::add(&mut suite);
     notifications::add(&mut suite);
+    outputs::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);
     resets::add(&mut suite);

@@ -330,10 +330,18 @@ impl Config {
                      output of `type: relay`",
                 ),
                 Output::Syslog(Syslog { cert: Some(_), key: None, .. }) => {
-                    error(section.key("cert"), "has no private key beside it: expected `key` too", "or neither of them");
+                    error(
+                        section.key("cert"),
+                        "has no private key beside it: expected `key` too",
+                        "or neither of them",
+                    );
                 }
                 Output::Syslog(Syslog { cert: None, key: Some(_), .. }) => {
-                    error(section.key("key"), "has no certificate beside it: expected `cert` too", "or neither of them");
+                    error(
+                        section.key("key"),
+                        "has no certificate beside it: expected `cert` too",
+                        "or neither of them",
+                    );
                 }
                 _ => {}
             }

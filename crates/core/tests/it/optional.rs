@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quittance_core::{
-    Budget, Debt, Debts, EventsBuilder, Inlet, Ledger, Outlet, Output, OutputSet, Proof, Settlements, Tag, Tags, UnitId,
-    debts, optional_output, output,
+    Budget, Debt, Debts, EventsBuilder, Inlet, Ledger, Outlet, Output, OutputSet, Proof, Settlements, Tag, Tags,
+    UnitId, debts, optional_output, output,
 };
 
 /// Bytes of an event.

@@ -23,7 +23,8 @@ pub(super) fn header(out: &mut Vec<u8>, host: &str, tag: &Tag, time: Timestamp) 
     let first = |text: &str, most| text[..text.len().min(most)].to_owned();
     let (host, app) = (first(host, LONGEST_HOST), first(tag.as_str(), LONGEST_APP));
     let time = time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ");
-    write!(out, "{PRIORITY}1 {time} {host} {app} - - [event@32473 tag=\"{tag}\"] ").expect("a vector takes every write");
+    write!(out, "{PRIORITY}1 {time} {host} {app} - - [event@32473 tag=\"{tag}\"] ")
+        .expect("a vector takes every write");
 }
 
 /// Appends the frame of one event.
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_frame_of_the_rfc() {
-        let expected = "92 <14>1 2026-11-22T17:20:01.500000Z collector my.app - - [event@32473 tag=\"my.app\"] \u{feff}{\"a\":1}";
+        let expected =
+            "92 <14>1 2026-11-22T17:20:01.500000Z collector my.app - - [event@32473 tag=\"my.app\"] \u{feff}{\"a\":1}";
         assert_eq!(String::from_utf8(frame("collector", "my.app", b"{\"a\":1}")).unwrap(), expected);
     }
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use quittance_core::{
     Budget, Ended, Failure, Finding, Health, Inlet, Ledger, NoStore, Puller, PullerContext, Random, Setup, Supervisor,
-    SystemClock, Unit, UnitId, Watchdog, World, output,
+    SystemClock, Unit, UnitId, Watchdog, World, optional_output, output,
 };
 use quittance_monitor::{AskError, Output, Probes, ask};
 use tokio::{
@@ -42,9 +42,14 @@ struct Scene {
 
 /// A collector with one unit, which is unhealthy after `unhealthy_after`.
 async fn scene(unhealthy_after: Duration) -> Scene {
+    scene_with(unhealthy_after, Vec::new()).await
+}
+
+/// The same with other outputs beside the required one.
+async fn scene_with(unhealthy_after: Duration, others: Vec<quittance_core::Output>) -> Scene {
     let (end, inlet) = output("devo_1");
     let health = Arc::<Health>::default();
-    let outputs: Arc<[_]> = [end].into();
+    let outputs: Arc<[_]> = std::iter::once(end).chain(others).collect();
     let supervisor = Supervisor {
         outputs: outputs.clone(),
         budget: Budget::new(1 << 20),
@@ -107,11 +112,22 @@ async fn a_unit_that_does_not_get_on_is_named_with_its_stage() {
     until("the unit is unhealthy", || scene.health.units().iter().any(|unit| unit.stalled.is_some())).await;
     let health = ask(scene.address).await.unwrap();
     assert!(!health.healthy);
-    assert_eq!(health.outputs, [Output { name: "devo_1".to_owned(), confirms: true }]);
+    assert_eq!(health.outputs, [Output { name: "devo_1".to_owned(), confirms: true, optional: None }]);
     let units = health.units.unwrap();
     assert_eq!((&*units[0].unit, units[0].healthy, units[0].stage.as_deref()), ("aws/1/unit", false, Some("source")));
     assert_eq!(get(scene.address, "GET /readyz HTTP/1.1").await.0, 200, "its output confirms");
     assert_eq!(get(scene.address, "GET /livez HTTP/1.1").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_optional_output_that_is_away_makes_nothing_unwell_and_is_shown_with_its_account() {
+    let (optional, _other) = optional_output("siem", 1 << 10);
+    let scene = scene_with(Duration::from_secs(3600), vec![optional]).await;
+    scene.inlet.set_ready(true);
+    let (status, body) = get(scene.address, "GET /readyz HTTP/1.1").await;
+    let siem = r#"{"name":"siem","confirms":false,"optional":{"offered":0,"confirmed":0,"lost":0}}"#;
+    let expected = format!(r#"{{"healthy":true,"outputs":[{{"name":"devo_1","confirms":true}},{siem}]}}"#);
+    assert_eq!((status, body), (200, expected));
 }
 
 #[tokio::test]
