@@ -79,6 +79,12 @@ impl Collector {
         self.log().lines().filter(|line| line.contains(text)).count()
     }
 
+    /// Waits until that many lines of its log hold `text`.
+    pub async fn says_times(&self, text: &str, times: usize) {
+        let what = format!("the collector says `{text}` {times} times");
+        until(&what, Duration::from_secs(20), || self.logged(text) >= times).await;
+    }
+
     /// Waits until a line of its log holds `text`.
     pub async fn says(&self, text: &str) {
         until(&format!("the collector says `{text}`"), Duration::from_secs(20), || self.logged(text) > 0).await;
@@ -114,6 +120,11 @@ impl Collector {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill_process(Pid::from_child(&self.child), signal).context("cannot signal the collector")
+    }
+
+    /// Has it read its configuration again (SIGHUP).
+    pub fn hang_up(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).context("cannot signal the collector")
     }
 
     /// Ends it as a power cut would (SIGKILL).

@@ -4,9 +4,11 @@
 //! temporary folder. Its parts also stand alone, for tests that replace one of them by an independent implementation
 //! ([`emulators`], [`rsyslog`]).
 
+pub mod browser;
 pub mod cloud;
 pub mod collector;
 pub mod configuration;
+pub mod container;
 pub mod emulators;
 pub mod expect;
 pub mod front;

@@ -6,6 +6,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Result, bail};
@@ -92,6 +93,63 @@ pub fn rsyslogd() -> Result<PathBuf, Missing> {
             "rsyslog with its GnuTLS driver: `cargo xtask test` installs it; or set QUITTANCE_RSYSLOGD".to_owned(),
         )),
     }
+}
+
+/// chromedriver, beside a Chromium.
+pub fn chromedriver() -> Result<PathBuf, Missing> {
+    if let Some(named) = env::var_os("QUITTANCE_CHROMEDRIVER") {
+        return Ok(workspace().join(named));
+    }
+    let on_path = |program: &str| {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path).map(|folder| folder.join(program)).find(|place| place.is_file())
+    };
+    let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    on_path("chromedriver").filter(|_| browser.is_some()).ok_or_else(|| {
+        Missing(
+            "Chromium and chromedriver, for the status page: install them (Debian: apt-get install chromium \
+             chromium-driver); or set QUITTANCE_CHROMEDRIVER"
+                .to_owned(),
+        )
+    })
+}
+
+/// The name of an image of the binary, for a docker daemon that answers.
+pub fn image() -> Result<String, Missing> {
+    env::var("QUITTANCE_IMAGE").map_err(|_| {
+        Missing(
+            "an image: `cargo xtask test` makes it where a docker daemon answers; or set QUITTANCE_IMAGE".to_owned(),
+        )
+    })
+}
+
+/// What understands docker-compose.yml, as a command's words: `docker compose`, and the older `docker-compose`.
+pub fn composes() -> Result<Vec<&'static [&'static str]>, Missing> {
+    image()?;
+    let all: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
+    let answers = |words: &&[&str]| {
+        let said = Command::new(words[0]).args(&words[1..]).arg("version").output();
+        said.is_ok_and(|said| said.status.success())
+    };
+    let found: Vec<_> = all.into_iter().filter(answers).collect();
+    match found.is_empty() {
+        true => Err(Missing("`docker compose`, or the older `docker-compose`".to_owned())),
+        false => Ok(found),
+    }
+}
+
+/// systemd's own judge of units.
+pub fn systemd_analyze() -> Result<PathBuf, Missing> {
+    let usual = Path::new("/usr/bin/systemd-analyze");
+    match usual.is_file() {
+        true => Ok(usual.to_owned()),
+        false => Err(Missing("systemd-analyze (Debian and Ubuntu: apt-get install systemd)".to_owned())),
+    }
+}
+
+/// A file of the workspace.
+pub fn of_workspace(name: &str) -> PathBuf {
+    workspace().join(name)
 }
 
 fn workspace() -> &'static Path {

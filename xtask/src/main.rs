@@ -4,8 +4,10 @@
 
 mod arrows;
 mod fuzz;
+mod image;
 mod lint;
 mod provision;
+mod sbom;
 mod step;
 mod suite;
 mod workspace;
@@ -24,6 +26,8 @@ Usage: cargo xtask <command>
   provision              only provides what the tests need, and prints the variables that name it, for a shell
   lint                   format, clippy, dependency arrows, cargo-deny, documentation
   arrows                 only the dependency arrows between the crates
+  image ARGUMENTS        builds the image (`docker build ARGUMENTS`), and packs it: target/image/quittance-<version>.tgz
+  sbom                   lists every crate of a release, as CycloneDX: target/sbom/quittance-<version>.cdx.json
   bench ARGUMENTS        builds the release binary and runs `quittance bench ARGUMENTS`
   simulate ARGUMENTS     the same for `quittance simulate ARGUMENTS`: virtual time with faults by seed
   fuzz [--minutes N] [NAME]...
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
-    if matches!(command, "provision" | "lint" | "arrows") && !arguments.is_empty() {
+    if matches!(command, "provision" | "lint" | "arrows" | "sbom") && !arguments.is_empty() {
         bail!("`{command}` takes no argument\n\n{USAGE}");
     }
     match command {
@@ -56,6 +60,8 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "provision" => suite::provision(&Workspace::load()?),
         "lint" => lint::lint(&Workspace::load()?),
         "arrows" => lint::arrows(&Workspace::load()?),
+        "image" => image::image(&Workspace::load()?, &arguments),
+        "sbom" => sbom::sbom(&Workspace::load()?),
         hidden @ ("bench" | "simulate") => suite::hidden(&Workspace::load()?, hidden, &arguments),
         "fuzz" => fuzz::fuzz(&Workspace::load()?, &arguments),
         "faults" => suite::faults(&Workspace::load()?, &[], &arguments),

@@ -19,6 +19,8 @@ use crate::{
 
 const CARGO_DENY: &str = "0.20.2";
 
+const CARGO_CYCLONEDX: &str = "0.5.9";
+
 /// Written last, so a folder without it, or with another text in it, is made anew.
 const STAMP: &str = "installed";
 
@@ -43,27 +45,46 @@ pub(crate) fn provide(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
 
 /// Provides cargo-deny: the one on the path if it is the right one, else one of our own.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    let version = ["--version"];
+    cargo_tool(workspace, &CargoTool { name: "cargo-deny", version: CARGO_DENY, asked: &version })
+}
+
+/// Provides cargo-cyclonedx in the same way.
+pub(crate) fn cargo_cyclonedx(workspace: &Workspace) -> Result<PathBuf> {
+    let version = ["cyclonedx", "--version"];
+    cargo_tool(workspace, &CargoTool { name: "cargo-cyclonedx", version: CARGO_CYCLONEDX, asked: &version })
+}
+
+/// A tool that cargo installs.
+struct CargoTool<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// The arguments with which it says its version, as the last word.
+    asked: &'a [&'a str],
+}
+
+fn cargo_tool(workspace: &Workspace, CargoTool { name, version, asked }: &CargoTool<'_>) -> Result<PathBuf> {
     let is_right = |program: &Path| {
-        let output = Command::new(program).arg("--version").output();
-        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == format!("cargo-deny {CARGO_DENY}"))
+        let output = Command::new(program).args(*asked).output();
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).split_whitespace().last() == Some(version))
     };
-    let installed = Path::new("cargo-deny");
+    let installed = Path::new(name);
     if is_right(installed) {
         return Ok(installed.to_owned());
     }
     let folder = workspace.provisions();
     let _alone = alone(&folder)?;
-    let root = folder.join("cargo-deny");
-    let program = root.join("bin").join(format!("cargo-deny{}", env::consts::EXE_SUFFIX));
+    let root = folder.join(name);
+    let program = root.join("bin").join(format!("{name}{}", env::consts::EXE_SUFFIX));
     if !is_right(&program) {
-        eprintln!("installing cargo-deny {CARGO_DENY}, once; this takes some minutes");
-        let mut install = workspace.cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet"]);
+        eprintln!("installing {name} {version}, once; this takes some minutes");
+        let mut install = workspace.cargo(&["install", name, "--version", version, "--locked", "--quiet"]);
         // It runs for seconds: an unoptimised build without debug information is ready much sooner.
         install.args(["--debug", "--force", "--root"]).arg(&root).env("CARGO_PROFILE_DEV_DEBUG", "false");
         install.env("CARGO_TARGET_DIR", root.join("build"));
         command(&mut install)?;
         _ = fs::remove_dir_all(root.join("build"));
-        ensure!(is_right(&program), "cargo-deny {CARGO_DENY} was installed but does not run");
+        ensure!(is_right(&program), "{name} {version} was installed but does not run");
     }
     Ok(program)
 }

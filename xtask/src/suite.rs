@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, path::PathBuf, process::Command};
 use anyhow::{Result, bail};
 
 use crate::{
-    provision,
+    image, provision,
     step::{self, Steps},
     workspace::Workspace,
 };
@@ -72,7 +72,19 @@ fn provided(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
     let mut variables = vec![("QUITTANCE_BIN", workspace.binary())];
     variables.extend(samples(workspace).map(|folder| ("QUITTANCE_SAMPLES", folder)));
     variables.extend(provision::provide(&workspace.provisions())?);
+    variables.extend(image(workspace)?.map(|image| ("QUITTANCE_IMAGE", image.into())));
     Ok(variables)
+}
+
+/// An image of the release binary, where one can be made.
+fn image(workspace: &Workspace) -> Result<Option<&'static str>> {
+    let lacks = match (image::daemon_answers(), workspace.binary().is_file()) {
+        (true, true) => return image::for_tests(workspace).map(Some),
+        (true, false) => "there is no release binary",
+        (false, _) => "no docker daemon answers",
+    };
+    eprintln!("\nWARNING: {lacks}: the image is NOT built, and its tests are NOT run.\n");
+    Ok(None)
 }
 
 /// Builds the binary, and runs a command that it hides from its users. What receipts cost is measured beside a build without.

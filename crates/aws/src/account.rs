@@ -138,7 +138,7 @@ impl Account {
         let signer = match &chain.source {
             Source::Keys(keys) => Signer::keys(keys),
             Source::Ambient => {
-                let http = listening(way.http.clone(), skew.clone(), None, way.clock.clone());
+                let http = listening(way.http.clone(), skew.clone(), None, &way);
                 let time = SharedTimeSource::new(SdkClock(way.clock.clone()));
                 Signer::kept(ambient(&way.region, http, time, way.clock.clone()).await)
             }
@@ -188,7 +188,7 @@ impl Account {
     }
 
     fn with(id: String, way: Way, plain: SdkConfig, signer: Signer, skew: Arc<Skew>) -> Account {
-        let http = listening(way.http.clone(), skew.clone(), signer.kept.clone(), way.clock.clone());
+        let http = listening(way.http.clone(), skew.clone(), signer.kept.clone(), &way);
         let base = plain.to_builder().http_client(http).credentials_provider(signer.provider.clone()).build();
         let path_style = way.endpoints.of("s3", "").is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let path_style = path_style || plain.endpoint_url().is_some();

@@ -320,6 +320,54 @@ pub static BUCKET_REFUSES: Code = Code::new(
 )
 .of(S3_SQS);
 
+/// Messages wait in a queue, and none is dealt with.
+pub static BACKLOG: Code = Code::new(
+    Pull,
+    340,
+    "messages wait in the queue",
+    "The unit saw no event for its `expect_every`, and its queue is not empty: it holds messages that it cannot finish, or another \
+     collector hides them.",
+    "Look at the lines of the unit before it: a bucket or object that refuses us, or a destination that is slow.",
+);
+
+/// A bucket announces nothing to the queue.
+pub static NOTIFICATION_GONE: Code = Code::new(
+    Pull,
+    341,
+    "a bucket does not announce its objects",
+    "The bucket's event notifications name neither the queue, nor a topic, nor EventBridge.",
+    "Add the notification again: `quittance iam template` shows how.",
+)
+.of(S3_SQS);
+
+/// Objects are written that nobody hears of.
+pub static NOT_ANNOUNCED: Code = Code::new(
+    Pull,
+    342,
+    "objects are written and not announced",
+    "The bucket has newer objects than the last that was announced. A filter or a policy on the way keeps their messages from the queue.",
+    "Check the notification's prefix and events, the topic's subscription, and that the queue's policy lets them send.",
+)
+.of(S3_SQS);
+
+/// No rule feeds the queue.
+pub static RULE_GONE: Code = Code::new(
+    Pull,
+    343,
+    "no rule of EventBridge feeds the queue",
+    "No rule of the default event bus has the queue as its target.",
+    "Add the rule and its target again: `quittance iam template` shows how. A rule of another bus is not looked at.",
+);
+
+/// A rule is switched off.
+pub static RULE_DISABLED: Code = Code::new(
+    Pull,
+    344,
+    "a rule of EventBridge is disabled",
+    "Somebody switched off the rule that puts events into the queue.",
+    "Enable the rule.",
+);
+
 /// One object refuses us.
 pub static OBJECT_REFUSES: Code = Code::new(
     Pull,
@@ -508,6 +556,11 @@ pub static CODES: &[&Code] = &[
     &NOT_LISTED,
     &REFUSED_NOW,
     &BUCKET_REFUSES,
+    &BACKLOG,
+    &NOTIFICATION_GONE,
+    &NOT_ANNOUNCED,
+    &RULE_GONE,
+    &RULE_DISABLED,
     &OBJECT_REFUSES,
     &NOT_READ,
     &LEFT_TO_REDRIVE,

@@ -18,8 +18,9 @@ pub struct Endpoints {
 }
 
 /// The names of services in endpoints, and the SDK's ids of them.
-const SERVICES: [(&str, &str); 8] = [
+const SERVICES: [(&str, &str); 9] = [
     ("cloudtrail", "CloudTrail"),
+    ("events", "EventBridge"),
     ("guardduty", "GuardDuty"),
     ("logs", "CloudWatch Logs"),
     ("monitoring", "CloudWatch"),

@@ -183,7 +183,7 @@ pub enum AwsError {
 
 impl AwsError {
     /// Names the failed `operation` on `target`.
-    pub(crate) fn api<E>(operation: &'static str, target: impl Into<String>, error: SdkError<E, HttpResponse>) -> Self
+    pub fn api<E>(operation: &'static str, target: impl Into<String>, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {

@@ -26,6 +26,7 @@ mod routing;
 mod samples;
 mod service;
 mod settings;
+mod silence;
 mod source;
 mod sqs;
 mod tagging;
@@ -58,6 +59,7 @@ pub use settings::{
     KeyFilter, ObjectKeys, QueueKeys, QueueOnlyKeys, is_dropped, listed, no_global_events, queue_name, regions,
     tag_template,
 };
+pub use silence::cannot_tell;
 pub use source::{Fed, On, QueueSource, Reads, Source, Writer};
 pub use sqs::{Message, Queue, QueueFacts, Rejected, SqsQueue, Turn};
 pub use tagging::{TagTemplate, Tagger, Whereabouts, bare, service_of};

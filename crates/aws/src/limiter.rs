@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::{Clock, planted};
+use quittance_core::{CallCounts, Clock, planted};
 use tokio::time::Instant;
 
 /// The share of a quota that is left to the customer's own programs.
@@ -56,6 +56,7 @@ struct All {
     /// Whether any input has bounds of its own. Until then, APIs without a quota are asked without a look at the rest.
     bounded: AtomicBool,
     limiters: Mutex<HashMap<Key, Arc<Limiter>>>,
+    calls: Arc<CallCounts>,
 }
 
 /// Account number, region and API.
@@ -92,6 +93,11 @@ impl Limiters {
         let limiter = self.all().entry((account.to_owned(), region.to_owned(), api)).or_default().clone();
         limiter.bound(limits.iter().map(CallLimit::spacing).fold(least, Duration::max));
         limiter
+    }
+
+    /// What came of all calls that whoever shares these limiters has made.
+    pub fn calls(&self) -> &Arc<CallCounts> {
+        &self.0.calls
     }
 
     /// Hears of the bounds of an input, before any call is made.

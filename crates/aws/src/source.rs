@@ -32,6 +32,34 @@ pub enum Reads {
         /// What they are asked of.
         on: On,
     },
+    /// An API, asked only for the cause when no event comes: where it is refused, less is said.
+    WhenSilent {
+        /// The actions that its calls need.
+        actions: &'static [&'static str],
+        /// What they are asked of.
+        on: On,
+    },
+}
+
+impl Source {
+    /// What is asked beside it when no event comes.
+    pub fn when_silent(&self) -> Vec<Source> {
+        let asks = |actions, on| Source { regions: self.regions.clone(), reads: Reads::WhenSilent { actions, on } };
+        match &self.reads {
+            Reads::Queue(QueueSource { fed: Fed::Events { .. }, .. }) => {
+                vec![asks(&["events:ListRuleNamesByTarget", "events:DescribeRule"], On::Region)]
+            }
+            Reads::Queue(QueueSource { fed: Fed::Objects { writer, buckets }, .. }) => {
+                let announced = asks(&["s3:GetBucketNotification"], On::Buckets { names: buckets.clone() });
+                let trails = asks(&["cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"], On::Account);
+                [announced].into_iter().chain((*writer == Writer::Trail).then_some(trails)).collect()
+            }
+            Reads::Api { actions, on } if actions.contains(&"guardduty:ListDetectors") => {
+                vec![asks(&["guardduty:GetDetector"], on.clone())]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A queue that is read.
@@ -96,6 +124,11 @@ pub enum On {
     Region,
     /// The account as a whole, whatever region is asked.
     Account,
+    /// Buckets, as they announce their objects.
+    Buckets {
+        /// Their names, in which `{account}` and `{region}` may stand; empty if they are not known.
+        names: Vec<String>,
+    },
     /// Log groups.
     LogGroups {
         /// Their names; one that ends in `*` stands for all that begin so.

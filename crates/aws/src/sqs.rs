@@ -32,6 +32,8 @@ pub struct Message {
     pub body: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// When it was sent, in milliseconds since the epoch, where that is known.
+    pub sent: Option<i64>,
     /// Its place, in a FIFO queue.
     pub turn: Option<Turn>,
 }
@@ -58,6 +60,20 @@ pub struct QueueFacts {
     pub dead_letter_queue: Option<String>,
     /// The buckets that its policy lets announce their objects.
     pub buckets: BTreeSet<String>,
+}
+
+/// What is in a queue.
+pub(crate) struct Depth {
+    /// The queue's ARN.
+    pub(crate) arn: String,
+    /// Messages that can be received.
+    pub(crate) visible: u64,
+    /// Messages that somebody has received.
+    pub(crate) hidden: u64,
+    /// The buckets that its policy lets announce their objects.
+    pub(crate) buckets: BTreeSet<String>,
+    /// Whether its policy lets topics of SNS send.
+    pub(crate) has_topics: bool,
 }
 
 /// An entry of a batch that was refused.
@@ -151,6 +167,23 @@ impl SqsQueue {
         Ok(QueueFacts { visibility_timeout, max_receive_count, retention, dead_letter_queue, buckets })
     }
 
+    /// What is in the queue, and who may put it there.
+    pub(crate) async fn depth(&self) -> Result<Depth, AwsError> {
+        let request = self.client.turn("GetQueueAttributes").await.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(QueueAttributeName::All).send().await;
+        let answer = answer.map_err(|e| AwsError::api("GetQueueAttributes", &self.url, e))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or_default();
+        let policy = attributes.get(&QueueAttributeName::Policy);
+        Ok(Depth {
+            arn: attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default(),
+            visible: count(QueueAttributeName::ApproximateNumberOfMessages),
+            hidden: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+            buckets: policy.map(|policy| buckets(policy)).unwrap_or_default(),
+            has_topics: policy.is_some_and(|policy| policy.contains(":sns:")),
+        })
+    }
+
     /// The queue of that name in the same account and region.
     pub(crate) fn beside(&self, name: &str) -> SqsQueue {
         let place = self.url.rsplit_once('/').map_or("", |(place, _)| place);
@@ -230,6 +263,7 @@ impl Queue for SqsQueue {
             .wait_time_seconds(LONG_POLL_SECONDS)
             .visibility_timeout(seconds(visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .message_system_attribute_names(MessageSystemAttributeName::SequenceNumber)
             .send()
@@ -239,6 +273,7 @@ impl Queue for SqsQueue {
             let attribute = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
             let receives = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
             let receives = receives.and_then(|count| count.parse().ok()).unwrap_or(1);
+            let sent = attribute(MessageSystemAttributeName::SentTimestamp).and_then(|sent| sent.parse().ok());
             // A standard queue may have groups too, which say nothing of order; only a FIFO queue counts.
             let sequence = attribute(MessageSystemAttributeName::SequenceNumber).and_then(|number| number.parse().ok());
             let group = attribute(MessageSystemAttributeName::MessageGroupId);
@@ -248,6 +283,7 @@ impl Queue for SqsQueue {
                 handle: message.receipt_handle.unwrap_or_default(),
                 body: message.body.unwrap_or_default(),
                 receives,
+                sent,
                 turn,
             }
         });

@@ -1,20 +1,26 @@
 //! `quittance health`: how a running collector is.
 
-use std::{fmt::Write, net::SocketAddr, process::ExitCode};
+use std::{
+    fmt::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use quittance_collector::{Config, Documents};
-use quittance_monitor::{Health, Optional, Output, Unit, ask};
+use quittance_collector::{Config, Documents, state_folder};
+use quittance_monitor::{Cause, Health, LastReload, Optional, Output, Unit, ask};
 
-use crate::output::print;
+use crate::{documents, output::print, whereabouts};
 
 #[derive(Args)]
-#[group(required = true, multiple = false, id = "where")]
+#[group(multiple = false, id = "where")]
 struct Where {
-    /// The configuration of the collector, which names its `probes_address`.
+    /// The configuration of the collector, which names its `probes_address`. Without it and `--address`, the collector is
+    /// meant whose `state/` and `config/` stand here.
     #[arg(long, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// The address of its probes.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
@@ -39,26 +45,33 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let address = match (config, address) {
         (_, Some(address)) => address,
         (Some(config), None) => configured(config)?,
-        (None, None) => bail!("neither `--config` nor `--address`"),
+        // A collector goes on when somebody spoils its configuration.
+        (None, None) => match whereabouts::noted(Path::new("state")) {
+            Some(address) => here(address),
+            None => configured(documents::usual())?,
+        },
     };
     let health = ask(address).await?;
     print(&if json { format!("{}\n", serde_json::to_string(&health)?) } else { in_text(&health) })?;
     Ok(ExitCode::from(u8::from(strict && !health.healthy)))
 }
 
-fn configured(config: std::path::PathBuf) -> Result<SocketAddr> {
+fn configured(config: PathBuf) -> Result<SocketAddr> {
     let config = Config::load(Documents { config, server: None })?;
-    let address = config.globals.probes_address;
-    let mut address =
-        address.context("the configuration has no `globals.probes_address`: the collector answers no probes")?;
+    // What a collector noted is where it is; what is configured may be any free port.
+    let address = whereabouts::noted(&state_folder(&config)).or(config.globals.probes_address);
+    address.map(here).context("the configuration has no `globals.probes_address`: the collector answers no probes")
+}
+
+/// One that listens everywhere does so here, too.
+pub(crate) fn here(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        // It listens everywhere, so also here.
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Ok(address)
+    address
 }
 
 fn in_text(health: &Health) -> String {
@@ -74,12 +87,19 @@ fn in_text(health: &Health) -> String {
             }
         }
     }
-    for Unit { unit, stage, seconds, held, in_flight, .. } in health.units.iter().flatten() {
+    if let Some(LastReload { ok: false, refused, .. }) = &health.reload {
+        let reason = refused.as_deref().unwrap_or_default();
+        line(format_args!("a changed configuration was refused, and the one before goes on: {reason}"));
+    }
+    for Unit { unit, stage, seconds, held, in_flight, causes, .. } in health.units.iter().flatten() {
         let what = match (stage, seconds) {
             (Some(stage), Some(seconds)) => format!("does not get on for {seconds} s, at: {stage}"),
             _ => "gets on".to_owned(),
         };
         line(format_args!("unit {unit}: {what} ({held} messages held, {in_flight} events on their way)"));
+        for Cause { code, problem, fix } in causes {
+            line(format_args!("  no event for longer than expected: {problem} ({fix}) [{code}]"));
+        }
     }
     text
 }

@@ -7,6 +7,8 @@ use std::{
 
 use clap::ValueEnum;
 use quittance_collector::MessageSink;
+use quittance_core::{Clock, SystemClock};
+use quittance_monitor::{Level as Badness, Problem, Problems};
 use serde_json::{Map, Value};
 use tracing::{
     Event, Level, Subscriber,
@@ -14,7 +16,7 @@ use tracing::{
 };
 use tracing_subscriber::{EnvFilter, Layer, Registry, filter::LevelFilter, fmt, layer::Context, prelude::*, reload};
 
-use crate::plain::LogLines;
+use crate::plain::{self, LogLines};
 
 /// How log lines look.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -30,16 +32,17 @@ pub(crate) enum Format {
 pub(crate) struct Verbosity(Option<reload::Handle<EnvFilter, Registry>>);
 
 impl Verbosity {
-    /// Logs this program's debug lines too, unless `QUITTANCE_LOG` says what is logged.
-    pub(crate) fn debug(&self) {
+    /// Whether this program's debug lines are logged too, unless `QUITTANCE_LOG` says what is logged.
+    pub(crate) fn debug(&self, wanted: bool) {
+        let filter = EnvFilter::new(if wanted { "info,quittance=debug" } else { "info" });
         // Only a subscriber that is gone refuses, and it would log nothing in any case.
-        let _ = self.0.as_ref().map(|filter| filter.reload(EnvFilter::new("info,quittance=debug")));
+        let _ = self.0.as_ref().map(|handle| handle.reload(filter));
     }
 }
 
 /// Starts logging; `QUITTANCE_LOG` sets what is logged, as in `info,quittance_aws=debug`. Warnings and statistics are
-/// also offered to `internal`.
-pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) -> Verbosity {
+/// also offered to `internal`, and warnings and errors kept in `problems`.
+pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink, problems: Problems) -> Verbosity {
     let default = if quiet { "error" } else { "info" };
     let set = EnvFilter::try_from_env("QUITTANCE_LOG").ok();
     let is_set = set.is_some();
@@ -52,6 +55,7 @@ pub(crate) fn start(format: Format, quiet: bool, internal: MessageSink) -> Verbo
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .with(Internal(internal).with_filter(LevelFilter::INFO))
+        .with(Recent(problems).with_filter(LevelFilter::WARN))
         .init();
     Verbosity((!is_set).then_some(handle))
 }
@@ -78,6 +82,36 @@ impl<S: Subscriber> Layer<S> for Internal {
         fields.insert("target".to_owned(), metadata.target().into());
         self.0.offer(Value::Object(fields).to_string());
     }
+}
+
+/// Keeps this program's own warnings and errors for the status page.
+struct Recent(Problems);
+
+impl<S: Subscriber> Layer<S> for Recent {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if !metadata.target().starts_with("quittance") {
+            return;
+        }
+        let mut fields = Fields(Map::new());
+        event.record(&mut fields);
+        let Fields(mut fields) = fields;
+        // What differs each time would make the same thing look like many.
+        for changing in ["retry_in", "wait"] {
+            fields.remove(changing);
+        }
+        let mut take = |name: &str| fields.remove(name).map(|value| text(&value));
+        let (code, unit, message) = (take("code"), take("unit"), take("message").unwrap_or_default());
+        let rest = fields.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect::<Vec<_>>();
+        let said = [vec![message], rest].concat().join(" · ");
+        let level = if *metadata.level() == Level::ERROR { Badness::Error } else { Badness::Warning };
+        let text = plain::line(&said).into_owned();
+        self.0.note(Problem { level, code, unit, text, last: SystemClock.wall(), times: 1 });
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 struct Fields(Map<String, Value>);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod completions;
 mod demo;
 mod documents;
 mod errors;
@@ -10,17 +11,23 @@ mod iam;
 mod logging;
 mod output;
 mod plain;
+mod privileges;
 mod quarantine;
+mod reload;
 mod run;
 mod services;
 mod simulate;
 mod state;
+mod tap;
 mod test;
+mod watch;
+mod whereabouts;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use quittance_collector::{CollectorError, messages};
+use quittance_monitor::Problems;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 // Many megabyte-sized buffers come and go across threads; glibc's allocator would keep them as fragments.
@@ -51,10 +58,14 @@ enum Command {
     Test(test::Options),
     /// Asks a running collector how its units and outputs get on.
     Health(health::Options),
+    /// Shows live events of a running collector, as they leave for their outputs. Looking disturbs no delivery.
+    Tap(tap::Options),
     /// Explains the codes of what goes wrong.
     Errors(errors::Options),
     /// Prints the JSON schema of a configuration, for editors.
     Schema,
+    /// Prints what a shell needs to complete this command.
+    Completions(completions::Options),
     /// Writes what AWS must allow for a configuration, or a template that sets everything up there. Nothing is asked of AWS.
     #[command(subcommand)]
     Iam(iam::Command),
@@ -77,25 +88,37 @@ enum Command {
     /// The other end of a bench, in a process of its own.
     #[command(hide = true)]
     BenchTown(bench::TownOptions),
+    /// The demo without its collector, which runs in a container of its own.
+    #[command(hide = true)]
+    DemoTown(demo::TownOptions),
 }
 
 fn main() -> ExitCode {
+    // Before everything else, while there is no other thread.
+    let given_up = privileges::give_up();
     let arguments = Arguments::parse();
     write_no_memory_to_disk();
     let quiet = !matches!(arguments.command, Command::Run(_));
     let (sink, messages) = messages();
-    let verbosity = logging::start(arguments.log_format, quiet, sink);
+    let problems = Problems::default();
+    let verbosity = logging::start(arguments.log_format, quiet, sink, problems.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        match given_up? {
+            Some(what) if !quiet => tracing::warn!("{what}"),
+            _ => {}
+        }
         runtime.block_on(async {
             match arguments.command {
-                Command::Run(options) => Box::pin(run::run(options.into(), messages, &verbosity)).await,
+                Command::Run(options) => Box::pin(run::run(options.into(), messages, problems, &verbosity)).await,
                 Command::Check(options) => check::run(options).await,
                 Command::Services(options) => services::run(&options),
                 Command::Test(options) => Box::pin(test::run(options)).await,
                 Command::Health(options) => health::run(options).await,
+                Command::Tap(options) => tap::run(options).await,
                 Command::Errors(options) => errors::run(&options),
                 Command::Schema => services::schema(),
+                Command::Completions(options) => completions::run::<Arguments>(&options),
                 Command::Iam(command) => iam::run(command),
                 Command::State(command) => state::run(command).await,
                 Command::Quarantine(command) => Box::pin(quarantine::run(command)).await,
@@ -103,6 +126,7 @@ fn main() -> ExitCode {
                 Command::Bench(options) => bench::bench(options).await,
                 Command::Simulate(options) => simulate::simulate(&options),
                 Command::BenchTown(options) => bench::town(options).await,
+                Command::DemoTown(options) => demo::town(options).await,
             }
         })
     });

@@ -1,38 +1,41 @@
 //! `quittance run`.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use futures_util::future::OptionFuture;
 use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
 use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
-use quittance_monitor::Probes;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use quittance_monitor::{Monitor, Problems};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::logging::Verbosity;
+use crate::{
+    logging::Verbosity,
+    reload::Reloading,
+    watch::{Handles, Listeners},
+};
 
-/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once.
-pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Verbosity) -> Result<ExitCode> {
+/// Runs a collector until SIGTERM or SIGINT; a second one ends it at once. SIGHUP has the configuration read again.
+pub(crate) async fn run(
+    documents: Documents,
+    messages: Messages,
+    problems: Problems,
+    verbosity: &Verbosity,
+) -> Result<ExitCode> {
     let config = Config::load(documents)?;
     if config.globals.debug {
-        verbosity.debug();
+        verbosity.debug(true);
     }
     debug!(inputs = config.inputs.len(), outputs = config.outputs.len(), "configuration read");
     let parts = Parts { messages: Some(messages), ..parts(&config)? };
     // Before anything runs: a port that is taken is a mistake of the configuration.
-    let listener = match config.globals.probes_address {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
+    let listeners = Listeners::open(&config).await?;
+    let clock = parts.world.clock.clone();
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
-    let (ledger, outputs) = (collector.ledger(), collector.readiness());
+    let (ledger, health) = (collector.ledger(), collector.health());
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
     let mut next_signal = async || {
@@ -41,12 +44,14 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    let probes = Probes { health: collector.health(), outputs: outputs.clone() };
-    let answering = OptionFuture::from(listener.map(|listener| probes.serve(listener)));
+    let handles = Handles::of(&collector);
+    let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock);
+    let reloading = Reloading::new(collector.reloader(), verbosity, handles, monitor.clone())?;
     let running = async {
         tokio::select! {
             ended = collector.run() => ended,
-            Some(never) = answering => match never {},
+            never = listeners.serve(monitor) => match never {},
+            never = reloading.listen() => match never {},
         }
     };
     tokio::pin!(running);
@@ -67,7 +72,7 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
     for (filter, dropped) in ledger.dropped() {
         info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");
     }
-    for output in &outputs {
+    for output in health.outputs() {
         if let Some(counts) = output.effort().map(|effort| effort.counts()) {
             let (offered, confirmed, lost) = (counts.pulled, counts.delivered(), counts.returned);
             info!(output = output.name(), offered, confirmed, lost, "optional output");
@@ -83,14 +88,6 @@ pub(crate) async fn run(documents: Documents, messages: Messages, verbosity: &Ve
         "ledger"
     );
     Ok(ExitCode::SUCCESS)
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("globals.probes_address: cannot listen on {address}"))?;
-    // Port 0 is one that is free.
-    info!(address = %listener.local_addr()?, "probes are answered");
-    Ok(listener)
 }
 
 /// The real clock, the real network.

@@ -5,15 +5,18 @@ use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::{StreamExt, future::join_all, stream};
-use quittance_aws::codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED};
+use quittance_aws::{
+    Limiters,
+    codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED},
+};
 use quittance_core::{Code, Dial, Estimate, Finding, NoStore, Severity, World};
 use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_chain, examine_identity};
 
 use crate::{
     CollectorError, Config, KeyPath, Parts, Problem, Problems, codes,
-    collector::pool,
     config::{Documents, Examined, Output},
     destinations,
+    outputs::pool,
     planning::{Plan, PlannedUnit, plan},
 };
 
@@ -83,7 +86,7 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
     let parts = Parts { world, http, dial, handshakes, store: Arc::new(NoStore), messages: None };
     let mut problems = problems.all;
     let Plan { units: mut planned, organizations } =
-        plan(&config, parts.http.as_ref(), &parts.world, &mut problems).await;
+        plan(&config, parts.http.as_ref(), &parts.world, &Limiters::default(), &mut problems).await;
     if online {
         for organization in organizations {
             match organization.find().await {
@@ -125,7 +128,7 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
     Ok(Report { outputs: outputs.collect(), units: units.collect(), problems: config.problems(problems) })
 }
 
-async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
+pub(crate) async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
     let checks = config.outputs.iter().map(|(name, output)| check_output(config, name, output, parts, online));
     join_all(checks).await.concat()
 }

@@ -112,10 +112,20 @@ pub(crate) static TAG_LEVELS: Code = Code::new(
     "Leave some out, or make sure that your domain takes such a tag.",
 );
 
+/// A changed configuration is not taken.
+pub(crate) static RELOAD_REFUSED: Code = Code::new(
+    InitVariables,
+    14,
+    "a changed configuration is refused",
+    "It has an error, or changes what cannot change while the collector runs. The text beside it says which; the configuration \
+     before goes on.",
+    "Correct it: it is read again when a file changes, or at SIGHUP. What needs a restart is taken by a restart.",
+);
+
 /// Filters that do something else than what is likely meant.
 pub(crate) static FILTERS: Code = Code::new(
     InitVariables,
-    20,
+    15,
     "a filter is likely not what is meant",
     "It drops everything of its service, is never reached, sends to a tag of many levels, or names a column that no log has.",
     "Try it on a sample by `quittance test`. The first filter that matches decides; what none matches is sent.",
@@ -135,6 +145,7 @@ static OWN: &[&Code] = &[
     &ORGANIZATION,
     &NOT_AS_DEVOS,
     &TAG_LEVELS,
+    &RELOAD_REFUSED,
     &FILTERS,
 ];
 

@@ -3,43 +3,32 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use futures_util::future::join_all;
-use quittance_core::{
-    Budget, Clock, Dial, Health, Inlet, Interval, Ledger, Output as CoreOutput, Readiness, Sender, Store, Supervisor,
-    Tag, Unit, Watchdog, World, optional_output, output,
-};
-use quittance_devo::{
-    Confirm, Destination, Handshakes, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config,
-};
+use quittance_aws::Limiters;
+use quittance_core::{Budget, Dial, Health, Ledger, Output as End, Readiness, Store, Supervisor, Tag, World};
+use quittance_devo::Handshakes;
 use quittance_state::{Asides, Contents, Sqlite};
-use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
-    CollectorError, Config, Files, KeyPath, Messages, Problem, age,
-    config::{DevoPlatform, Globals, Input, Output, PersistenceConfig},
-    console::Console,
-    destinations, internal,
-    planning::{Organization, Plan, PlannedUnit, plan},
+    CollectorError, Config, KeyPath, Messages, Problem,
+    config::{Globals, Input, PersistenceConfig},
+    fleet::Fleet,
+    outputs::{Outputs, prepare},
+    planning::{Plan, PlannedUnit, plan},
+    reloader::Reloader,
     resets,
+    running::Running,
+    sending::Sending,
+    sights::Sights,
 };
 
 /// Bytes of events on their way, if the user says nothing.
 const OUTLET_BYTES: usize = 32 << 20;
 
-/// Connections are not ended more often than this for `queue_max_elapsed_time_in_sec`.
-const LEAST_INTERVAL: Interval = Interval(Duration::from_secs(1));
-
-/// Bytes of events that may wait for an optional output.
-const OPTIONAL_BYTES: usize = 16 << 20;
-
 /// Outputs that a debt can tell apart.
 const MAX_OUTPUTS: usize = 64;
-
-/// How long senders may take to settle after the last puller has ended.
-const SETTLE: Duration = Duration::from_secs(10);
 
 /// Calls that a bounded unit may take until it gets on: those of its setup, beside others that have a turn.
 const CALLS_OF_A_STANDSTILL: u32 = 20;
@@ -84,31 +73,9 @@ pub fn look_into_quarantine(config: &Config) -> Result<Asides, CollectorError> {
 
 /// A collector, ready to run.
 pub struct Collector {
-    id: String,
-    name: String,
-    pub(crate) supervisor: Supervisor,
-    pub(crate) units: Vec<Unit>,
-    pub(crate) organizations: Vec<Organization>,
-    quarantine_max_age: Option<Duration>,
-    unhealthy_after: Duration,
+    pub(crate) running: Running,
+    pub(crate) plan: Plan,
     pub(crate) sending: Sending,
-}
-
-/// The senders, and what runs as long as they do.
-pub(crate) struct Sending {
-    senders: Vec<(Box<dyn Sender>, Inlet)>,
-    beside: Beside,
-    stop: CancellationToken,
-    clock: Arc<dyn Clock>,
-}
-
-/// What the pools beside the standard ones need.
-struct Beside {
-    messages: Option<Messages>,
-    tag: Option<Tag>,
-    pools: Vec<CoreOutput>,
-    /// Lookups have no producer, only statistics; their pools live as long as these ends.
-    lookups: Vec<CoreOutput>,
 }
 
 impl Collector {
@@ -128,7 +95,7 @@ impl Collector {
 
     async fn put_together(
         config: Config,
-        parts: Parts,
+        mut parts: Parts,
         stop: CancellationToken,
         resets: bool,
     ) -> Result<Collector, CollectorError> {
@@ -139,55 +106,19 @@ impl Collector {
         if !without_effect.is_empty() {
             info!(keys = without_effect.join(", "), "keys of Devo's collector that change nothing here");
         }
-        let files = config.files();
-        let mut outputs = Vec::new();
-        let mut senders: Vec<(Box<dyn Sender>, Inlet)> = Vec::new();
-        let mut beside = Beside { messages: None, tag: None, pools: Vec::new(), lookups: Vec::new() };
-        for (name, settings) in &config.outputs {
-            let two_ends = || match settings.is_optional() {
-                true => optional_output(name, OPTIONAL_BYTES),
-                false => output(name),
-            };
-            let (end, inlet) = two_ends();
-            outputs.push(end);
-            let sender: Box<dyn Sender> = match settings {
-                Output::DevoPlatform(settings) => {
-                    let standard = pool(name, settings, &config.globals, &files, &parts)?;
-                    for (kind, ends) in
-                        [(PoolKind::Lookup, &mut beside.lookups), (PoolKind::Internal, &mut beside.pools)]
-                    {
-                        let (end, inlet) = two_ends();
-                        ends.push(end);
-                        senders.push((Box::new(standard.sibling(kind)), inlet));
-                    }
-                    Box::new(standard)
-                }
-                Output::Relay(settings) => Box::new(destinations::relay(name, settings, &config.globals, &parts)),
-                Output::Syslog(settings) => {
-                    Box::new(destinations::syslog(name, settings, &config.globals, &files, &parts)?)
-                }
-                Output::Console(_) => Box::new(Console),
-            };
-            senders.push((sender, inlet));
-        }
-        let mut problems = Vec::new();
-        if outputs.len() > MAX_OUTPUTS {
-            let path = KeyPath::of(&["outputs"]);
-            let message = format!("{} outputs: expected {MAX_OUTPUTS} at most", outputs.len());
-            problems.push(Problem::error(config.position(&path), &path, message));
-        }
-        let Parts { world, http, store, messages, .. } = parts;
-        beside.messages = messages;
-        if let Some(tag) = &config.globals.internal_tag {
-            match Tag::new(tag) {
-                Ok(tag) => beside.tag = Some(tag),
-                Err(error) => {
-                    let path = KeyPath::of(&["globals", "internal_tag"]);
-                    problems.push(Problem::error(config.position(&path), &path, error.to_string()));
-                }
+        let reloader = Reloader::new(&config, parts.world.clock.clone());
+        let prepared = prepare(&config, &parts)?;
+        let mut problems: Vec<_> = bound_outputs(&config).into_iter().collect();
+        let tag = config.globals.internal_tag.as_ref().and_then(|tag| match Tag::new(tag) {
+            Ok(tag) => Some(tag),
+            Err(error) => {
+                let path = KeyPath::of(&["globals", "internal_tag"]);
+                problems.push(Problem::error(config.position(&path), &path, error.to_string()));
+                None
             }
-        }
-        let Plan { units, organizations } = plan(&config, http.as_ref(), &world, &mut problems).await;
+        });
+        let limiters = Limiters::default();
+        let plan = plan(&config, parts.http.as_ref(), &parts.world, &limiters, &mut problems).await;
         let problems = config.problems(problems);
         if problems.errors() > 0 {
             return Err(CollectorError::Config(problems));
@@ -196,172 +127,86 @@ impl Collector {
             warn!("{}:{warning}", problems.file(warning).display());
         }
         if resets {
-            resets::apply(&units, &*store).await?;
+            resets::apply(&plan.units, &*parts.store).await?;
         }
-        for PlannedUnit { unit, service, .. } in &units {
+        for PlannedUnit { unit, service, .. } in &plan.units {
             debug!(unit = %unit.id, service, tag = unit.tag, "planned");
         }
-        let units = units.into_iter().map(|planned| planned.unit).collect();
+        let (mut outputs, starts) = Outputs::new(stop.clone());
+        outputs.apply(prepared);
         let supervisor = Supervisor {
             watch: config.globals.watch(),
-            outputs: outputs.into(),
+            outputs: outputs.ends(),
             budget: outlet_budget(&config.globals),
             ledger: Arc::default(),
             health: Arc::default(),
-            store,
-            world,
-            stop,
+            store: parts.store.clone(),
+            world: parts.world.clone(),
+            stop: stop.clone(),
         };
-        let (stop, clock) = (supervisor.stop.clone(), supervisor.world.clock.clone());
-        let sending = Sending { senders, beside, stop, clock };
-        // A unit that waits for its turn gets on, however slowly its user wants it to.
-        let bounds = config.inputs.values().flat_map(Input::call_limits);
-        let unhealthy_after = bounds
-            .map(|bound| bound.spacing().saturating_mul(CALLS_OF_A_STANDSTILL))
-            .fold(config.globals.unhealthy_after(), Duration::max);
-        let Globals { id, name, persistence, .. } = config.globals;
-        let quarantine_max_age = persistence.config.quarantine_max_age.map(|age| age.0);
-        Ok(Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending })
+        supervisor.health.set_outputs(supervisor.outputs.iter().map(End::readiness).collect());
+        let (messages, internal, clock) = (parts.messages.take(), outputs.internal(), parts.world.clock.clone());
+        let sending = Sending { starts, messages, tag, internal, stop, clock };
+        let (fleet, finding) = (Fleet::default(), JoinSet::new());
+        let running = Running { config, parts, supervisor, outputs, limiters, reloader, fleet, finding };
+        running.reloader.show(running.sights());
+        Ok(Collector { running, plan, sending })
     }
 
     /// The accounts of all units.
     pub fn ledger(&self) -> Arc<Ledger> {
-        self.supervisor.ledger.clone()
+        self.running.supervisor.ledger.clone()
     }
 
-    /// How every unit gets on.
+    /// How every unit and output gets on, and what became of reloads. It stays valid over them.
     pub fn health(&self) -> Arc<Health> {
-        self.supervisor.health.clone()
+        self.running.supervisor.health.clone()
     }
 
-    /// Whether each output is known to confirm, and the account of those that are optional.
+    /// Whether each output is known to confirm. After a reload there may be others: [`Health::outputs`] knows them.
     pub fn readiness(&self) -> Vec<Readiness> {
-        self.supervisor.outputs.iter().map(|output| output.readiness()).collect()
+        self.running.supervisor.health.outputs()
+    }
+
+    /// What else is seen of it by who watches; [`Reloader::sights`] has it after a reload.
+    pub fn sights(&self) -> Sights {
+        self.running.sights()
+    }
+
+    /// What outlives the run.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.running.supervisor.store.clone()
+    }
+
+    /// How to have the configuration read again while it runs.
+    pub fn reloader(&self) -> Reloader {
+        self.running.reloader.clone()
     }
 
     /// Runs until it is stopped and everything that can be settled is. Fails if a sender died: then nothing more can be
     /// delivered, and only another process helps.
     pub async fn run(self) -> Result<(), CollectorError> {
-        let Collector { id, name, supervisor, units, organizations, quarantine_max_age, unhealthy_after, sending } =
-            self;
-        let watchdog = Watchdog {
-            health: supervisor.health.clone(),
-            ledger: supervisor.ledger.clone(),
-            outputs: supervisor.outputs.clone(),
-            clock: supervisor.world.clock.clone(),
-            unhealthy_after,
-        };
-        info!(id, name, units = units.len(), "collector started");
-        let (store, clock) = (supervisor.store.clone(), supervisor.world.clock.clone());
-        let found_later = join_all(organizations.into_iter().map(|one| one.run(supervisor.clone())));
-        let units_done = async move {
-            tokio::join!(supervisor.run(units), found_later);
-        };
-        let work = async move {
-            tokio::select! {
-                () = units_done => {}
-                () = age::watch(store, clock, quarantine_max_age) => {}
-                never = watchdog.run() => match never {},
-            }
-        };
-        Box::pin(sending.around(work)).await
+        let Collector { running, plan, sending } = self;
+        let Globals { id, name, .. } = &running.config.globals;
+        info!(id, name, units = plan.units.len(), "collector started");
+        Box::pin(sending.around(running.run(plan))).await
     }
 }
 
-impl Sending {
-    /// Runs the senders until `work`, which holds all outlets, is done and everything that can be settled is.
-    pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
-        let Sending { senders, beside, stop, clock } = self;
-        let Beside { messages, tag, pools, lookups } = beside;
-        let (mut sending, mut optional) = (JoinSet::new(), JoinSet::new());
-        for (sender, inlet) in senders {
-            let set = if inlet.effort().is_some() { &mut optional } else { &mut sending };
-            set.spawn(sender.run(inlet, stop.clone()));
-        }
-        tokio::pin!(work);
-        let mut died = None;
-        tokio::select! {
-            biased;
-            () = &mut work => {}
-            () = internal::send(messages, tag, pools.into()) => {}
-            Some(Err(panic)) = sending.join_next() => {
-                error!(%panic, "a sender died: stopping");
-                died = Some(CollectorError::SenderDied);
-                stop.cancel();
-                work.await;
-            }
-        }
-        drop(lookups);
-        // The pullers and their outlets are gone, so the inlets run dry and the senders end.
-        let settled = async {
-            while let Some(ended) = sending.join_next().await {
-                if let Err(panic) = ended {
-                    error!(%panic, "sender panicked");
-                }
-            }
-        };
-        let deadline = clock.now() + SETTLE;
-        tokio::select! {
-            biased;
-            () = settled => {}
-            () = clock.sleep_until(deadline) => error!("senders did not settle in time; what they held comes again"),
-        }
-        let settled = async {
-            while let Some(ended) = optional.join_next().await {
-                if let Err(panic) = ended {
-                    error!(%panic, "the sender of an optional output panicked");
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = settled => {}
-            () = clock.sleep_until(deadline) => warn!("optional outputs did not settle in time; what they held is lost to them"),
-        }
-        // What is cut off is counted before anybody asks.
-        optional.shutdown().await;
-        info!("collector stopped");
-        died.map_or(Ok(()), Err)
-    }
+/// What is wrong with the number of outputs.
+pub(crate) fn bound_outputs(config: &Config) -> Option<Problem> {
+    let outputs = config.outputs.len();
+    let path = KeyPath::of(&["outputs"]);
+    let message = format!("{outputs} outputs: expected {MAX_OUTPUTS} at most");
+    (outputs > MAX_OUTPUTS).then(|| Problem::error(config.position(&path), &path, message))
 }
 
-pub(crate) fn pool(
-    name: &str,
-    settings: &DevoPlatform,
-    globals: &Globals,
-    files: &Files,
-    parts: &Parts,
-) -> Result<Pool, CollectorError> {
-    let output = || name.to_owned();
-    let find = |what, file| destinations::find(name, files, what, file);
-    let (chain, cert, key) =
-        (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
-    destinations::warn_of_mode(name, &key);
-    let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
-        .map_err(|source| CollectorError::Output { output: output(), source })?;
-    let dial: Arc<dyn Dial> = match &settings.proxy {
-        None => parts.dial.clone(),
-        Some(proxy) => {
-            let parsed = proxy.expose_secret().parse();
-            let proxy = parsed.map_err(|source| CollectorError::Proxy { output: output(), source })?;
-            Arc::new(ProxyDial { proxy, dial: parts.dial.clone() })
-        }
-    };
-    Ok(Pool {
-        name: PoolName { kind: PoolKind::Standard, output: output() },
-        destination: Destination {
-            address: settings.address.clone(),
-            port: settings.port,
-            host: globals.name.clone(),
-            wire: Wire::Devo { newline: settings.newline, compression: settings.compression },
-        },
-        tls: Some(tls),
-        confirm: confirm(&settings.confirm, globals),
-        dial,
-        handshakes: parts.handshakes.clone(),
-        store: parts.store.clone(),
-        world: parts.world.clone(),
-    })
+/// How long a unit may stand still. One that waits for its turn gets on, however slowly its user wants it to.
+pub(crate) fn unhealthy_after(config: &Config) -> Duration {
+    let bounds = config.inputs.values().flat_map(Input::call_limits);
+    bounds
+        .map(|bound| bound.spacing().saturating_mul(CALLS_OF_A_STANDSTILL))
+        .fold(config.globals.unhealthy_after(), Duration::max)
 }
 
 fn outlet_budget(globals: &Globals) -> Arc<Budget> {
@@ -371,15 +216,6 @@ fn outlet_budget(globals: &Globals) -> Arc<Budget> {
         Some(events) => Budget::of_events(bytes, events),
         None => Budget::new(bytes),
     }
-}
-
-/// When deliveries are confirmed; the user's bound of the time that events may be on their way makes it sooner.
-pub(crate) fn confirm(confirm: &Confirm, globals: &Globals) -> Confirm {
-    let mut confirm = confirm.clone();
-    if let Some(longest) = globals.queue_max_elapsed_time_in_sec {
-        confirm.interval = confirm.interval.min(longest.max(LEAST_INTERVAL));
-    }
-    confirm
 }
 
 #[cfg(test)]
@@ -401,18 +237,5 @@ mod tests {
         let both = serde_json::json!({"queue_max_size_in_messages": 1000, "queue_max_size_in_mb": 1});
         assert_eq!(weight(both, 5, 10), 10 * ((1 << 20) / 1000));
         assert_eq!(weight(serde_json::json!({"queue_max_size_in_messages": 1000}), 1 << 20, 1), 1 << 20);
-    }
-
-    #[test]
-    fn what_waits_is_confirmed_in_time() {
-        let output = serde_json::json!({"address": "a", "chain": "a", "cert": "a", "key": "a"});
-        let output: DevoPlatform = serde_json::from_value(output).unwrap();
-        let interval = |seconds: f64| {
-            confirm(&output.confirm, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
-                .interval
-                .0
-                .as_secs()
-        };
-        assert_eq!((interval(60.0), interval(3.0), interval(0.001)), (5, 3, 1));
     }
 }

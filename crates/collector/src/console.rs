@@ -16,6 +16,7 @@ impl Sender for Console {
         inlet.set_ready(true);
         while let Some(batch) = inlet.next().await {
             let events = batch.events;
+            let (count, bytes) = (events.len() as u64, events.payload());
             let written = tokio::task::spawn_blocking(move || {
                 let mut out = stdout().lock();
                 for event in events.iter() {
@@ -27,7 +28,10 @@ impl Sender for Console {
                 out.flush()
             });
             match written.await {
-                Ok(Ok(())) => batch.receipt.delivered(Proof::Closed),
+                Ok(Ok(())) => {
+                    inlet.counts().sent(count, bytes);
+                    batch.receipt.delivered(Proof::Closed);
+                }
                 Ok(Err(error)) => warn!(%error, "cannot write to standard output"),
                 Err(error) => warn!(%error, "writing to standard output failed"),
             }

@@ -10,8 +10,8 @@ use tracing::warn;
 
 use crate::{
     CollectorError, Files, Parts,
-    collector::confirm,
     config::{Globals, Relay, Syslog},
+    outputs::confirm,
 };
 
 /// The pool to a relay.

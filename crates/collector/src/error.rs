@@ -22,6 +22,12 @@ pub enum CollectorError {
     /// It is not right; every problem is in it, a line each.
     #[error("the configuration cannot be used:\n{0}")]
     Config(Problems),
+    /// A configuration cannot be taken by a collector that runs.
+    #[error("{} changed, which needs a restart", keys.join(", "))]
+    NeedsRestart {
+        /// The keys whose change does not take effect while it runs.
+        keys: Vec<String>,
+    },
     /// A file that an output names.
     #[error("outputs.{output}: cannot find the {what} `{name}`: looked for {looked}")]
     MissingFile {
@@ -111,6 +117,7 @@ impl CollectorError {
             | CollectorError::NoService { .. } => None,
             CollectorError::MissingFile { .. } => Some(&codes::FILE_MISSING),
             CollectorError::Output { source, .. } => Some(source.code()),
+            CollectorError::NeedsRestart { .. } => Some(&codes::RELOAD_REFUSED),
             CollectorError::SenderDied => Some(&PANICKED),
             CollectorError::State(source) => Some(source.code()),
             CollectorError::Reset { source, .. } => Some(source.code()),

@@ -33,6 +33,11 @@ impl Files {
         }
     }
 
+    /// Where the file called `name` is looked for first.
+    pub(crate) fn first(&self, name: &str) -> PathBuf {
+        self.folders.first().map_or_else(|| name.into(), |folder| folder.join(name))
+    }
+
     /// The state's folder. As Devo's collector lays it out, `state/` stands beside `config/`; a configuration in a folder
     /// of another name has it beside itself.
     pub fn state(&self, name: &str) -> PathBuf {

@@ -2,11 +2,13 @@
 //!
 //! They are outside the ledger, dropped when there is no room, and never about the senders that carry them.
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
 use bytes::Bytes;
-use quittance_core::{Budget, Debt, EventsBuilder, Ledger, Outlet, Output, Tag, Tags, UnitId, debts};
+use quittance_core::{Budget, Debt, EventsBuilder, Ledger, Outlet, Tag, Tags, UnitId, debts};
 use tokio::sync::mpsc;
+
+use crate::outputs::InternalEnds;
 
 /// Messages that wait; more are dropped.
 const WAITING: usize = 1024;
@@ -34,13 +36,10 @@ pub fn messages() -> (MessageSink, Messages) {
     (MessageSink(sink), Messages(messages))
 }
 
-/// Sends messages to the internal pools until it is dropped; it never ends by itself.
-pub(crate) async fn send(messages: Option<Messages>, tag: Option<Tag>, pools: Arc<[Output]>) {
-    let (Some(Messages(mut messages)), Some(tag)) = (messages, tag) else {
-        // The pools live on, for their statistics.
-        return std::future::pending().await;
-    };
-    let outlet = Outlet::new(pools, Budget::new(ROOM), Ledger::default().unit(&UnitId::new(&["internal"])));
+/// Sends messages to the internal pools until it is dropped.
+pub(crate) async fn send(messages: Option<Messages>, tag: Option<Tag>, pools: InternalEnds) -> Infallible {
+    let (Some(Messages(mut messages)), Some(tag)) = (messages, tag) else { return std::future::pending().await };
+    let (budget, ledger) = (Budget::new(ROOM), Ledger::default().unit(&UnitId::new(&["internal"])));
     // What does not arrive is not given again, so nobody listens.
     let (debts, _) = debts();
     let tags = Tags::default();
@@ -56,7 +55,13 @@ pub(crate) async fn send(messages: Option<Messages>, tag: Option<Tag>, pools: Ar
             next = messages.try_recv().ok();
         }
         let debt = Debt { item: 0, events: 0..builder.len() as u64 };
-        outlet.emit(builder.finish(Bytes::from(buffer)), debt, outlet.all(), &debts).await;
+        // Held no longer than this, so that a pool that is gone can end.
+        let outlet = Outlet::new(pools.now().into(), budget.clone(), ledger.clone());
+        tokio::select! {
+            biased;
+            () = outlet.emit(builder.finish(Bytes::from(buffer)), debt, outlet.all(), &debts) => {}
+            () = pools.changed() => {}
+        }
     }
     std::future::pending().await
 }

@@ -1,6 +1,6 @@
 //! The units that a configuration asks for.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use quittance_aws::column_names;
@@ -8,16 +8,16 @@ use quittance_aws::{
     Account, AwsError, Filters, Limiters, PlanError, SignIn, Way, accounts_of_organization, main_region, partition,
     partition_of_arn,
 };
-use quittance_core::{Backoff, Finding, Interval, Supervisor, Unit, World, chain, codes::STATE_UNREADABLE};
+use quittance_core::{Backoff, Finding, Interval, Unit, World};
 use tracing::{info, warn};
 
 use crate::{
-    Config, KeyPath, Problem, Section,
+    Config, Files, KeyPath, Problem, Section,
     catalogue::service_of,
     codes,
     config::{Accounts, Common, Input, likely},
     connectors::Connectors,
-    resets,
+    fingerprint::Fingerprint,
 };
 
 /// Levels of a tag of Devo's.
@@ -34,6 +34,10 @@ pub(crate) struct PlannedUnit {
     pub(crate) section: KeyPath,
     /// Its `reset_persistence_auth`.
     pub(crate) reset: Option<String>,
+    /// How often it sees an event at least, as its user expects.
+    pub(crate) expect_every: Option<Duration>,
+    /// Of everything in the configuration that shapes it.
+    pub(crate) fingerprint: Fingerprint,
     /// Who is asked: two units of one must not read the same.
     asked: String,
 }
@@ -50,6 +54,7 @@ pub(crate) struct Plan {
 pub(crate) struct Organization {
     /// The input's name.
     pub(crate) input: String,
+    fingerprint: Fingerprint,
     base: Arc<Account>,
     accounts: Accounts,
     sections: BTreeMap<String, Section>,
@@ -60,12 +65,15 @@ pub(crate) async fn plan(
     config: &Config,
     http: Option<&SharedHttpClient>,
     world: &World,
+    limiters: &Limiters,
     problems: &mut Vec<Problem>,
 ) -> Plan {
     let mut plan = Plan::default();
-    let limiters = Limiters::default();
-    let mut connectors = Connectors::new(http, config.files());
+    let (files, limits) = (config.files(), limits_of(config));
+    let mut connectors = Connectors::new(http, files.clone());
     for (input_name, input) in &config.inputs {
+        let Some(prints) = config.prints.inputs.get(input_name) else { continue };
+        let way_print = Fingerprint::of((prints.way, limits, Fingerprint::of_files(&bundle(input, &files))));
         let http = match connectors.of(input) {
             Ok(http) => http,
             Err(error) => {
@@ -96,7 +104,10 @@ pub(crate) async fn plan(
                 }
             };
             match account {
-                Ok(account) => plan.units.extend(units(input_name, &asked, &sections, &account, problems)),
+                Ok(account) => {
+                    let asker = Asker { input: input_name, asked: &asked, fingerprint: way_print };
+                    plan.units.extend(units(&asker, &sections, &account, problems));
+                }
                 Err(error) => problems.push(credentials.locate(error)),
             }
         }
@@ -112,19 +123,21 @@ pub(crate) async fn plan(
                 continue;
             }
         };
+        let fingerprint = way_print.and(prints.credentials);
+        let asker = Asker { input: input_name, asked: &input.id, fingerprint };
         let Some(accounts) = &input.accounts else {
-            plan.units.extend(units(input_name, &input.id, &sections, &base, problems));
+            plan.units.extend(units(&asker, &sections, &base, problems));
             continue;
         };
         if accounts.organization {
             // Their sections are the same for every account: what is wrong with them is told now.
-            let planned = units(input_name, &input.id, &sections, &base, problems);
+            let planned = units(&asker, &sections, &base, problems);
             read_twice(config, &merged(planned), problems);
             let (input, accounts) = (input_name.clone(), accounts.clone());
-            plan.organizations.push(Organization { input, base, accounts, sections });
+            plan.organizations.push(Organization { input, fingerprint, base, accounts, sections });
         } else {
             let members = accounts.numbers(&[]);
-            plan.units.extend(units_of(input_name, &base, accounts, &members, &sections, problems));
+            plan.units.extend(units_of(&asker, &base, accounts, &members, &sections, problems));
         }
     }
     plan.units = merged(plan.units);
@@ -164,9 +177,30 @@ fn home(input: &Input, sign_in: &SignIn, sections: &BTreeMap<String, Section>) -
     }
 }
 
+/// The files of certificates to trust at AWS, beside the machine's own.
+pub(crate) fn bundle(input: &Input, files: &Files) -> Option<PathBuf> {
+    input.ca_bundle.as_ref().map(|name| files.find(name).unwrap_or_else(|_| files.first(name)))
+}
+
+/// Of all bounds of calls: they count for whoever asks in the same account.
+pub(crate) fn limits_of(config: &Config) -> Fingerprint {
+    let bounds = config.inputs.values().map(|input| input.call_limits());
+    Fingerprint::of(bounds.map(|all| all.iter().map(|one| (one.period, one.calls)).collect()).collect::<Vec<Vec<_>>>())
+}
+
+/// On whose behalf units are planned.
+pub(crate) struct Asker<'a> {
+    /// The input's name.
+    pub(crate) input: &'a str,
+    /// Who is asked.
+    pub(crate) asked: &'a str,
+    /// Of the way there, and of who signs in.
+    pub(crate) fingerprint: Fingerprint,
+}
+
 /// The units of `sections` in each of these accounts. The account's number is part of their address.
 fn units_of(
-    input: &str,
+    asker: &Asker<'_>,
     base: &Account,
     accounts: &Accounts,
     members: &[String],
@@ -178,14 +212,15 @@ fn units_of(
         let Ok(role) = accounts.role_in(number) else { continue };
         let id = format!("{}/{number}", base.id());
         let account = Arc::new(base.in_role(id.clone(), &role));
-        planned.extend(units(input, &id, sections, &account, problems));
+        let in_role = (number, &accounts.role, &accounts.external_id);
+        let asker = Asker { asked: &id, fingerprint: asker.fingerprint.and(in_role), ..*asker };
+        planned.extend(units(&asker, sections, &account, problems));
     }
     planned
 }
 
 pub(crate) fn units(
-    input: &str,
-    asked: &str,
+    asker: &Asker<'_>,
     sections: &BTreeMap<String, Section>,
     account: &Arc<Account>,
     problems: &mut Vec<Problem>,
@@ -211,18 +246,20 @@ pub(crate) fn units(
             true => account,
             false => &Arc::new(account.filtered(Arc::new(filters))),
         };
-        let reset = common.reset_persistence_auth;
+        let expect_every = common.expect_every.map(|every| every.0).filter(|every| !every.is_zero());
         match service.plan(name, section, account) {
             Ok(units) => {
                 problems.extend(service.advice(section).into_iter().map(|(key, found)| of_key(section, key, found)));
                 problems.extend(long_tags(section));
                 planned.extend(units.into_iter().map(|unit| PlannedUnit {
                     unit,
-                    input: input.to_owned(),
+                    input: asker.input.to_owned(),
                     service: name.clone(),
                     section: section.path.clone(),
-                    reset: reset.clone(),
-                    asked: asked.to_owned(),
+                    reset: common.reset_persistence_auth.clone(),
+                    expect_every,
+                    fingerprint: asker.fingerprint.and((asker.input, asker.asked, name, section.print())),
+                    asked: asker.asked.to_owned(),
                 }));
             }
             Err(problem) => problems.push(problem),
@@ -281,6 +318,8 @@ fn merged(planned: Vec<PlannedUnit>) -> Vec<PlannedUnit> {
                 other.unit = Unit { tag, ..one.unit };
                 let words: Vec<_> = other.reset.take().into_iter().chain(one.reset).collect();
                 other.reset = Some(words.join(", ")).filter(|words| !words.is_empty());
+                other.expect_every = other.expect_every.into_iter().chain(one.expect_every).min();
+                other.fingerprint = other.fingerprint.and(one.fingerprint);
             }
             None => all.push(one),
         }
@@ -326,38 +365,22 @@ impl Organization {
         let found = accounts_of_organization(&self.base).await?;
         let members = self.accounts.numbers(&found);
         info!(input = self.input, accounts = members.len(), "accounts of the organization found");
+        let asker = Asker { input: &self.input, asked: self.base.id(), fingerprint: self.fingerprint };
         // Sections were planned once without a problem.
-        Ok(merged(units_of(&self.input, &self.base, &self.accounts, &members, &self.sections, &mut Vec::new())))
+        Ok(merged(units_of(&asker, &self.base, &self.accounts, &members, &self.sections, &mut Vec::new())))
     }
 
-    /// Finds the accounts, however long it takes, and runs their units.
-    pub(crate) async fn run(self, supervisor: Supervisor) {
-        let World { clock, random } = supervisor.world.clone();
+    /// The same, however long it takes; with the input's name.
+    pub(crate) async fn found(self, World { clock, random }: World) -> (String, Vec<PlannedUnit>) {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300), random.fork());
-        let units = loop {
-            let found = tokio::select! {
-                biased;
-                found = self.find() => found,
-                () = supervisor.stop.cancelled() => return,
-            };
-            match found {
-                Ok(units) => match resets::apply(&units, &*supervisor.store).await {
-                    Ok(()) => break units,
-                    Err(error) => {
-                        let code = error.code().unwrap_or(&STATE_UNREADABLE);
-                        warn!(input = self.input, %code, error = chain(&error), "units cannot be reset yet");
-                    }
-                },
+        loop {
+            match self.find().await {
+                Ok(units) => return (self.input, units),
                 Err(error) => {
                     warn!(input = self.input, code = %codes::ORGANIZATION, error = error.chain(), "the accounts of the organization cannot be listed yet");
                 }
             }
-            tokio::select! {
-                biased;
-                () = clock.sleep(backoff.wait()) => {}
-                () = supervisor.stop.cancelled() => return,
-            }
-        };
-        supervisor.run(units.into_iter().map(|planned| planned.unit).collect()).await;
+            clock.sleep(backoff.wait()).await;
+        }
     }
 }

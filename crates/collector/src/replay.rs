@@ -10,7 +10,11 @@ use quittance_core::{
 use quittance_state::{Aside, Sqlite};
 use tracing::warn;
 
-use crate::{Collector, CollectorError, codes, planning::Organization};
+use crate::{
+    Collector, CollectorError, codes,
+    planning::{Organization, Plan},
+    running::Running,
+};
 
 /// Items that are given at a time: of objects, each takes half a MiB.
 const AT_A_TIME: usize = 8;
@@ -37,9 +41,13 @@ pub async fn replay(
     asides: Vec<Aside>,
     tell: impl Fn(Replayed) + Send + Sync,
 ) -> Result<(), CollectorError> {
-    let Collector { supervisor, units, organizations, sending, .. } = collector;
+    let Collector { running: Running { supervisor, outputs, .. }, plan: Plan { units, organizations }, sending } =
+        collector;
+    let units = units.into_iter().map(|planned| planned.unit).collect();
     let stop = supervisor.stop.clone();
     let work = async {
+        // The senders end when nothing leads to them any more.
+        let _outputs = outputs;
         let all = Box::pin(give_all(supervisor, units, organizations, store, asides, &tell));
         tokio::select! {
             () = all => {}

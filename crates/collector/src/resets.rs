@@ -7,7 +7,10 @@ use crate::{CollectorError, planning::PlannedUnit};
 
 /// Forgets how far each unit has come whose word has changed since it was last reset, and remembers the new word. A start
 /// that ends between the two only forgets again, before anything was read.
-pub(crate) async fn apply(planned: &[PlannedUnit], store: &dyn Store) -> Result<(), CollectorError> {
+pub(crate) async fn apply<'a>(
+    planned: impl IntoIterator<Item = &'a PlannedUnit>,
+    store: &dyn Store,
+) -> Result<(), CollectorError> {
     for PlannedUnit { unit, reset: word, .. } in planned {
         let Some(word) = word else { continue };
         let unit = unit.id.as_str();

@@ -7,8 +7,11 @@ use quittance_aws::Account;
 use quittance_core::{Failure, Judged, Sample, Unit, World, codes::NOT_JUDGED};
 
 use crate::{
-    CollectorError, Config, Documents, Problem, Problems, Section, catalogue::catalogue, config::Examined,
-    planning::units,
+    CollectorError, Config, Documents, Problem, Problems, Section,
+    catalogue::catalogue,
+    config::Examined,
+    fingerprint::Fingerprint,
+    planning::{Asker, units},
 };
 
 /// Whose events samples are.
@@ -34,7 +37,8 @@ pub async fn judge(wanted: &Wanted, samples: &[Sample]) -> Result<Vec<Vec<Judged
     let account = Arc::new(Account::of_samples(World::system().clock).await);
     let mut found = Vec::new();
     let sections = BTreeMap::from([(wanted.service.clone(), section)]);
-    let planned = units(&input, "samples", &sections, &account, &mut found);
+    let asker = Asker { input: &input, asked: "samples", fingerprint: Fingerprint::of(()) };
+    let planned = units(&asker, &sections, &account, &mut found);
     if found.iter().any(Problem::is_error) {
         return Err(CollectorError::Config(Problems::new(problems.documents, found)));
     }

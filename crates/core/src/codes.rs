@@ -58,6 +58,42 @@ pub static STALLED: Code = Code::new(
     "Look at the lines of the stage before it. It goes on by itself once the cause is gone; it is said again while it lasts.",
 );
 
+/// A unit saw no event for longer than its user expects.
+pub static QUIET: Code = Code::new(
+    Pull,
+    304,
+    "no event for longer than expected",
+    "The unit saw no event for its `expect_every`. The line says the cause that was found, with a code of its own.",
+    "Look at the cause. If the source is quiet by nature, give `expect_every` more time.",
+);
+
+/// A unit is quiet since a destination takes nothing.
+pub static QUIET_DESTINATION: Code = Code::new(
+    Pull,
+    305,
+    "nothing is asked of the source, since a destination does not confirm",
+    "An output is not known to confirm; until it is, no source is asked for anything.",
+    "Look at the lines of the output's sender. Nothing is lost: events stay at their source, as long as it keeps them.",
+);
+
+/// A source wrote nothing.
+pub static NOTHING_WRITTEN: Code = Code::new(
+    Pull,
+    306,
+    "the source has written nothing",
+    "What feeds the source is there and switched on, permissions are as they were, and nothing waits to be read.",
+    "Nothing, if the source is quiet now and then; else look at what it should have written.",
+);
+
+/// The cause of a silence cannot be told.
+pub static CANNOT_TELL: Code = Code::new(
+    Pull,
+    307,
+    "the cause of a silence cannot be told",
+    "What would have to be looked at may not be: a permission is missing that nothing else needs, or AWS did not answer.",
+    "Give the permission that is named (`quittance iam` writes it as an optional statement), or look there yourself.",
+);
+
 /// The state cannot be written.
 pub static NOT_WRITTEN: Code = Code::new(
     SaveState,
@@ -111,6 +147,10 @@ pub static CODES: &[&Code] = &[
     &PANICKED,
     &FAILED,
     &STALLED,
+    &QUIET,
+    &QUIET_DESTINATION,
+    &NOTHING_WRITTEN,
+    &CANNOT_TELL,
     &NOT_WRITTEN,
     &TAKEN_OVER,
     &QUARANTINE_FULL,

@@ -28,7 +28,8 @@ impl BestEffort {
     /// Enters `events`; a batch of them if there is room.
     pub(crate) fn batch(&self, events: &Arc<Events>) -> Option<Batch> {
         let debt = Debt { item: 0, events: 0..events.len() as u64 };
-        let (_, receipt) = receipt::receipts(events, debt, OutputSet::first(1), &self.debts, &self.ledger).pop()?;
+        let (_, receipt) =
+            receipt::receipts(events, debt, OutputSet::first(1), &self.debts, &self.ledger, None).pop()?;
         let room = self.buffer.try_take(self.buffer.weight(events.footprint(), events.len()))?;
         Some(Batch { events: events.clone(), receipt, room: Arc::new(room) })
     }

@@ -62,6 +62,11 @@ impl Events {
         self.buffer.len() + self.places.len() * size_of::<Place>()
     }
 
+    /// Bytes of all payloads.
+    pub fn payload(&self) -> u64 {
+        self.shares.iter().map(|share| share.bytes).sum()
+    }
+
     /// The tags in use; an event names one by its index.
     pub fn tags(&self) -> &[Tag] {
         &self.tags

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::time::Instant;
+
 use crate::{Events, Proof, Tag, UnitId, events::Share, planted};
 
 /// Events of one unit and tag, or a sum of several.
@@ -30,6 +32,10 @@ pub struct Counts {
     pub in_flight: u64,
     /// Payload bytes of the delivered events.
     pub bytes: u64,
+    /// Payload bytes of those that came back.
+    pub returned_bytes: u64,
+    /// Payload bytes of those that are under way.
+    pub in_flight_bytes: u64,
 }
 
 impl Counts {
@@ -54,6 +60,8 @@ impl AddAssign for Counts {
         self.returned += other.returned;
         self.in_flight += other.in_flight;
         self.bytes += other.bytes;
+        self.returned_bytes += other.returned_bytes;
+        self.in_flight_bytes += other.in_flight_bytes;
     }
 }
 
@@ -85,11 +93,15 @@ impl Ledger {
 
     /// Everything, by unit and tag.
     pub fn snapshot(&self) -> Vec<(UnitId, Tag, Counts)> {
-        let units: Vec<_> = lock(&self.0).iter().map(|(id, unit)| (id.clone(), unit.clone())).collect();
-        units
+        self.units()
             .into_iter()
             .flat_map(|(id, unit)| unit.snapshot().into_iter().map(move |(tag, counts)| (id.clone(), tag, counts)))
             .collect()
+    }
+
+    /// Every account, in the order of the units.
+    pub fn units(&self) -> Vec<(UnitId, Arc<UnitLedger>)> {
+        lock(&self.0).iter().map(|(id, unit)| (id.clone(), unit.clone())).collect()
     }
 
     /// The sum of all units.
@@ -115,35 +127,42 @@ impl Ledger {
 
 /// The account of one unit. Touched once a batch, never once an event.
 #[derive(Default)]
-pub struct UnitLedger {
-    tags: Mutex<HashMap<Tag, Counts>>,
+pub struct UnitLedger(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    tags: HashMap<Tag, Counts>,
+    /// When each loan that is not settled was made, by its number.
+    loans: BTreeMap<u64, Instant>,
+    next_loan: u64,
+    last_lent: Option<Instant>,
     /// By filter: there are as many as the user wrote.
-    filters: Mutex<BTreeMap<Arc<str>, Dropped>>,
+    filters: BTreeMap<Arc<str>, Dropped>,
 }
 
 impl UnitLedger {
     /// `events` more were pulled and dropped by the user's wish.
     pub fn filtered(&self, tag: &Tag, events: u64) {
-        let mut tags = lock(&self.tags);
-        let counts = tags.entry(tag.clone()).or_default();
+        let mut book = lock(&self.0);
+        let counts = book.tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.filtered += events;
     }
 
     /// Among what is [`filtered`](Self::filtered) is this, dropped by the filter of that name.
     pub fn dropped(&self, filter: &Arc<str>, dropped: Dropped) {
-        *lock(&self.filters).entry(filter.clone()).or_default() += dropped;
+        *lock(&self.0).filters.entry(filter.clone()).or_default() += dropped;
     }
 
     /// What each filter dropped, in the order of their names.
     pub fn dropped_by(&self) -> Vec<(Arc<str>, Dropped)> {
-        lock(&self.filters).iter().map(|(filter, dropped)| (filter.clone(), *dropped)).collect()
+        lock(&self.0).filters.iter().map(|(filter, dropped)| (filter.clone(), *dropped)).collect()
     }
 
     /// `events` more were pulled and set aside.
     pub fn quarantined(&self, tag: &Tag, events: u64) {
-        let mut tags = lock(&self.tags);
-        let counts = tags.entry(tag.clone()).or_default();
+        let mut book = lock(&self.0);
+        let counts = book.tags.entry(tag.clone()).or_default();
         counts.pulled += events;
         counts.quarantined += events;
     }
@@ -151,38 +170,61 @@ impl UnitLedger {
     /// The sum of all tags.
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
-        lock(&self.tags).values().for_each(|counts| total += *counts);
+        lock(&self.0).tags.values().for_each(|counts| total += *counts);
         total
     }
 
     /// By tag, in the order of the tags.
     pub fn snapshot(&self) -> Vec<(Tag, Counts)> {
-        let mut all: Vec<_> = lock(&self.tags).iter().map(|(tag, counts)| (tag.clone(), *counts)).collect();
+        let mut all: Vec<_> = lock(&self.0).tags.iter().map(|(tag, counts)| (tag.clone(), *counts)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
 
-    pub(crate) fn lent(&self, events: &Events) {
-        let mut tags = lock(&self.tags);
-        for (tag, share) in events.shares() {
-            let counts = tags.entry(tag.clone()).or_default();
-            counts.pulled += share.events;
-            counts.in_flight += share.events + u64::from(planted("ledger-counts-one-more"));
-        }
+    /// When the oldest events were given that no receipt has come back for; unknown without a clock.
+    pub fn oldest_loan(&self) -> Option<Instant> {
+        // Of one unit, what was given first has the lowest number.
+        lock(&self.0).loans.first_key_value().map(|(_, at)| *at)
     }
 
-    pub(crate) fn settled(&self, shares: &[(Tag, Share)], proof: Option<Proof>) {
-        let mut tags = lock(&self.tags);
+    /// When events were given last; unknown without a clock.
+    pub fn last_lent(&self) -> Option<Instant> {
+        lock(&self.0).last_lent
+    }
+
+    /// Enters what is given at that time; says by what number it is settled.
+    pub(crate) fn lent(&self, events: &Events, now: Option<Instant>) -> u64 {
+        let mut book = lock(&self.0);
+        for (tag, share) in events.shares() {
+            let counts = book.tags.entry(tag.clone()).or_default();
+            counts.pulled += share.events;
+            counts.in_flight += share.events + u64::from(planted("ledger-counts-one-more"));
+            counts.in_flight_bytes += share.bytes;
+        }
+        let loan = book.next_loan;
+        book.next_loan += 1;
+        if let Some(now) = now {
+            book.loans.insert(loan, now);
+            book.last_lent = Some(now);
+        }
+        loan
+    }
+
+    pub(crate) fn settled(&self, loan: u64, shares: &[(Tag, Share)], proof: Option<Proof>) {
+        let mut book = lock(&self.0);
+        book.loans.remove(&loan);
         for (tag, share) in shares {
-            let counts = tags.entry(tag.clone()).or_default();
+            let counts = book.tags.entry(tag.clone()).or_default();
             counts.in_flight -= share.events;
+            counts.in_flight_bytes -= share.bytes;
             match proof {
                 Some(Proof::Closed) => counts.delivered_closed += share.events,
                 Some(Proof::Acked) => counts.delivered_acked += share.events,
                 None => counts.returned += share.events,
             }
-            if proof.is_some() {
-                counts.bytes += share.bytes;
+            match proof {
+                Some(_) => counts.bytes += share.bytes,
+                None => counts.returned_bytes += share.bytes,
             }
         }
     }

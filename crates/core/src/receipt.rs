@@ -16,7 +16,7 @@ use loom::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{Events, UnitLedger, planted};
 
@@ -131,10 +131,12 @@ pub(crate) fn receipts(
     to: OutputSet,
     debts: &Debts,
     ledger: &std::sync::Arc<UnitLedger>,
+    now: Option<Instant>,
 ) -> Vec<(usize, Receipt)> {
-    ledger.lent(events);
+    let number = ledger.lent(events, now);
     let shares = events.shares().map(|(tag, share)| (tag.clone(), share)).collect();
     let loan = Arc::new(Loan {
+        number,
         debt,
         owed: AtomicU64::new(to.0),
         acked: AtomicBool::new(false),
@@ -147,6 +149,8 @@ pub(crate) fn receipts(
 
 /// A debt under way, shared by its receipts.
 struct Loan {
+    /// In the ledger.
+    number: u64,
     debt: Debt,
     owed: AtomicU64,
     acked: AtomicBool,
@@ -160,7 +164,7 @@ impl Drop for Loan {
         // Whoever drops the last receipt has seen what was done with all others.
         let owed = OutputSet(if planted("settled-on-drop") { 0 } else { self.owed.load(Ordering::Relaxed) });
         let proof = if self.acked.load(Ordering::Relaxed) { Proof::Acked } else { Proof::Closed };
-        self.ledger.settled(&self.shares, owed.is_empty().then_some(proof));
+        self.ledger.settled(self.number, &self.shares, owed.is_empty().then_some(proof));
         if planted("return-not-told") && !owed.is_empty() {
             return;
         }

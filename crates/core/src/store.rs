@@ -98,6 +98,15 @@ pub struct Discarded {
     pub bytes: u64,
 }
 
+/// What is in the quarantine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SetAside {
+    /// How many.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// A store's failure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -166,6 +175,9 @@ pub trait Store: Send + Sync {
     /// Discards what was set aside before then.
     async fn discard_before(&self, fence: Fence, then: SystemTime) -> Result<Discarded, StoreError>;
 
+    /// What is in the quarantine now.
+    async fn set_aside(&self) -> Result<SetAside, StoreError>;
+
     /// The right to write.
     fn fence(&self) -> Fence;
 }
@@ -209,6 +221,10 @@ impl Store for NoStore {
 
     async fn discard_before(&self, _: Fence, _: SystemTime) -> Result<Discarded, StoreError> {
         Ok(Discarded::default())
+    }
+
+    async fn set_aside(&self) -> Result<SetAside, StoreError> {
+        Ok(SetAside::default())
     }
 
     fn fence(&self) -> Fence {

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Budget, Class, Ended, Failure, Finding, Health, Ledger, Outlet, Output, PullerContext, Severity, Store,
-    Unit, UnitId, Vitals, World, chain, codes, vitals::Phase,
+    Backoff, Budget, Class, Ended, Failed, Failure, Finding, Health, Ledger, Outlet, Output, PullerContext, Severity,
+    Store, Unit, UnitId, Vitals, World, chain, codes, vitals::Phase,
 };
 
 /// Bytes that one unit may have on their way, within the collector's budget.
@@ -66,11 +66,15 @@ impl Supervisor {
             let class = match ended {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Failed(Failure { code, class, error })) => {
-                    warn!(unit = %unit.id, %code, ?class, error = chain(&*error), "unit failed");
+                    let (error, at) = (chain(&*error), self.world.clock.now());
+                    warn!(unit = %unit.id, %code, ?class, error, "unit failed");
+                    vitals.failed(Some(Failed { code, error, at }));
                     class
                 }
                 Err(panic) => {
-                    error!(unit = %unit.id, code = %codes::PANICKED, panic = panic_text(&*panic), "unit panicked");
+                    let (code, error) = (&codes::PANICKED, panic_text(&*panic).to_owned());
+                    error!(unit = %unit.id, %code, panic = error, "unit panicked");
+                    vitals.failed(Some(Failed { code, error, at: self.world.clock.now() }));
                     Class::Retry
                 }
             };
@@ -90,7 +94,8 @@ impl Supervisor {
     async fn run_once(&self, unit: &Unit, vitals: &Arc<Vitals>, told: &mut Told) -> Ended {
         vitals.enter(Phase::AwaitsDestination);
         let outlet = Outlet::new(self.outputs.clone(), self.budget.nested(UNIT_SHARE), self.ledger.unit(&unit.id))
-            .with_vitals(vitals.clone());
+            .with_vitals(vitals.clone())
+            .watched(unit.id.clone(), self.world.clock.clone(), self.health.tap().clone());
         // Nothing is asked of a source, not even by a check, while its events could not be delivered.
         tokio::select! {
             biased;
@@ -108,12 +113,14 @@ impl Supervisor {
             Err(failure) => return Ended::Failed(failure),
         };
         told.tell(&unit.id, &findings);
+        vitals.found(&findings, self.world.clock.wall());
         if let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Error) {
             let error = format!("setup failed: {}: {}", finding.code, finding.problem).into();
             return Ended::Failed(Failure { code: &codes::SETUP_FAILED, class: Class::NeedsPerson, error });
         }
         info!(unit = %unit.id, "puller started");
         vitals.enter(Phase::Pulls);
+        vitals.failed(None);
         let context = PullerContext {
             unit: unit.id.clone(),
             store: self.store.clone(),
@@ -124,13 +131,13 @@ impl Supervisor {
         let ended = tokio::select! {
             biased;
             ended = unit.puller.run(context) => ended,
-            never = self.watch(unit, told) => match never {},
+            never = self.watch(unit, vitals, told) => match never {},
         };
         // What a puller was refused by, its setup can name.
         if matches!(ended, Ended::Failed(Failure { class: Class::NeedsPerson, .. })) {
             tokio::select! {
                 biased;
-                () = self.look(unit, told) => {}
+                () = self.look(unit, vitals, told) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -139,17 +146,18 @@ impl Supervisor {
 
     /// Says what changes while the unit pulls: a permission may be lost that the next pull, or the next event, would need only
     /// much later. The puller goes on; what it can do without is not for its setup to decide.
-    async fn watch(&self, unit: &Unit, told: &mut Told) -> Infallible {
+    async fn watch(&self, unit: &Unit, vitals: &Vitals, told: &mut Told) -> Infallible {
         loop {
             self.world.clock.sleep(self.watch).await;
-            self.look(unit, told).await;
+            self.look(unit, vitals, told).await;
         }
     }
 
-    async fn look(&self, unit: &Unit, told: &mut Told) {
+    async fn look(&self, unit: &Unit, vitals: &Vitals, told: &mut Told) {
         // What keeps it from being found out is met, and told, by the puller too.
         if let Ok(findings) = unit.setup.check().await {
             told.tell(&unit.id, &findings);
+            vitals.found(&findings, self.world.clock.wall());
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Units: the smallest things that start, fail, back off and report on their own.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +101,13 @@ pub trait Setup: Send + Sync {
     async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {
         _ = watch;
         Ok(Estimate::default())
+    }
+
+    /// Why no event comes since then, as far as that can be told: asked when there was none for longer than the user expects, of a unit
+    /// that could work. Empty if all that can be looked at is as it should be; what cannot be looked at is a finding too.
+    async fn why_silent(&self, since: SystemTime) -> Vec<Finding> {
+        _ = since;
+        Vec::new()
     }
 }
 

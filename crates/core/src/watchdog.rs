@@ -56,7 +56,7 @@ impl Watchdog {
             let sight = Sight { counts: self.ledger.unit(&unit).total(), is_ready, reading };
             let known = known.entry(unit.clone()).or_insert_with(|| Known::new(&sight, now));
             let stalled = known.judge(&sight, self.unhealthy_after, now);
-            UnitHealth { unit, stalled, held: sight.reading.held, in_flight: sight.counts.in_flight }
+            UnitHealth { unit, stalled, held: sight.reading.held, in_flight: sight.counts.in_flight, quiet: None }
         };
         readings.into_iter().map(judge).collect()
     }
@@ -144,7 +144,7 @@ impl Said {
         let is_due = |said: Option<&Instant>| said.is_none_or(|at| now >= *at + SAY_AGAIN);
         let code = &codes::STALLED;
         let mut waiting = Vec::new();
-        for UnitHealth { unit, stalled, held, in_flight } in units {
+        for UnitHealth { unit, stalled, held, in_flight, .. } in units {
             match stalled {
                 Some((Stage::Destination, stands)) => waiting.push(*stands),
                 Some((stage, stands)) if is_due(self.units.get(unit)) => {

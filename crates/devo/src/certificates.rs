@@ -90,6 +90,14 @@ pub fn examine_chain(path: &Path, now: SystemTime) -> Vec<Finding> {
     found
 }
 
+/// When the certificate in a file ends, if it can be read.
+pub fn certificate_end(cert: &Path) -> Option<SystemTime> {
+    let certificates = tls::certificates("the certificate", cert).ok()?;
+    let (_, certificate) = X509Certificate::from_der(certificates.first()?).ok()?;
+    let end = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))
+}
+
 /// Whether the file of a private key may be read by anybody, or changed by others than its owner. Its group may read it: so
 /// do secrets come into containers.
 pub fn examine_mode(key: &Path) -> Option<Finding> {

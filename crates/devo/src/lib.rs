@@ -20,7 +20,7 @@ mod tcp;
 mod tls;
 mod wire;
 
-pub use certificates::{IdentityFile, examine_chain, examine_identity, examine_mode};
+pub use certificates::{IdentityFile, certificate_end, examine_chain, examine_identity, examine_mode};
 pub use error::DevoError;
 pub use handshakes::Handshakes;
 pub use pool::{Pool, PoolKind, PoolName};

@@ -7,10 +7,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::{FutureExt, future::OptionFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, OptionFuture},
+};
 use jiff::Timestamp;
 use quittance_core::{
-    Backoff, Batch, Dial, Inlet, Proof, Record, Sender, Store, World, codes::STATE_UNREADABLE, planted,
+    Backoff, Batch, Dial, Inlet, Proof, Record, Sender, SenderCounts, Store, World, codes::STATE_UNREADABLE, planted,
 };
 use rustls::ClientConfig;
 use tokio::task::{JoinError, JoinSet};
@@ -135,8 +138,16 @@ impl Pool {
     /// Connects once and ends in order, without an event: tells whether this destination takes our certificate,
     /// and confirms.
     pub async fn probe(&self) -> Result<(), DevoError> {
+        self.counted_probe(&SenderCounts::default()).await
+    }
+
+    async fn counted_probe(&self, counts: &SenderCounts) -> Result<(), DevoError> {
         let rules = EndRules { timeout: PROBE_PATIENCE, settle: None };
-        self.end(self.open().await?, rules).await.map(drop)
+        let opened = self.open().await;
+        counts.connected(opened.is_ok());
+        let ended = self.end(opened?, rules).await.map(drop);
+        counts.parted(ended.is_ok());
+        ended
     }
 
     /// Another pool to the same destination.
@@ -164,10 +175,10 @@ impl Pool {
     }
 
     /// Probes until one succeeds; says what it showed.
-    async fn prove(self: Arc<Self>, verdict: Verdict) -> Verdict {
+    async fn prove(self: Arc<Self>, verdict: Verdict, counts: Arc<SenderCounts>) -> Verdict {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30), self.world.random.fork());
         loop {
-            let error = match self.probe().await {
+            let error = match self.counted_probe(&counts).await {
                 Ok(()) => return Verdict::Closes,
                 Err(error) => error,
             };
@@ -239,7 +250,7 @@ impl Carrier {
         // Lookup and internal connect with their first batch.
         let mut in_doubt = pool.name.kind == PoolKind::Standard;
         self.inlet.set_ready(!in_doubt);
-        let mut proof = OptionFuture::from(in_doubt.then(|| pool.clone().prove(self.verdict).boxed()));
+        let mut proof = OptionFuture::from(in_doubt.then(|| self.prove()));
         let mut drained = false;
         loop {
             if drained && self.current.is_none() && self.endings.is_empty() {
@@ -265,6 +276,7 @@ impl Carrier {
                         connection.settle_broken();
                     }
                     self.current = None;
+                    self.inlet.counts().parted(false);
                     Some(error)
                 }
                 () = clock.sleep_until(rotate.unwrap_or(self.statistics.next)), if rotate.is_some() => self.rotate(),
@@ -304,10 +316,14 @@ impl Carrier {
                 if !in_doubt {
                     in_doubt = true;
                     self.inlet.set_ready(false);
-                    proof = OptionFuture::from(Some(pool.clone().prove(self.verdict).boxed()));
+                    proof = OptionFuture::from(Some(self.prove()));
                 }
             }
         }
+    }
+
+    fn prove(&self) -> BoxFuture<'static, Verdict> {
+        self.pool.clone().prove(self.verdict, self.inlet.counts().clone()).boxed()
     }
 
     async fn proved(&mut self, verdict: Verdict) {
@@ -357,12 +373,15 @@ impl Carrier {
         let clock = self.pool.world.clock.clone();
         let started = clock.now();
         if self.current.is_none() {
-            self.current = Some(self.pool.open().await?);
+            let opened = self.pool.open().await;
+            self.inlet.counts().connected(opened.is_ok());
+            self.current = Some(opened?);
         }
         let written = self.write(&batch).await;
         let Some(connection) = self.current.as_mut().filter(|_| written.is_ok()) else {
             // After a partial write nothing more goes on that connection.
             self.current = None;
+            self.inlet.counts().parted(false);
             return written;
         };
         let Batch { events, receipt, room } = batch;
@@ -370,6 +389,7 @@ impl Carrier {
         let now = clock.now();
         connection.keep(receipt, now);
         self.statistics.sent(events.len() as u64, now - started);
+        self.inlet.counts().sent(events.len() as u64, events.payload());
         if connection.bytes >= self.max_bytes {
             self.end_current();
         }
@@ -397,6 +417,7 @@ impl Carrier {
     }
 
     fn ended(&mut self, ended: Result<(u64, Result<Proof, DevoError>), JoinError>) -> Option<DevoError> {
+        self.inlet.counts().parted(matches!(ended, Ok((_, Ok(_)))));
         match ended {
             Ok((_, Ok(_))) => {
                 self.max_bytes = self.max_bytes.saturating_mul(2).min(self.pool.confirm.max_bytes);

@@ -29,8 +29,24 @@ pub enum AskError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Nobody answers where a page should be.
+    #[error("nobody answers at {address}: is the collector running, with this `page_address`?")]
+    NoPage {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It does not want to answer.
+    #[error("the page at {address} refuses: {problem}")]
+    Refused {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// What it said.
+        problem: String,
+    },
     /// Something else answers.
-    #[error("what answers at {address} is no collector's probe: {problem}")]
+    #[error("what answers at {address} is no collector: {problem}")]
     Stranger {
         /// Where it was asked.
         address: SocketAddr,

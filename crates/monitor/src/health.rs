@@ -1,6 +1,8 @@
 //! What the probes say, as it is read and written.
 
-use quittance_core::{Counts, UnitHealth};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use quittance_core::{Counts, Finding, Reloaded, UnitHealth};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `/healthz`; of `/readyz` without the units.
@@ -13,6 +15,9 @@ pub struct Health {
     /// The units that run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<Vec<Unit>>,
+    /// What became of the last reload; nothing if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<LastReload>,
 }
 
 /// An output.
@@ -61,10 +66,55 @@ pub struct Unit {
     pub held: usize,
     /// Events that it has on their way.
     pub in_flight: u64,
+    /// When it saw its last event, in seconds since the epoch, if that is longer ago than its user expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<u64>,
+    /// Why it sees none, as far as that can be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+}
+
+/// Why a unit sees no event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cause {
+    /// Its code, as in `PullError345`.
+    pub code: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl From<Finding> for Cause {
+    fn from(Finding { code, problem, fix, .. }: Finding) -> Self {
+        Cause { code: code.to_string(), problem, fix: fix.into_owned() }
+    }
+}
+
+/// What became of the last reload of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastReload {
+    /// When, in seconds since the epoch.
+    pub at: u64,
+    /// Whether it was taken.
+    pub ok: bool,
+    /// Why not: the configuration before goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+impl From<Reloaded> for LastReload {
+    fn from(Reloaded { at, refused, .. }: Reloaded) -> Self {
+        LastReload { at: seconds(at), ok: refused.is_none(), refused }
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl From<UnitHealth> for Unit {
-    fn from(UnitHealth { unit, stalled, held, in_flight }: UnitHealth) -> Self {
+    fn from(UnitHealth { unit, stalled, held, in_flight, quiet }: UnitHealth) -> Self {
         Unit {
             unit: unit.to_string(),
             healthy: stalled.is_none(),
@@ -72,6 +122,8 @@ impl From<UnitHealth> for Unit {
             seconds: stalled.map(|(_, stands)| stands.as_secs()),
             held,
             in_flight,
+            quiet_since: quiet.as_ref().map(|quiet| seconds(quiet.since)),
+            causes: quiet.map(|quiet| quiet.causes.into_iter().map(Cause::from).collect()).unwrap_or_default(),
         }
     }
 }

@@ -1,72 +1,30 @@
-//! The probes' server.
+//! The listener for orchestrators and Prometheus.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Ready, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{body::Incoming, service::service_fn};
 use quittance_core::Readiness;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
+use tokio::net::TcpListener;
+
+use crate::{
+    Health, LastReload, Monitor, Output, metrics,
+    serve::{Manners, serve},
 };
-use tracing::{debug, warn};
 
-use crate::{Health, Output};
-
-/// Connections at a time; who asks beyond that waits.
-const CONNECTIONS: usize = 16;
-
-/// How long a request may take to come, and a connection may stay.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// After a connection could not be taken: most likely there are too many open files.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
+const MANNERS: Manners = Manners { connections: 16, stay: Some(Duration::from_secs(10)) };
 
 /// Answers the probes of one collector.
 #[derive(Clone)]
-pub struct Probes {
-    /// How its units get on.
-    pub health: Arc<quittance_core::Health>,
-    /// Its outputs.
-    pub outputs: Vec<Readiness>,
-}
+pub struct Probes(pub Arc<Monitor>);
 
 impl Probes {
     /// Answers whoever connects, until it is dropped.
     pub async fn serve(self, listener: TcpListener) -> Infallible {
-        let probes = Arc::new(self);
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                    Ok((stream, _)) => {
-                        let talk = tokio::time::timeout(PATIENCE, probes.clone().converse(stream));
-                        connections.spawn(async move { _ = talk.await });
-                    }
-                    Err(error) => {
-                        warn!(%error, "a probe cannot be answered");
-                        tokio::time::sleep(ACCEPT_AGAIN).await;
-                    }
-                },
-            }
-        }
-    }
-
-    async fn converse(self: Arc<Self>, stream: TcpStream) {
-        let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(self.answer(&request))));
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
-            .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = served.await {
-            debug!(%error, "a probe went away");
-        }
+        let answer = move |request| -> Ready<Result<_, Infallible>> { std::future::ready(Ok(self.answer(&request))) };
+        serve(listener, MANNERS, service_fn(answer)).await
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -77,21 +35,28 @@ impl Probes {
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => json(&self.look(false)),
             "/healthz" => json(&self.look(true)),
-            _ => text(StatusCode::NOT_FOUND, "expected /livez, /readyz or /healthz\n"),
+            "/metrics" => {
+                let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+                let how = metrics::Text::of(accept.unwrap_or_default());
+                respond(StatusCode::OK, how.kind(), metrics::text(&self.0, how).into())
+            }
+            _ => text(StatusCode::NOT_FOUND, "expected /livez, /readyz, /healthz or /metrics\n"),
         }
     }
 
     fn look(&self, with_units: bool) -> Health {
+        let subject = self.0.subject();
         let output = |output: &Readiness| Output {
             name: output.name().to_owned(),
             confirms: output.is_ready(),
             optional: output.effort().map(|effort| effort.counts().into()),
         };
-        let outputs: Vec<_> = self.outputs.iter().map(output).collect();
-        let units = with_units.then(|| self.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
+        let outputs: Vec<_> = subject.outputs.iter().map(output).collect();
+        let units = with_units.then(|| subject.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
         let confirm = outputs.iter().all(|output| output.confirms || output.optional.is_some());
         let healthy = confirm && units.iter().flatten().all(|unit| unit.healthy);
-        Health { healthy, outputs, units }
+        let reload = subject.health.reloaded().filter(|_| with_units).map(LastReload::from);
+        Health { healthy, outputs, units, reload }
     }
 }
 

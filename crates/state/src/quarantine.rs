@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use quittance_core::{Discarded, Quarantined, StoreError, UnitId};
+use quittance_core::{Discarded, Quarantined, SetAside, StoreError, UnitId};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::{
@@ -118,6 +118,16 @@ pub(crate) fn discard_before(transaction: &Transaction<'_>, then: SystemTime) ->
         discarded.bytes += row.get::<_, i64>(0)?.unsigned_abs();
     }
     Ok(discarded)
+}
+
+pub(crate) fn count(connection: &Connection) -> rusqlite::Result<SetAside> {
+    // The length of what is kept is known without reading it.
+    let sql = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM quarantine";
+    let counted = |row: &Row<'_>| {
+        let [items, bytes] = [row.get::<_, i64>(0)?, row.get(1)?].map(i64::unsigned_abs);
+        Ok(SetAside { items, bytes })
+    };
+    connection.prepare_cached(sql)?.query_row([], counted)
 }
 
 fn list(connection: &Connection) -> rusqlite::Result<Vec<Aside>> {

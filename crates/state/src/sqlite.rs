@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, SetAside, Store, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
@@ -181,6 +181,10 @@ impl Store for Sqlite {
             quarantine::discard_before(transaction, then)
         })
         .await
+    }
+
+    async fn set_aside(&self) -> Result<SetAside, StoreError> {
+        self.run("counting the quarantine", |connection| quarantine::count(connection)).await
     }
 
     fn fence(&self) -> Fence {

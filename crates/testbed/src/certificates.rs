@@ -81,6 +81,11 @@ impl Identity {
         &self.certificate_pem
     }
 
+    /// The certificate in DER.
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// The private key in PEM (PKCS#8).
     pub fn key_pem(&self) -> &str {
         &self.key_pem

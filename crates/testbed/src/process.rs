@@ -25,7 +25,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use quittance_core::{
-    Change, Clock, Dial, Discarded, EventId, Fence, Link, Quarantined, Record, Sleep, Store, StoreError,
+    Change, Clock, Dial, Discarded, EventId, Fence, Link, Quarantined, Record, SetAside, Sleep, Store, StoreError,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -327,6 +327,10 @@ impl Store for Stored {
 
     async fn discard_before(&self, fence: Fence, then: SystemTime) -> Result<Discarded, StoreError> {
         self.process.within(self.store.discard_before(fence, then)).await
+    }
+
+    async fn set_aside(&self) -> Result<SetAside, StoreError> {
+        self.process.within(self.store.set_aside()).await
     }
 
     fn fence(&self) -> Fence {

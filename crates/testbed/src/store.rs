@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, Store, StoreError};
+use quittance_core::{Change, Discarded, EventId, Fence, Quarantined, Record, SetAside, Store, StoreError};
 
 /// Records and quarantine in memory, with faults on demand.
 #[derive(Default)]
@@ -213,6 +213,12 @@ impl Store for MemoryStore {
             discarded.bytes += item.bytes.len() as u64;
         }
         Ok(discarded)
+    }
+
+    async fn set_aside(&self) -> Result<SetAside, StoreError> {
+        let state = self.working("counting the quarantine")?;
+        let bytes = state.quarantined.iter().map(|item| item.bytes.len() as u64).sum();
+        Ok(SetAside { items: state.quarantined.len() as u64, bytes })
     }
 
     fn fence(&self) -> Fence {

@@ -7,7 +7,12 @@ use quittance_tests::{Scene, Suite, tests, tools};
 use serde_json::Value;
 
 pub(crate) fn add(suite: &mut Suite) {
-    tests!(suite; asked_while_the_destination_comes_and_goes, a_port_that_is_taken_is_an_error_at_the_start);
+    tests!(
+        suite;
+        asked_while_the_destination_comes_and_goes,
+        a_port_that_is_taken_is_an_error_at_the_start,
+        asked_without_a_port_in_the_folder_of_a_collector,
+    );
 }
 
 fn health(arguments: &[&str]) -> Result<Output> {
@@ -49,5 +54,31 @@ async fn a_port_that_is_taken_is_an_error_at_the_start() -> Result<()> {
     let status = collector.ended(std::time::Duration::from_secs(10)).await;
     assert!(!status.success());
     assert_eq!(collector.logged("globals.probes_address: cannot listen on 127.0.0.1:"), 1, "{}", collector.log());
+    Ok(())
+}
+
+async fn asked_without_a_port_in_the_folder_of_a_collector() -> Result<()> {
+    let mut scene = Scene::usual().await?;
+    scene.write(1, 1)?;
+    let mut collector = scene.start_with(&[("PROBES_ADDRESS", "127.0.0.1:0")])?;
+    collector.says("destination confirms").await;
+    let here = || {
+        Command::new(tools::binary()?)
+            .arg("health")
+            .env_clear()
+            .current_dir(scene.place.folder())
+            .output()
+            .map_err(anyhow::Error::from)
+    };
+    let well = here()?;
+    assert!(well.status.success() && well.stdout.starts_with(b"healthy"), "{well:?}");
+    // The configuration may be spoilt meanwhile, as far as the health of what runs goes.
+    std::fs::write(scene.place.folder().join("config/config.yaml"), "globals: [")?;
+    assert!(here()?.status.success());
+    collector.assert_running();
+    scene.drained(&mut collector).await;
+    collector.stop().await?;
+    assert!(!here()?.status.success());
+    assert!(!scene.place.folder().join("state/probes").exists(), "a collector takes its note away");
     Ok(())
 }

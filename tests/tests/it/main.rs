@@ -5,6 +5,7 @@ mod botocore_metrics;
 mod bounds;
 mod certificates;
 mod confirm_modes;
+mod docker;
 mod emulators;
 mod faults;
 mod filters;
@@ -16,8 +17,10 @@ mod memory;
 mod no_fault;
 mod notifications;
 mod outputs;
+mod page;
 mod progress;
 mod reaching_aws;
+mod reload;
 mod resets;
 mod rsyslog;
 mod samples;
@@ -27,6 +30,7 @@ mod several_outputs;
 mod shutdown;
 mod simulation;
 mod start;
+mod systemd;
 mod wire_options;
 
 use std::process::ExitCode;
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     bounds::add(&mut suite);
     certificates::add(&mut suite);
     confirm_modes::add(&mut suite);
+    docker::add(&mut suite);
     emulators::add(&mut suite);
     forging::add(&mut suite);
     health::add(&mut suite);
@@ -51,8 +56,10 @@ fn main() -> ExitCode {
     no_fault::add(&mut suite);
     notifications::add(&mut suite);
     outputs::add(&mut suite);
+    page::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);
+    reload::add(&mut suite);
     resets::add(&mut suite);
     rsyslog::add(&mut suite);
     samples::add(&mut suite);
@@ -62,6 +69,7 @@ fn main() -> ExitCode {
     shutdown::add(&mut suite);
     simulation::add(&mut suite);
     start::add(&mut suite);
+    systemd::add(&mut suite);
     wire_options::add(&mut suite);
     suite.run()
 }

@@ -21,7 +21,7 @@ const OF_SIGNATURE: [&str; 3] = ["authorization", "x-amz-date", "x-amz-security-
 pub(crate) struct Scope<'r> {
     pub(crate) access_key: &'r str,
     region: &'r str,
-    service: &'r str,
+    pub(crate) service: &'r str,
     headers: &'r str,
 }
 

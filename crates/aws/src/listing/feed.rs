@@ -197,7 +197,7 @@ impl Feed {
             let id = format!("{id:032x}");
             // One of the shapes in which a bucket's news come anyway.
             let body = serde_json::json!({ "s3Bucket": self.settings.bucket, "s3ObjectKey": [key] }).to_string();
-            messages.push(Message { handle: id.clone(), id, body, receives, turn: None });
+            messages.push(Message { handle: id.clone(), id, body, receives, sent: None, turn: None });
         }
         messages
     }

@@ -58,6 +58,16 @@ pub trait ObjectKind: Send + Sync {
     async fn advice(&self, _region: &str, _buckets: &BTreeSet<String>) -> Vec<Finding> {
         Vec::new()
     }
+
+    /// Why who writes objects into `buckets` may write none: asked when no event came for longer than the user expects.
+    async fn why_silent(&self, _region: &str, _buckets: &BTreeSet<String>) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// The folder that objects of an account, region and day (`2026/01/15`) are written into, if that can be known.
+    fn folder_of_day(&self, _account: &str, _region: &str, _day: &str) -> Option<String> {
+        None
+    }
 }
 
 /// What it is to a kind to know who asks.

@@ -29,6 +29,11 @@ pub trait BodyKind: Send + Sync {
     /// Tags the events. `at` is the account and region that pull, for events that do not say theirs.
     fn router(&self, at: &Whereabouts, tags: &Tags) -> Box<dyn Router>;
 
+    /// Whether rules of EventBridge put them into the queue.
+    fn is_fed_by_rules(&self) -> bool {
+        true
+    }
+
     /// Whose a body is that stands in a queue which several services read. SNS envelopes are gone.
     fn claim(&self, _body: &[u8]) -> Claim {
         Claim::Rest

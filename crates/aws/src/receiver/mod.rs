@@ -5,13 +5,14 @@
 //! announces, goes.
 
 mod replay;
+mod silence;
 mod skips;
 mod ways;
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -249,6 +250,10 @@ impl Setup for Receiver {
         let Checked { mut findings, buckets } = checked?;
         findings.extend(self.advice(&kinds, &buckets).await);
         Ok(findings)
+    }
+
+    async fn why_silent(&self, since: SystemTime) -> Vec<Finding> {
+        self.silence(since).await
     }
 
     /// A queue with nothing in it is asked by one long poll after another.

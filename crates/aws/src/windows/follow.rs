@@ -82,6 +82,14 @@ struct Lent {
     events: Vec<(EventId, i64)>,
 }
 
+impl Lent {
+    /// The time of its events.
+    fn times(&self) -> Window {
+        let times = || self.events.iter().map(|(_, at)| *at);
+        Window { from: times().min().unwrap_or(i64::MAX), to: times().max().map_or(i64::MIN, |last| last + 1) }
+    }
+}
+
 /// Events of a page that go to the same outputs.
 struct Group {
     to: OutputSet,
@@ -162,6 +170,8 @@ impl Follower {
             let now = self.shared.now();
             self.follow_clock_back(now);
             self.say_what_is_gone(now);
+            let behind = Duration::from_millis(self.plan.lag(now).unsigned_abs());
+            self.shared.outlet.vitals().behind(&self.cursor, behind);
             let step = match self.seen.unsaved() > MOST_UNSAVED {
                 true => Step::Wait(now + millis(SAVE_EVERY)),
                 false => self.plan.next(now),
@@ -180,6 +190,7 @@ impl Follower {
                 }
             }
         }
+        self.shared.outlet.vitals().left(&self.cursor);
         self.drain().await
     }
 
@@ -239,6 +250,7 @@ impl Follower {
         let again = if left { now + millis(SET_ASIDE_AGAIN) } else { now };
         self.plan.fitted(window, count);
         self.plan.read(number, left, again);
+        debug!(unit = %shared.unit, cursor = self.cursor, number, from = window.from, to = window.to, pages = count, left, "window read");
         self.seen.unload();
         self.say_lag(now);
         Ok(())
@@ -356,8 +368,10 @@ impl Follower {
         for Group { to, mut builder, events } in groups {
             self.batches += 1;
             let debt = Debt { item: self.batches, events: 0..events.len() as u64 };
-            self.plan.lent(number);
-            self.lent.insert(self.batches, Lent { number, events });
+            let lent = Lent { number, events };
+            let times = lent.times();
+            self.plan.lent(number, times);
+            self.lent.insert(self.batches, lent);
             let late = async {
                 stop.cancelled().await;
                 shared.world.clock.sleep(DRAIN).await;
@@ -368,7 +382,7 @@ impl Follower {
                 () = late => {
                     // No receipt will ever come for it.
                     self.lent.remove(&self.batches);
-                    self.plan.settled(number, None);
+                    self.plan.settled(number, times, None);
                     return Ok(true);
                 }
             }
@@ -396,24 +410,24 @@ impl Follower {
     }
 
     fn settle(&mut self, settlement: Settlement) {
-        let Some(Lent { number, events }) = self.lent.remove(&settlement.debt.item) else { return };
-        if settlement.is_delivered() {
-            events.iter().for_each(|(id, at)| self.seen.settled(*id, hour(*at)));
-            self.returns.reset();
-            return self.plan.settled(number, None);
-        }
-        let mut owed = Window { from: i64::MAX, to: i64::MIN };
+        let Some(lent) = self.lent.remove(&settlement.debt.item) else { return };
+        let (times, delivered) = (lent.times(), settlement.is_delivered());
+        let Lent { number, events } = lent;
+        debug!(unit = %self.shared.unit, cursor = self.cursor, number, events = events.len(), delivered, "batch settled");
         for (id, at) in events {
-            if planted("returned-event-taken-for-seen") {
+            if delivered || planted("returned-event-taken-for-seen") {
                 self.seen.settled(id, hour(at));
-                continue;
+            } else {
+                self.seen.owed(id, hour(at), settlement.owed);
             }
-            self.seen.owed(id, hour(at), settlement.owed);
-            owed = Window { from: owed.from.min(at), to: owed.to.max(at + 1) };
+        }
+        if delivered {
+            self.returns.reset();
+            return self.plan.settled(number, times, None);
         }
         // A destination that takes nothing is not fed again and again with the same.
         let again = self.shared.now() + millis(self.returns.wait());
-        self.plan.settled(number, Some((owed, again)));
+        self.plan.settled(number, times, Some(again));
     }
 
     fn save_due(&self) -> i64 {
@@ -448,6 +462,7 @@ impl Follower {
         if changes.is_empty() {
             return Ok(());
         }
+        debug!(unit = %shared.unit, cursor = self.cursor, frontier = checkpoint.frontier, "what was delivered is written down");
         match shared.store.commit(shared.fence, shared.unit.as_str(), changes.clone()).await {
             Ok(()) => {
                 self.saved = checkpoint;

@@ -84,6 +84,11 @@ pub trait WindowKind: Send + Sync {
     /// Proves by the cheapest calls that it can be asked; answers what is wrong. Fails when that could not be found out.
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError>;
 
+    /// Why it has nothing new, beyond what a check finds: asked when no event came for longer than the user expects.
+    async fn why_silent(&self, _calls: &Calls) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// What asking costs.
     async fn price(&self, calls: &Calls) -> Result<Price, AwsError>;
 }

@@ -117,6 +117,12 @@ impl State {
 }
 
 impl Bounds {
+    /// The time of these events.
+    fn times(&self, events: &[usize]) -> Window {
+        let times = || events.iter().map(|event| self.events[*event].0);
+        Window { from: times().min().unwrap_or_default(), to: times().max().unwrap_or_default() + 1 }
+    }
+
     /// Whether the event was shown long enough before the end for the promise.
     fn is_promised(&self, event: usize) -> bool {
         let (at, late) = self.events[event];
@@ -187,7 +193,7 @@ impl Model for Bounds {
                 let events: Vec<usize> = asking.shown.iter().copied().filter(is_wanted).collect();
                 if !events.is_empty() {
                     events.iter().for_each(|event| state.known[*event] = Known::Pending);
-                    state.plan.lent(asking.number);
+                    state.plan.lent(asking.number, self.times(&events));
                     state.lent.push((asking.number, events));
                 }
             }
@@ -204,19 +210,18 @@ impl Model for Bounds {
             }
             Action::Settle(batch, true) => {
                 let (number, events) = state.lent.remove(batch);
-                for event in events {
-                    state.known[event] = Known::Seen;
-                    state.delivered[event] += 1;
+                for event in &events {
+                    state.known[*event] = Known::Seen;
+                    state.delivered[*event] += 1;
                 }
-                state.plan.settled(number, None);
+                state.plan.settled(number, self.times(&events), None);
             }
             Action::Settle(batch, false) => {
                 state.left.returns -= 1;
                 let (number, events) = state.lent.remove(batch);
                 events.iter().for_each(|event| state.known[*event] = Known::Owed);
-                let times = || events.iter().map(|event| self.events[*event].0);
-                let owed = Window { from: times().min()?, to: times().max()? + 1 };
-                state.plan.settled(number, Some((owed, now)));
+                // Another window may show them before this one is due again.
+                state.plan.settled(number, self.times(&events), Some((now + 1).min(self.end)));
             }
             Action::Save => state.saved = (state.plan.checkpoint().clone(), state.seen()),
             Action::Kill => {
@@ -239,6 +244,17 @@ impl Model for Bounds {
                 let is_over = state.now == model.end && state.is_at_rest();
                 !is_over || (0..model.events.len()).all(|event| !model.is_promised(event) || delivered(event))
             }),
+            Property::always(
+                "the checkpoint never passes what is on its way or owed",
+                |model: &Bounds, state: &State| {
+                    let is_unsettled = |event: usize| matches!(state.known[event], Known::Pending | Known::Owed);
+                    // What was late is found behind it.
+                    let is_behind = |event: usize| {
+                        model.events[event].1 == 0 && model.events[event].0 < state.plan.checkpoint().frontier
+                    };
+                    !(0..model.events.len()).any(|event| is_unsettled(event) && is_behind(event))
+                },
+            ),
             Property::always("nothing comes twice without a kill", |_: &Bounds, state: &State| {
                 state.killed || state.delivered.iter().all(|times| *times <= 1)
             }),

@@ -4,7 +4,10 @@
 //! at `V` asks from `V - lateness` on: whatever was shown after `V`, and no later than `lateness` after it happened,
 //! happened after that. So nothing falls between two sweeps, however long a stop or an outage lay between them.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use quittance_core::{Change, planted};
 
@@ -76,21 +79,28 @@ struct Open {
     window: Window,
     /// Whether its last page was seen.
     read: bool,
-    /// Batches without a settlement.
-    lent: usize,
+    /// Batches without a settlement, by the earliest time of their events.
+    lent: BTreeMap<i64, usize>,
     /// Whether something of it came back, or could not be given.
     owed: bool,
+    /// The earliest time of what came back, until it was given again.
+    owed_from: Option<i64>,
     /// When it may be asked again.
     not_before: i64,
 }
 
 impl Open {
     fn is_done(&self) -> bool {
-        self.read && (self.lent == 0 && !self.owed || planted("checkpoint-early"))
+        self.read && (self.lent.is_empty() && !self.owed || planted("checkpoint-early"))
     }
 
     fn is_due(&self, now: i64) -> bool {
-        self.not_before <= now && (!self.read || self.owed && self.lent == 0)
+        self.not_before <= now && (!self.read || self.owed && self.lent.is_empty())
+    }
+
+    /// The earliest time of events that it has given, or owes.
+    fn unsettled_from(&self) -> Option<i64> {
+        self.lent.keys().next().copied().into_iter().chain(self.owed_from).min()
     }
 }
 
@@ -100,6 +110,8 @@ struct Run {
     began: i64,
     next: i64,
     end: i64,
+    /// The earliest time of what the one before it has left owed.
+    owed_from: Option<i64>,
 }
 
 /// Plans the windows of one cursor.
@@ -111,6 +123,8 @@ pub(super) struct Plan {
     span: i64,
     /// Polls were planned up to here.
     asked: i64,
+    /// The polls before it have nothing left to give; another window may have events of that time still on their way.
+    polled_to: i64,
     next_poll: i64,
     /// Polls, then each kind of sweep; every lane in the order of time.
     lanes: Vec<VecDeque<Open>>,
@@ -137,6 +151,7 @@ impl Plan {
             runs: vec![None; cadence.sweeps.len()],
             span: millis(cadence.longest),
             asked: checkpoint.frontier - checkpoint.frontier.rem_euclid(grain),
+            polled_to: checkpoint.frontier,
             next_poll: now,
             lanes,
             reach: i64::MIN,
@@ -202,6 +217,7 @@ impl Plan {
         let target = self.down(self.target(now).min(began.unwrap_or(i64::MAX)));
         self.asked = target;
         self.checkpoint.frontier = self.checkpoint.frontier.min(target);
+        self.polled_to = self.polled_to.min(target);
         self.checkpoint.floor = self.checkpoint.floor.min(target);
         (self.next_poll, self.paused, self.fresh) = (now, i64::MIN, true);
         // What it took for swept was not there yet.
@@ -266,8 +282,10 @@ impl Plan {
     /// What was given of the window stays with its first part, which is not done before that is settled.
     fn cut(&mut self, lane: usize, at: usize, middle: i64) {
         let Window { from, to } = self.lanes[lane][at].window;
-        self.lanes[lane][at].window = Window { from, to: middle };
-        let second = self.planned(Window { from: middle, to });
+        let first = &mut self.lanes[lane][at];
+        first.window = Window { from, to: middle };
+        let owed_from = first.owed_from.map(|owed| owed.max(middle));
+        let second = Open { owed_from, ..self.planned(Window { from: middle, to }) };
         self.lanes[lane].insert(at + 1, second);
     }
 
@@ -289,7 +307,15 @@ impl Plan {
 
     fn planned(&mut self, window: Window) -> Open {
         self.numbers += 1;
-        Open { number: self.numbers, window, read: false, lent: 0, owed: false, not_before: i64::MIN }
+        Open {
+            number: self.numbers,
+            window,
+            read: false,
+            lent: BTreeMap::new(),
+            owed: false,
+            owed_from: None,
+            not_before: i64::MIN,
+        }
     }
 
     fn poll(&mut self, now: i64) -> Option<Window> {
@@ -320,8 +346,12 @@ impl Plan {
         let of = self.cadence.sweeps[sweep];
         // One that cannot be made whole must not keep what comes late from being found: it begins again.
         let is_stuck = |run: Run| run.next >= run.end && now >= run.began + millis(of.every);
-        if self.runs[sweep].is_some_and(is_stuck) && self.lanes[sweep + 1].iter().all(|open| open.lent == 0) {
-            self.lanes[sweep + 1].clear();
+        let mut owed_from = None;
+        if let Some(run) = self.runs[sweep].filter(|run| is_stuck(*run))
+            && self.lanes[sweep + 1].iter().all(|open| open.lent.is_empty())
+        {
+            let left = self.lanes[sweep + 1].drain(..).filter_map(|open| open.owed_from);
+            owed_from = left.chain(run.owed_from).min();
             self.runs[sweep] = None;
         }
         if self.runs[sweep].is_none() && now >= self.checkpoint.swept[sweep] + millis(of.every) {
@@ -329,7 +359,7 @@ impl Plan {
             let from = self.checkpoint.swept[sweep] - lateness;
             let known = self.cadence.horizon.map_or(i64::MIN, |horizon| now - millis(horizon));
             let next = self.down(from.max(self.checkpoint.floor).max(self.reach).max(known));
-            self.runs[sweep] = Some(Run { began: now, next, end: self.asked });
+            self.runs[sweep] = Some(Run { began: now, next, end: self.asked, owed_from });
         }
         let run = self.runs[sweep].as_mut()?;
         if run.next >= run.end {
@@ -355,7 +385,8 @@ impl Plan {
         }
         self.asked = known;
         if self.lanes[0].is_empty() {
-            self.checkpoint.frontier = known;
+            self.polled_to = known;
+            self.advance();
         }
         Some(window)
     }
@@ -394,23 +425,27 @@ impl Plan {
         self.span = (span as i64).max(millis(self.cadence.grain)).max(1);
     }
 
-    /// A batch of the window was given.
-    pub(super) fn lent(&mut self, number: Number) {
+    /// A batch of the window was given, of events of that time.
+    pub(super) fn lent(&mut self, number: Number, times: Window) {
         if let Some(open) = self.get(number) {
-            open.lent += 1;
+            *open.lent.entry(times.from).or_default() += 1;
         }
     }
 
-    /// A batch was settled; `owed` is the time of its events if not every output has them, and when they may be given again.
-    pub(super) fn settled(&mut self, number: Number, owed: Option<(Window, i64)>) {
-        if let Some(open) = self.get(number) {
-            open.lent = open.lent.saturating_sub(1);
+    /// A batch of events of that time was settled; if not every output has them, they may be given again from `again` on.
+    pub(super) fn settled(&mut self, number: Number, times: Window, again: Option<i64>) {
+        if let Some(open) = self.get(number)
+            && let Some(batches) = open.lent.get_mut(&times.from)
+        {
+            *batches -= 1;
+            open.lent.retain(|_, batches| *batches > 0);
         }
-        if let Some((owed, again)) = owed {
+        if let Some(again) = again {
             // The window may have been cut since: whichever part shows the events gives them again.
-            let overlaps = |window: Window| window.from < owed.to && owed.from < window.to;
+            let overlaps = |window: Window| window.from < times.to && times.from < window.to;
             for open in self.lanes.iter_mut().flatten().filter(|open| overlaps(open.window)) {
                 open.owed = !planted("owed-range-not-asked");
+                open.owed_from = Some(open.owed_from.map_or(times.from, |from| from.min(times.from)));
                 open.not_before = open.not_before.max(again);
             }
         }
@@ -430,6 +465,9 @@ impl Plan {
         if let Some(open) = self.get(number) {
             open.read = true;
             open.owed |= left;
+            if !open.owed {
+                open.owed_from = None;
+            }
             // What came back meanwhile may have to wait for longer.
             open.not_before = open.not_before.max(not_before);
         }
@@ -445,13 +483,18 @@ impl Plan {
 
     /// Whether every batch has its settlement.
     pub(super) fn is_quiet(&self) -> bool {
-        self.lanes.iter().flatten().all(|open| open.lent == 0)
+        self.lanes.iter().flatten().all(|open| open.lent.is_empty())
     }
 
     fn advance(&mut self) {
         while let Some(open) = self.lanes[0].pop_front_if(|open| open.is_done()) {
-            self.checkpoint.frontier = self.checkpoint.frontier.max(open.window.to);
+            self.polled_to = self.polled_to.max(open.window.to);
         }
+        // Windows overlap: what one has shown may be on its way by another.
+        let unsettled = self.lanes.iter().flatten().filter_map(Open::unsettled_from);
+        let left = self.runs.iter().flatten().filter_map(|run| run.owed_from);
+        let confirmed = unsettled.chain(left).fold(self.polled_to, i64::min);
+        self.checkpoint.frontier = self.checkpoint.frontier.max(confirmed);
         self.lanes.iter_mut().for_each(merge_done);
         for sweep in 0..self.runs.len() {
             while self.lanes[sweep + 1].pop_front_if(|open| open.is_done()).is_some() {}

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ use crate::{
     Account, Calls, codes,
     held::{Again, Quarantine, give_event},
     refusal, samples,
+    silence::cannot_tell,
     windows::{
         WindowKind,
         follow::{Follower, Shared},
@@ -98,6 +99,13 @@ impl Setup for WindowSetup {
             }
         };
         Ok(self.kind.check(&calls).await?)
+    }
+
+    async fn why_silent(&self, _: SystemTime) -> Vec<Finding> {
+        match Calls::of(&self.account, &self.region, &World::system()).await {
+            Ok(calls) => self.kind.why_silent(&calls).await,
+            Err(error) => vec![cannot_tell("what the API has", "sts:GetCallerIdentity", &error)],
+        }
     }
 
     async fn estimate(&self, watch: Duration) -> Result<Estimate, Failure> {

@@ -1,5 +1,6 @@
 //! `quittance demo`: the whole way on one machine.
 
+mod apart;
 mod history;
 mod table;
 mod town;
@@ -21,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::run;
 use history::History;
 use table::Table;
-use town::Town;
+use town::{Reach, Town};
+
+pub(crate) use apart::{TownOptions, town};
 
 /// How long nothing may move before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +65,7 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
     let folder = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let history = History::of(options.events);
-    let town = Town::build(&folder, options.seed, &history).await?;
+    let town = Town::build(&folder, &Reach::HERE, options.seed, &history).await?;
     let config = Config::load(&town.config)?;
     let parts = run::parts(&config)?;
     let stop = CancellationToken::new();
@@ -73,23 +76,7 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     let writing = tokio::spawn(Arc::clone(&town).write(options.events - history.events()));
 
     let mut table = Table::new(options.events, !options.json);
-    let (mut last, mut moved) = (Default::default(), now());
-    let mut tick = tokio::time::interval(Duration::from_millis(200));
-    loop {
-        tick.tick().await;
-        let snapshot = town.sink.snapshot();
-        table.show(&snapshot, started.elapsed());
-        // Nobody sees at the source what was read of it by time: the receiver has it all, or is waited for.
-        if writing.is_finished() && town.is_settled() && snapshot.totals.distinct >= options.events {
-            break;
-        }
-        let progress = (snapshot.totals.events, town.deleted());
-        if progress != last {
-            (last, moved) = (progress, now());
-        } else if moved.elapsed() > PATIENCE {
-            break;
-        }
-    }
+    until_settled(&town, || writing.is_finished(), options.events, &mut table, started).await;
     let seconds = started.elapsed().as_secs_f64();
     let written = history.events() + writing.await.context("the writer of the demo's data failed")??;
     stop.cancel();
@@ -120,6 +107,27 @@ pub(crate) async fn demo(options: Options) -> Result<ExitCode> {
     }
     let complete = report.missing == 0 && town.is_settled() && ledger.total().balances();
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Shows how events arrive until all of them have, or nothing moves any more.
+async fn until_settled(town: &Town, is_written: impl Fn() -> bool, events: u64, table: &mut Table, started: Instant) {
+    let (mut last, mut moved) = (Default::default(), now());
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tick.tick().await;
+        let snapshot = town.sink.snapshot();
+        table.show(&snapshot, started.elapsed());
+        // Nobody sees at the source what was read of it by time: the receiver has it all, or is waited for.
+        if is_written() && town.is_settled() && snapshot.totals.distinct >= events {
+            break;
+        }
+        let progress = (snapshot.totals.events, town.deleted());
+        if progress != last {
+            (last, moved) = (progress, now());
+        } else if moved.elapsed() > PATIENCE {
+            break;
+        }
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "demo and bench time themselves")]

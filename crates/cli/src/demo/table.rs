@@ -51,14 +51,20 @@ impl Table {
         self.drawn = lines.len();
     }
 
-    /// The last word: every table, and the ledger beside the receiver's count.
-    pub(super) fn end(&mut self, snapshot: &Snapshot, ledger: &Ledger, report: &Report) {
+    /// Every table, instead of what was drawn before.
+    pub(super) fn all(&mut self, snapshot: &Snapshot, elapsed: Duration) {
         if self.drawn > 0 {
             print!("\x1b[{}A\x1b[J", self.drawn);
+            self.drawn = 0;
         }
-        for line in rows(snapshot, Duration::from_secs_f64(report.seconds), usize::MAX) {
+        for line in rows(snapshot, elapsed, usize::MAX) {
             println!("{line}");
         }
+    }
+
+    /// The last word: every table, and the ledger beside the receiver's count.
+    pub(super) fn end(&mut self, snapshot: &Snapshot, ledger: &Ledger, report: &Report) {
+        self.all(snapshot, Duration::from_secs_f64(report.seconds));
         let total = ledger.total();
         println!();
         println!(

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,7 +14,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use quittance_testbed::{
     aws::{FakeAws, MessageId, QueueSettings, Shape, server},
-    certificates::Pki,
+    certificates::{BOTH_VERSIONS, Pki},
     generate::{Origin, cloudfront, cloudtrail, eventbridge, gzip, securityhub, umbrella, voiso, vpcflow},
     sink::{Keep, Sink},
 };
@@ -141,6 +142,19 @@ impl Source {
     }
 }
 
+/// Where a town can be reached.
+pub(super) struct Reach<'a> {
+    /// Addresses to listen at.
+    pub(super) listen: IpAddr,
+    /// What the collector calls it.
+    pub(super) host: &'a str,
+}
+
+impl Reach<'_> {
+    /// From this machine.
+    pub(super) const HERE: Reach<'static> = Reach { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), host: "localhost" };
+}
+
 /// Everything but the collector.
 pub(super) struct Town {
     pub(super) config: PathBuf,
@@ -152,8 +166,12 @@ pub(super) struct Town {
 }
 
 impl Town {
-    /// Brings it up, with its files in `folder`.
-    pub(super) async fn build(folder: &Path, seed: u64, history: &History) -> Result<Arc<Town>> {
+    /// Brings it up, with its files in `folder`. The configuration is written last: where it is, all is there.
+    pub(super) async fn build(folder: &Path, reach: &Reach<'_>, seed: u64, history: &History) -> Result<Arc<Town>> {
+        let config = folder.join("config").join("config.yaml");
+        // Of another run.
+        _ = fs::remove_file(&config);
+        let Reach { listen, host } = *reach;
         let pki = Pki::new().context("cannot make certificates")?;
         let certs = folder.join("certs");
         fs::create_dir_all(&certs)
@@ -163,8 +181,8 @@ impl Town {
 
         let stop = CancellationToken::new();
         let aws = FakeAws::new(seed);
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let listener = TcpListener::bind((listen, 0)).await.context("cannot listen")?;
+        let endpoint = format!("http://{host}:{}", listener.local_addr()?.port());
         aws.set_base_url(&endpoint);
         for source in &SOURCES {
             aws.create_queue(source.queue, QueueSettings::default());
@@ -177,14 +195,14 @@ impl Town {
         tokio::spawn(server::serve(aws.clone(), listener, stop.clone()));
 
         let sink = Sink::new(Keep::Distinct);
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
+        let listener = TcpListener::bind((listen, 0)).await.context("cannot listen")?;
         let port = listener.local_addr()?.port();
-        let (receiver, tls, stopped) = (sink.clone(), pki.server_config()?, stop.clone());
+        let tls = pki.server_config_with(&pki.authority.server(&[host])?, BOTH_VERSIONS)?;
+        let (receiver, stopped) = (sink.clone(), stop.clone());
         tokio::spawn(async move { receiver.serve(listener, tls, stopped).await });
 
-        let config = folder.join("config").join("config.yaml");
         fs::create_dir_all(folder.join("config"))
-            .and_then(|()| fs::write(&config, configuration(&endpoint, port, start)))
+            .and_then(|()| fs::write(&config, configuration(&endpoint, host, port, start)))
             .context("cannot write the configuration")?;
         Ok(Arc::new(Town { config, sink, aws, seed, _stop: stop.drop_guard() }))
     }
@@ -283,7 +301,7 @@ impl Writer {
     }
 }
 
-fn configuration(endpoint: &str, port: u16, start: Timestamp) -> String {
+fn configuration(endpoint: &str, host: &str, port: u16, start: Timestamp) -> String {
     let [events, findings, audit, vpcflow, cloudfront, umbrella, voiso] = SOURCES.map(|source| source.queue);
     format!(
         r#"# Written by `quittance demo`; the shape is that of Devo's own collector.
@@ -294,7 +312,7 @@ outputs:
   devo_demo:
     type: devo_platform
     config:
-      address: localhost
+      address: {host}
       port: {port}
       chain: chain.crt
       cert: demo.crt

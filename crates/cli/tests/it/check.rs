@@ -1,5 +1,7 @@
 //! `quittance check`.
 
+use std::{fs, process::Command};
+
 use quittance_testbed::{
     aws::{FakeAws, QueueSettings, server},
     sink::{Keep, Sink},
@@ -18,6 +20,22 @@ fn a_good_configuration_ends_with_0() {
     let said = Scene::new().check(&["--offline"]);
     assert_eq!(said.out, format!("output devo_1: localhost:443\n{UNIT}0 errors, 0 warnings\n"));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn without_an_argument_the_configuration_is_where_devos_collector_has_it() {
+    let scene = Scene::new();
+    fs::create_dir(scene.file("config")).unwrap();
+    fs::write(scene.file("config/other.yaml"), &scene.yaml).unwrap();
+    let check = |environment: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quittance"));
+        command.args(["check", "--offline"]).env_remove("CONFIG_FILE").envs(environment.iter().copied());
+        let said = command.current_dir(scene.file("")).output().unwrap();
+        (said.status.code(), String::from_utf8(said.stderr).unwrap())
+    };
+    assert_eq!(check(&[("CONFIG_FILE", "other.yaml")]), (Some(0), String::new()));
+    let (code, said) = check(&[]);
+    assert!(code == Some(1) && said.contains("config/config.yaml"), "{said}");
 }
 
 #[test]
@@ -100,7 +118,7 @@ fn a_document_of_the_collector_server_is_completed_by_another_file() {
 
 #[test]
 fn usage_ends_with_2() {
-    assert_eq!(quittance(&["check"]).code, Some(2));
+    assert_eq!(quittance(&["check", "--colour"]).code, Some(2));
     assert_eq!(quittance(&["validate", "--help"]).code, Some(0));
 }
 

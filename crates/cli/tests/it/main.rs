@@ -5,6 +5,7 @@
 mod ambient;
 mod certificates;
 mod check;
+mod completions;
 mod debug;
 mod errors;
 mod peer_bugs;

@@ -58,13 +58,13 @@ impl Place {
         path
     }
 
-    fn test(&self, service: &str, sample: &PathBuf, more: &[&str]) -> Said {
+    fn test(&self, service: &str, sample: &std::path::Path, more: &[&str]) -> Said {
         let (config, sample) = (self.0.path().join("config.yaml"), sample.to_string_lossy().into_owned());
         let config = config.to_string_lossy().into_owned();
         quittance(&[&["test", "--config", &config, "--service", service, &sample], more].concat())
     }
 
-    fn lines(&self, service: &str, sample: &PathBuf, more: &[&str]) -> Vec<Value> {
+    fn lines(&self, service: &str, sample: &std::path::Path, more: &[&str]) -> Vec<Value> {
         let said = self.test(service, sample, &[&["--json"], more].concat());
         assert_eq!(said.code, Some(0), "{}", said.err);
         said.out.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
@@ -173,7 +173,7 @@ fn a_report_says_what_each_table_has_and_each_filter_saves() {
 fn without_a_configuration_a_service_is_taken_as_it_is() {
     let (mut rng, origin) = origin();
     let place = Place::new();
-    let test = |service: &str, sample: &PathBuf, key: &str| {
+    let test = |service: &str, sample: &std::path::Path, key: &str| {
         let sample = sample.to_string_lossy().into_owned();
         let said = quittance(&["test", "--service", service, "--json", "--key", key, &sample]);
         assert_eq!(said.code, Some(0), "{service}: {}", said.err);

@@ -13,21 +13,28 @@ mod json;
 mod key_path;
 mod nearest;
 mod parse;
+mod prints;
 mod problem;
 mod schema;
 mod secret_file;
 mod section;
 mod sections;
 mod shape;
+mod shown;
 mod tree;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use quittance_aws::{PlanError, SignIn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{CollectorError, Files, codes};
+use prints::Prints;
 use tree::{Entry, Node, Places, Value};
 
 pub use documents::Documents;
@@ -62,6 +69,13 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     #[serde(skip)]
     places: Places,
+    #[serde(skip)]
+    pub(crate) prints: Prints,
+    /// The files that its secrets stand in.
+    #[serde(skip)]
+    pub(crate) secret_files: Vec<PathBuf>,
+    #[serde(skip)]
+    shown: String,
 }
 
 /// What reading a configuration came to.
@@ -122,6 +136,11 @@ impl Config {
         Files::beside(self.documents.outermost())
     }
 
+    /// All of it as YAML for people, but for what is secret or came from the environment or from files.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// Keys that are set and change nothing.
     pub fn without_effect(&self) -> Vec<String> {
         let globals = [
@@ -164,12 +183,13 @@ fn read(
     let mut places = Places::of(&tree);
     environment::expand(&mut tree, &root, lookup, problems);
     let absent = ["globals", "outputs"].into_iter().filter(|key| tree.child(key).is_none()).collect::<Vec<_>>();
-    shape::fit(&mut tree, &schema::of_types(), documents, problems);
+    let secret_files = shape::fit(&mut tree, &schema::of_types(), documents, problems);
     if server.is_none() && tree.child("inputs").is_some() {
         documents::advise(&absent, problems);
     }
     // Keys that stand under another name are found under their first one too.
     places.add_missing(Places::of(&tree));
+    let shown = shown::shown(&tree);
     let disabled = take_disabled(&mut tree);
     // Devo's collector ignores such an input, so nothing in it may keep the others from running.
     for problem in problems.iter_mut().filter(|problem| disabled.iter().any(|input| problem.path.is_within(input))) {
@@ -194,6 +214,9 @@ fn read(
     config.globals.override_with(&config.global_overrides);
     config.documents = documents.clone();
     config.places = places;
+    config.prints = Prints::of(&tree);
+    config.secret_files = secret_files;
+    config.shown = shown;
     let before = problems.len();
     config.judge(whole, problems);
     config.compare_with_devos(problems);
@@ -313,6 +336,9 @@ impl Config {
         }
         if whole && self.inputs.values().all(|input| input.services.is_empty()) {
             error(KeyPath::of(&["inputs"]), "no input is enabled and has a service", "there would be nothing to do");
+        }
+        if let Some((key, message, hint)) = self.globals.check_page() {
+            error(KeyPath::of(&["globals", key]), &message, hint);
         }
         for (name, input) in &self.inputs {
             for PlanError { key, problem } in input.check_way() {

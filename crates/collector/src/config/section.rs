@@ -8,6 +8,7 @@ use super::{
     sections::CREDENTIALS,
     tree::{Entry, Node, Places, Value},
 };
+use crate::fingerprint::Fingerprint;
 
 /// The section of a service, which only the service itself can read.
 #[derive(Clone, Debug)]
@@ -33,6 +34,11 @@ impl Section {
             }
         }
         Section { path, key_at, node, credentials }
+    }
+
+    /// Of everything that it says.
+    pub(crate) fn print(&self) -> Fingerprint {
+        Fingerprint::of((&self.node, self.credentials.as_ref().map(|own| own.print())))
     }
 
     /// The text under one of its keys.

@@ -6,7 +6,7 @@ use quittance_aws::{CallLimit, Endpoints, FilterSection, PlanError, Role, SignIn
 use quittance_core::Interval;
 use quittance_devo::{Confirm, Newline};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value as Json;
 
@@ -24,6 +24,14 @@ const UNHEALTHY_AFTER: Duration = Duration::from_secs(300);
 
 /// The same at the shortest: a confirmation alone takes some seconds.
 const SHORTEST_STANDSTILL: Duration = Duration::from_secs(30);
+
+/// How often files are looked at for changes.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// The same at the shortest.
+const SHORTEST_RELOAD: Duration = Duration::from_millis(100);
+/// The shortest token of the page, in characters.
+const SHORTEST_TOKEN: usize = 16;
 
 /// The collector itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,10 +73,22 @@ pub struct Globals {
     /// seconds at least.
     #[schemars(extend("examples" = ["5m"]))]
     pub unhealthy_after: Option<Interval>,
-    /// The address and port where probes are answered (`/livez`, `/readyz`, `/healthz`); none if unset. Whoever reaches it learns
-    /// the names of units and outputs, and nothing else.
+    /// The address and port where probes and metrics are answered (`/livez`, `/readyz`, `/healthz`, `/metrics`); none if unset.
+    /// Whoever reaches it learns the names of units, tables and outputs, and numbers, and nothing else.
     #[schemars(extend("examples" = ["127.0.0.1:9464"]))]
     pub probes_address: Option<SocketAddr>,
+    /// How often the configuration, and the certificates and secrets that it names, are looked at: what has changed is read again
+    /// and taken, if it is right. 5 seconds if unset; 0 for never, then only SIGHUP does.
+    #[schemars(extend("examples" = ["5s"]))]
+    pub reload_interval: Option<Interval>,
+    /// The address and port of the status page, for a browser and `quittance tap`; none if unset. It shows live events to who
+    /// asks for them: one that is not this machine's own alone (`127.0.0.1`, `::1`) needs a `page_token`.
+    #[schemars(extend("examples" = ["127.0.0.1:9465"]))]
+    pub page_address: Option<SocketAddr>,
+    /// What who opens the status page must know, 16 characters at least: in a browser, the password of any name; or `file:` and
+    /// the file that holds it. Behind it travel events: put a proxy with TLS before a page that is reached from elsewhere.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub page_token: Option<SecretString>,
 }
 
 /// What may be said of the collector itself by who does not run it, in the place of the same keys of `globals`.
@@ -90,6 +110,30 @@ impl Globals {
     /// How long a unit may stand still.
     pub fn unhealthy_after(&self) -> Duration {
         self.unhealthy_after.map_or(UNHEALTHY_AFTER, |Interval(after)| after.max(SHORTEST_STANDSTILL))
+    }
+
+    /// How often files are looked at for changes, if they are.
+    pub fn reload_interval(&self) -> Option<Duration> {
+        self.reload_interval
+            .map_or(Some(RELOAD), |Interval(every)| (!every.is_zero()).then(|| every.max(SHORTEST_RELOAD)))
+    }
+
+    /// What is wrong with who may see the page: the key, what it is, and what to do.
+    pub(crate) fn check_page(&self) -> Option<(&'static str, String, &'static str)> {
+        let address = self.page_address?;
+        match &self.page_token {
+            Some(token) if token.expose_secret().chars().count() < SHORTEST_TOKEN => {
+                let problem = format!("is too short: expected {SHORTEST_TOKEN} characters at least");
+                Some(("page_token", problem, "`openssl rand -hex 16` makes one"))
+            }
+            None if !address.ip().is_loopback() => {
+                let problem = format!(
+                    "`{address}` can be reached from elsewhere, and the page shows events: expected a `page_token`"
+                );
+                Some(("page_address", problem, "or write 127.0.0.1 in the place of the address"))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn override_with(&mut self, overrides: &GlobalOverrides) {
@@ -312,7 +356,7 @@ pub struct Input {
     pub region: Option<String>,
     /// Where AWS is, if not at AWS: for private endpoints and emulators. `{region}` in it stands for the region.
     pub endpoint_url: Option<String>,
-    /// The same for single services, as for VPC endpoints: `cloudtrail`, `guardduty`, `logs`, `monitoring`,
+    /// The same for single services, as for VPC endpoints: `cloudtrail`, `events`, `guardduty`, `logs`, `monitoring`,
     /// `organizations`, `s3`, `sqs`, `sts`.
     #[serde(default)]
     #[schemars(extend("examples" = ["{sqs: \"https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com\"}"]))]
@@ -505,6 +549,10 @@ pub struct Common {
     /// and the events that were delivered) is forgotten once at the start, and read from its `start_time` again.
     #[schemars(extend("type" = ["string", "integer", "null"], "examples" = ["2026-01-15"]))]
     pub reset_persistence_auth: Option<String>,
+    /// How often there is an event at least. If there is none for that long, the cause is looked for and said, in the log and in
+    /// the health of the unit. Never, if unset.
+    #[schemars(extend("examples" = ["2h"]))]
+    pub expect_every: Option<Interval>,
     /// What is dropped, sent to another table, masked or sampled on the way, by what events say: the first filter that matches
     /// decides, and what none matches is sent.
     #[serde(default)]

@@ -4,6 +4,8 @@
 //! left out, empty sections where nothing is needed, secrets read from the files that hold them, and texts marked as such, so
 //! that a section which is read as part of another (serde's `flatten`) finds what its keys want without being asked for it.
 
+use std::path::PathBuf;
+
 use quittance_core::Interval;
 use serde_json::Value as Json;
 
@@ -16,16 +18,19 @@ use super::{
 };
 use crate::codes;
 
-/// Fits `tree` to `schema`; relative paths of secrets begin beside the document that names them.
-pub(crate) fn fit(tree: &mut Node, schema: &Json, documents: &Documents, problems: &mut Vec<Problem>) {
-    let mut fitting = Fitting { root: schema, documents, problems };
+/// Fits `tree` to `schema`; relative paths of secrets begin beside the document that names them. Says which files of secrets
+/// it names.
+pub(crate) fn fit(tree: &mut Node, schema: &Json, documents: &Documents, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let mut fitting = Fitting { root: schema, documents, problems, secret_files: Vec::new() };
     fitting.fit(tree, &Wanted::of(schema, schema), Place { path: &KeyPath::default(), key_at: Position::START });
+    fitting.secret_files
 }
 
 struct Fitting<'a> {
     root: &'a Json,
     documents: &'a Documents,
     problems: &'a mut Vec<Problem>,
+    secret_files: Vec<PathBuf>,
 }
 
 /// Where a value belongs.
@@ -230,10 +235,12 @@ impl Fitting<'_> {
             return;
         };
         if let Some(file) = scalar.text.strip_prefix("file:") {
-            match secret_file::read(&self.documents.folder(node.at.document).join(file)) {
+            let file = self.documents.folder(node.at.document).join(file);
+            match secret_file::read(&file) {
                 Ok(secret) => scalar.text = secret,
                 Err(message) => self.problems.push(Problem::error(node.at, place.path, message)),
             }
+            self.secret_files.push(file);
         }
         scalar.origin = Origin::Elsewhere;
     }

@@ -56,29 +56,42 @@ pub(super) fn of(sources: &[Source], owner: Owner<'_>) -> Document {
                 document.allow("ReadObjects", &["s3:GetObject"], format!("{arn}/{prefix}*"), Condition::new());
                 of_keys(&mut document, kms_keys, &["s3"]);
             }
-            Reads::Api { actions, on: On::Region } => {
-                let sid = format!("Ask{}", api(actions));
-                let condition = when("StringEquals", "aws:RequestedRegion", regions.iter().cloned());
-                document.allow(&sid, actions, "*".to_owned(), condition);
+            Reads::Api { actions, on } => {
+                of_api(&mut document, &format!("Ask{}", api(actions)), actions, on, regions, owner);
             }
-            Reads::Api { actions, on: On::Account } => {
-                document.allow(&format!("Ask{}", api(actions)), actions, "*".to_owned(), Condition::new());
-            }
-            Reads::Api { actions, on: On::LogGroups { names, linked } } => {
-                let owner = Owner(owner.0.filter(|_| !linked));
-                let own = if *linked { Condition::new() } else { owner.own() };
-                for (region, name) in regions.iter().flat_map(|region| names.iter().map(move |name| (region, name))) {
-                    let group = format!("arn:{}:logs:{region}:{}:log-group:{name}", partition(region), owner.number());
-                    // IAM has written the same group both ways.
-                    let streams = (!name.ends_with('*')).then(|| format!("{group}:*"));
-                    for arn in [Some(group), streams].into_iter().flatten() {
-                        document.allow("ReadLogGroups", actions, arn, own.clone());
-                    }
-                }
+            Reads::WhenSilent { actions, on } => {
+                of_api(&mut document, &format!("OptionalWhenSilent{}", api(actions)), actions, on, regions, owner);
             }
         }
     }
     document
+}
+
+fn of_api(document: &mut Document, sid: &str, actions: &[&str], on: &On, regions: &[String], owner: Owner<'_>) {
+    match on {
+        On::Region => {
+            let condition = when("StringEquals", "aws:RequestedRegion", regions.iter().cloned());
+            document.allow(sid, actions, "*".to_owned(), condition);
+        }
+        On::Account => document.allow(sid, actions, "*".to_owned(), Condition::new()),
+        On::Buckets { names } => {
+            for (bucket, condition) in bucket_arns(names, regions, owner) {
+                document.allow(sid, actions, bucket, condition);
+            }
+        }
+        On::LogGroups { names, linked } => {
+            let owner = Owner(owner.0.filter(|_| !linked));
+            let own = if *linked { Condition::new() } else { owner.own() };
+            for (region, name) in regions.iter().flat_map(|region| names.iter().map(move |name| (region, name))) {
+                let group = format!("arn:{}:logs:{region}:{}:log-group:{name}", partition(region), owner.number());
+                // IAM has written the same group both ways.
+                let streams = (!name.ends_with('*')).then(|| format!("{group}:*"));
+                for arn in [Some(group), streams].into_iter().flatten() {
+                    document.allow("ReadLogGroups", actions, arn, own.clone());
+                }
+            }
+        }
+    }
 }
 
 fn of_queue(document: &mut Document, queue: &QueueSource, regions: &[String], owner: Owner<'_>) {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use crate::{
     CollectorError, Config, Problems, Section,
     catalogue::service_of,
-    config::{Accounts, Input},
+    config::{Accounts, Common, Input},
 };
 
 /// A way to sign in, and what is read by it.
@@ -54,7 +54,13 @@ pub(super) fn readers(config: &Config, name: &str, input: &Input) -> Result<Vec<
     for (service, section) in &input.services {
         let Some(kind) = service_of(service, section) else { continue };
         let sources = match kind.sources(section) {
-            Ok(sources) => sources,
+            Ok(mut sources) => {
+                // Only who wants to hear of a silence is looked into for its cause.
+                if section.read::<Common>().is_ok_and(|common| common.expect_every.is_some()) {
+                    sources.extend(sources.iter().flat_map(Source::when_silent).collect::<Vec<_>>());
+                }
+                sources
+            }
             Err(problem) => {
                 problems.push(problem);
                 continue;

@@ -135,3 +135,42 @@ fn the_example_in_the_repository_has_no_problem() {
     let examined = Config::examine_text(&example, &path, &|_| Ok("value".to_owned()));
     assert!(examined.problems.all.is_empty(), "{}", examined.problems);
 }
+
+#[test]
+fn what_people_are_shown_has_no_secret() {
+    let yaml = FULL
+        .replace("  debug: false\n", "  debug: false\n  page_token: a-token-of-the-page\n  internal_tag: \"${TAG}\"\n")
+        .replace("      key: acme.key\n", "      key: acme.key\n      proxy: http://me:word@proxy:1\n")
+        .replace("    enabled: true\n", "    enabled: true\n    endpoint_url: http://user:word@localhost\n");
+    let examined = Config::examine_text(yaml.as_bytes(), Path::new("config.yaml"), &|_| Ok("my.secret.tag".to_owned()));
+    let config = examined.config.unwrap_or_else(|| panic!("{}", examined.problems));
+    let shown = config.shown();
+    for secret in ["example/secret+text", "a-token-of-the-page", "word", "my.secret.tag"] {
+        assert!(!shown.contains(secret), "`{secret}` is shown:\n{shown}");
+    }
+    for line in [
+        "  page_token: (hidden)\n",
+        "      address: collector-us.devo.io\n",
+        "    enabled: true\n",
+        "        number_of_requests: 5\n",
+    ] {
+        assert!(shown.contains(line), "`{line}` is not shown:\n{shown}");
+    }
+}
+
+#[test]
+fn a_page_that_others_reach_needs_a_token() {
+    for (keys, problem) in [
+        ("page_address: 127.0.0.1:9465", None),
+        ("page_address: '[::1]:9465'", None),
+        ("page_address: 10.0.0.1:9465\n  page_token: 0123456789abcdef", None),
+        ("page_address: 10.0.0.1:9465", Some("expected a `page_token`")),
+        ("page_address: 127.0.0.1:9465\n  page_token: short", Some("is too short")),
+    ] {
+        let yaml = FULL.replace("  debug: false\n", &format!("  debug: false\n  {keys}\n"));
+        let examined = Config::examine_text(yaml.as_bytes(), Path::new("config.yaml"), &|_| Ok(String::new()));
+        let said = examined.problems.to_string();
+        assert_eq!(examined.config.is_some(), problem.is_none(), "{keys}: {said}");
+        assert!(problem.is_none_or(|problem| said.contains(problem)) && !said.contains("short\n"), "{keys}: {said}");
+    }
+}

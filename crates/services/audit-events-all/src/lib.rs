@@ -5,6 +5,7 @@ mod api;
 mod audited;
 mod own;
 mod record;
+mod silence;
 mod trail;
 
 use std::sync::Arc;
@@ -83,7 +84,7 @@ impl ServiceKind for AuditEventsAll {
     fn describe(&self) -> ServiceDescription {
         ServiceDescription {
             summary: "CloudTrail's audit events",
-            codes: &[],
+            codes: silence::CODES,
             types: &[
                 TypeDescription { name: AUDITS_S3, engine: "objects", table: TABLE },
                 TypeDescription { name: AUDITS_API, engine: "windows", table: TABLE },

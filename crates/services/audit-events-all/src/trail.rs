@@ -13,20 +13,23 @@ use quittance_aws::{
 use quittance_core::{Finding, Tags};
 use quittance_formats::{FormatError, Frame, Framer, Records};
 
-use crate::{Config, audited::Audited, record::RecordRoutes};
+use crate::{Config, audited::Audited, record::RecordRoutes, silence::Trails};
 
 pub(crate) struct Trail {
     records: RecordRoutes,
     filter: KeyFilter,
     /// Unless our own reads are dropped.
     audited: Option<Audited>,
+    /// Who is asked about trails when none of their objects comes.
+    trails: Option<Trails>,
 }
 
 impl Trail {
     pub(crate) fn new(config: &Config, account: &Arc<Account>) -> Result<Self, PlanError> {
         let filter = config.objects.filter()?;
         let audited = (!config.drop_own_calls).then(|| Audited::new(account));
-        Ok(Trail { records: RecordRoutes::new(config, account)?, filter, audited })
+        let trails = Some(Trails(account.clone()));
+        Ok(Trail { records: RecordRoutes::new(config, account)?, filter, audited, trails })
     }
 }
 
@@ -62,6 +65,17 @@ impl ObjectKind for Trail {
             Some(audited) => audited.findings(region, buckets).await,
             None => Vec::new(),
         }
+    }
+
+    async fn why_silent(&self, region: &str, buckets: &BTreeSet<String>) -> Vec<Finding> {
+        match &self.trails {
+            Some(trails) => trails.why_silent(region, buckets).await,
+            None => Vec::new(),
+        }
+    }
+
+    fn folder_of_day(&self, account: &str, region: &str, day: &str) -> Option<String> {
+        Some(format!("AWSLogs/{account}/CloudTrail/{region}/{day}/"))
     }
 
     fn open(&self, object: &ObjectRef, at: &Whereabouts, tags: &Tags, max_event_bytes: usize) -> Opened {
@@ -153,7 +167,7 @@ mod tests {
             from_event: true,
             own: None,
         };
-        Trail { records, filter: KeyFilter::default(), audited: None }
+        Trail { records, filter: KeyFilter::default(), audited: None, trails: None }
     }
 
     fn object(key: &str) -> ObjectRef {

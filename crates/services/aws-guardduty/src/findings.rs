@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use aws_sdk_guardduty::{
     Client,
     primitives::{DateTime, DateTimeFormat},
-    types::{Condition, FindingCriteria, OrderBy, SortCriteria},
+    types::{Condition, DetectorStatus, FindingCriteria, OrderBy, SortCriteria},
 };
 use quittance_aws::{
-    AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, bare, refusal,
+    AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, bare, cannot_tell, refusal,
     windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Code, Family, Finding, Tags};
@@ -25,6 +25,7 @@ const fn quota(api: &'static str) -> Quota {
 const LIST_DETECTORS: Quota = quota("ListDetectors");
 const LIST_FINDINGS: Quota = quota("ListFindings");
 const GET_FINDINGS: Quota = quota("GetFindings");
+const GET_DETECTOR: Quota = quota("GetDetector");
 const GET_MEMBERS: Quota = quota("GetMembers");
 const GET_ADMINISTRATOR_ACCOUNT: Quota = quota("GetAdministratorAccount");
 
@@ -61,7 +62,17 @@ static TWICE: Code = Code::new(
 const ENABLED: &str = "Enabled";
 
 /// The codes of what only this service finds.
-pub(crate) static CODES: &[&Code] = &[&NOT_ENABLED, &TWICE];
+/// A detector is suspended.
+static SUSPENDED: Code = Code::new(
+    Family::Pull,
+    347,
+    "GuardDuty is suspended",
+    "The region's detector is there, and switched off: it finds nothing.",
+    "Resume it in GuardDuty's settings.",
+)
+.of("GuardDuty");
+
+pub(crate) static CODES: &[&Code] = &[&NOT_ENABLED, &TWICE, &SUSPENDED];
 
 /// The findings of all detectors in one region.
 pub(crate) struct Findings {
@@ -124,6 +135,37 @@ impl WindowKind for Findings {
             check: Cost::of(3.0, free),
             beyond: "2 calls for each 50 findings, free",
         })
+    }
+
+    async fn why_silent(&self, calls: &Calls) -> Vec<Finding> {
+        let region = &calls.at().region;
+        let detectors = match self.cursors(calls).await {
+            Ok(detectors) if detectors.is_empty() => {
+                let problem = format!("GuardDuty is not enabled in {region}: there is nothing to read");
+                return vec![Finding::error(&NOT_ENABLED, problem)];
+            }
+            Ok(detectors) => detectors,
+            Err(error) => {
+                let what = format!("whether GuardDuty is enabled in {region}");
+                return vec![cannot_tell(&what, "guardduty:ListDetectors", &error)];
+            }
+        };
+        let mut causes = Vec::new();
+        for detector in detectors {
+            let ask = self.client.get_detector().detector_id(&detector);
+            match calls.call(GET_DETECTOR, &detector, Box::pin(ask.send())).await {
+                Ok(found) if found.status() == Some(&DetectorStatus::Disabled) => {
+                    let problem = format!("GuardDuty is suspended in {region}: detector `{detector}` finds nothing");
+                    causes.push(Finding::error(&SUSPENDED, problem));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let what = format!("whether detector `{detector}` in {region} is suspended");
+                    causes.push(cannot_tell(&what, "guardduty:GetDetector", &error));
+                }
+            }
+        }
+        causes
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {

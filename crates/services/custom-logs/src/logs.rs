@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::{Client, types::FilteredLogEvent};
 use quittance_aws::{
-    Account, AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, refusal,
+    Account, AwsError, Calls, Cost, Quota, Route, TagTemplate, Tagger, cannot_tell, refusal,
     windows::{Cadence, Found, LISTINGS_AN_HOUR, Page, Pages, Price, Sweep, Token, Window, WindowKind, event_id},
 };
 use quittance_core::{Class, Finding, Interval, Severity, Tags};
@@ -104,6 +104,14 @@ impl WindowKind for Logs {
             check: Cost::of(groups.min(MOST_CHECKED as f64), free),
             beyond: "a call for each megabyte, free",
         })
+    }
+
+    /// A check speaks of groups that are not there; that is no more than a warning, until nothing comes.
+    async fn why_silent(&self, calls: &Calls) -> Vec<Finding> {
+        let what = format!("whether log groups in {} have anything", calls.at().region);
+        let looked = self.look(calls).await;
+        looked
+            .unwrap_or_else(|error| vec![cannot_tell(&what, "logs:FilterLogEvents and logs:DescribeLogGroups", &error)])
     }
 
     async fn check(&self, calls: &Calls) -> Result<Vec<Finding>, AwsError> {

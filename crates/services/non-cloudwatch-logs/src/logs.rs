@@ -75,6 +75,14 @@ impl LogType {
         keys.collect()
     }
 
+    /// The folder of a day, as AWS lays it out if nobody chooses another way.
+    fn folder_of_day(self, account: &str, region: &str, day: &str) -> Option<String> {
+        match self {
+            LogType::VpcFlow => Some(format!("AWSLogs/{account}/vpcflowlogs/{region}/{day}/")),
+            LogType::CloudFront => None,
+        }
+    }
+
     /// Lines that say what the columns are.
     fn header(self) -> Header {
         match self {
@@ -166,6 +174,10 @@ impl Logs {
 }
 
 impl ObjectKind for Logs {
+    fn folder_of_day(&self, account: &str, region: &str, day: &str) -> Option<String> {
+        self.readings.iter().find_map(|reading| reading.log.folder_of_day(account, region, day))
+    }
+
     fn refuses(&self, object: &ObjectRef, head: &[u8]) -> Option<&'static str> {
         let reading = self.reading(&object.key)?;
         if head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().first() != Some(&b'{') {

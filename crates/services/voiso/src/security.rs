@@ -28,6 +28,10 @@ pub(crate) struct SecurityEvents {
 }
 
 impl BodyKind for SecurityEvents {
+    fn is_fed_by_rules(&self) -> bool {
+        false
+    }
+
     fn router(&self, at: &Whereabouts, tags: &Tags) -> Box<dyn Router> {
         Box::new(SecurityRouter {
             tagger: Tagger::new(self.template.clone(), at.clone(), tags.clone()),

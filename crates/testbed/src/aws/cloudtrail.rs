@@ -124,6 +124,7 @@ impl FakeAws {
         match call.api {
             "LookupEvents" => self.lookup_events(&self.place_of(call), json::read(body)?),
             "DescribeTrails" => Ok(self.describe_trails(&self.place_of(call), &json::read(body)?)),
+            "GetTrailStatus" => self.get_trail_status(&self.place_of(call), &json::read(body)?),
             "GetEventSelectors" => self.get_event_selectors(&self.place_of(call), &json::read(body)?),
             _ => Err(ApiError::new(400, "UnknownOperationException", "Not an operation that is here.")),
         }

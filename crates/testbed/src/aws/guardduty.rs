@@ -24,6 +24,7 @@ pub(super) fn api(method: &Method, path: &str) -> &'static str {
         (&Method::GET, ["detector"]) => "ListDetectors",
         (&Method::POST, ["detector", _, "findings"]) => "ListFindings",
         (&Method::POST, ["detector", _, "findings", "get"]) => "GetFindings",
+        (&Method::GET, ["detector", _]) => "GetDetector",
         (&Method::GET, ["detector", _, "administrator"]) => "GetAdministratorAccount",
         (&Method::POST, ["detector", _, "member", "get"]) => "GetMembers",
         _ => UNKNOWN,
@@ -39,6 +40,7 @@ pub(super) struct Detector {
     findings: BTreeMap<String, Vec<Version>>,
     /// The accounts that it administrates, and the status of each relationship.
     members: BTreeMap<String, String>,
+    suspended: bool,
 }
 
 /// A finding as it was from one moment to the next version's.
@@ -172,6 +174,10 @@ impl FakeAws {
                 let now = self.0.clock.now_ms();
                 match api {
                     "ListFindings" => self.list_findings(id, detector, now, parse(request)?)?,
+                    "GetDetector" => {
+                        let status = if detector.suspended { "DISABLED" } else { "ENABLED" };
+                        json!({"status": status, "serviceRole": "", "tags": {}}).to_string()
+                    }
                     "GetAdministratorAccount" => administrator(&detectors, &at),
                     "GetMembers" => members(detector, &parse(request)?)?,
                     _ => get_findings(detector, now, &parse(request)?)?,
@@ -225,9 +231,19 @@ impl FakeAws {
     /// Turns GuardDuty on in a region of an account; answers with the detector's id.
     pub fn add_detector(&self, at: &Place) -> String {
         let id = format!("{:032x}", self.random_u128());
-        let detector = Detector { place: at.clone(), findings: BTreeMap::new(), members: BTreeMap::new() };
+        let detector =
+            Detector { place: at.clone(), findings: BTreeMap::new(), members: BTreeMap::new(), suspended: false };
         lock(&self.0.detectors).insert(id.clone(), detector);
         id
+    }
+
+    /// Suspends GuardDuty in the region of a detector, or resumes it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such detector.
+    pub fn suspend_detector(&self, detector: &str, suspended: bool) {
+        lock(&self.0.detectors).get_mut(detector).expect("the detector is there").suspended = suspended;
     }
 
     /// Makes an account a member of the one that a detector belongs to. `status` is as GuardDuty writes it: `Enabled`,

@@ -32,6 +32,7 @@ mod queue;
 mod queues;
 mod quota;
 mod request;
+mod rules;
 mod s3;
 mod selectors;
 pub mod server;
@@ -69,6 +70,7 @@ use paging::Paging;
 use queue::Queue;
 use quota::Quotas;
 use request::{Call, Service};
+use rules::Rules;
 use selectors::Recordings;
 
 /// The account that owns every queue, bucket and user here, and whatever was not put into another one.
@@ -102,6 +104,7 @@ struct Shared {
     paging: Paging,
     trails: Trails,
     recordings: Recordings,
+    rules: Rules,
     log_groups: LogGroups,
 }
 
@@ -140,6 +143,7 @@ impl FakeAws {
             paging: Paging::default(),
             trails: Trails::default(),
             recordings: Recordings::default(),
+            rules: Rules::default(),
             log_groups: LogGroups::default(),
         }))
     }
@@ -191,6 +195,7 @@ impl FakeAws {
                     Service::Organizations => self.answer_organizations(&call, request.body()),
                     Service::Metadata => self.answer_metadata(&call),
                     Service::CloudTrail => self.answer_cloudtrail(&call, request.body()),
+                    Service::EventBridge => self.answer_eventbridge(&call, request.body()),
                     Service::Logs => self.answer_logs(&call, request.body()),
                     Service::CloudWatch | Service::CloudWatchJson => self.answer_cloudwatch(&call, &request),
                     Service::GuardDuty => self.answer_guardduty(&call, &request),

@@ -21,6 +21,7 @@ pub(super) enum Service {
     CloudWatch,
     /// Asked in AWS JSON 1.0, as botocore does.
     CloudWatchJson,
+    EventBridge,
     GuardDuty,
     Logs,
     Organizations,
@@ -48,7 +49,7 @@ impl Service {
     pub(super) fn protocol(self) -> Protocol {
         match self {
             Self::Sqs | Self::CloudWatchJson => Protocol::SqsJson,
-            Self::CloudTrail | Self::Logs | Self::Organizations => Protocol::Json,
+            Self::CloudTrail | Self::EventBridge | Self::Logs | Self::Organizations => Protocol::Json,
             Self::CloudWatch => Protocol::Cbor,
             Self::GuardDuty => Protocol::RestJson,
             Self::Sts => Protocol::Query,
@@ -94,11 +95,16 @@ const SQS_APIS: [&str; 9] = [
 ];
 
 /// The APIs that `X-Amz-Target` names, by the last part of what stands before the name.
-const TARGETS: [(&str, Service, &[&str]); 5] = [
+const TARGETS: [(&str, Service, &[&str]); 6] = [
+    ("AWSEvents", Service::EventBridge, &["DescribeRule", "ListRuleNamesByTarget"]),
     ("GraniteServiceVersion20100801", Service::CloudWatchJson, &cloudwatch::APIS),
     ("AmazonSQS", Service::Sqs, &SQS_APIS),
     ("AWSOrganizationsV20161128", Service::Organizations, &["ListAccounts"]),
-    ("CloudTrail_20131101", Service::CloudTrail, &["DescribeTrails", "GetEventSelectors", "LookupEvents"]),
+    (
+        "CloudTrail_20131101",
+        Service::CloudTrail,
+        &["DescribeTrails", "GetEventSelectors", "GetTrailStatus", "LookupEvents"],
+    ),
     (
         "Logs_20140328",
         Service::Logs,
@@ -199,6 +205,9 @@ fn known(apis: &[&'static str], name: &str) -> &'static str {
 }
 
 fn s3_api(method: &Method, call: &Call, params: &HashMap<String, String>) -> &'static str {
+    if method == Method::GET && call.key.is_empty() && params.contains_key("notification") {
+        return "GetBucketNotificationConfiguration";
+    }
     if call.bucket.is_empty() || S3_SUBRESOURCES.iter().any(|name| params.contains_key(*name)) {
         return UNKNOWN;
     }

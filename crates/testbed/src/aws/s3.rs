@@ -52,6 +52,11 @@ impl FakeAws {
         self.with_bucket(bucket, |bucket| bucket.notify.push((queue.to_owned(), shape)));
     }
 
+    /// Sends no more notifications of `bucket`: its configuration names nobody.
+    pub fn stop_notifying(&self, bucket: &str) {
+        self.with_bucket(bucket, |bucket| bucket.notify.clear());
+    }
+
     /// Stores an object, sends the notifications of its bucket, and returns the ETag.
     pub fn put_object(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) -> String {
         let bytes = bytes.into();
@@ -177,6 +182,10 @@ impl FakeAws {
                 Ok(response)
             }
             "ListObjectsV2" => self.list_objects(call, headers),
+            "GetBucketNotificationConfiguration" => {
+                let notify = self.called_bucket(call, headers, |bucket| Ok(bucket.notify.clone()))?;
+                Ok(Response::new(Body::from(notification_configuration(&notify))))
+            }
             "HeadBucket" => {
                 let region = self.called_bucket(call, headers, |bucket| Ok(bucket.region.clone()))?;
                 let region = region.unwrap_or_else(|| REGION.to_owned());
@@ -431,6 +440,27 @@ fn base64(bytes: [u8; 4]) -> String {
     let mut text: String = (0..6).map(|digit| char::from(DIGITS[(bits >> (30 - 6 * digit)) as usize & 63])).collect();
     text.push_str("==");
     text
+}
+
+/// What a bucket says of its notifications. A trail's own messages are none of its bucket's.
+fn notification_configuration(notify: &[(String, Shape)]) -> String {
+    let event = "<Event>s3:ObjectCreated:*</Event>";
+    let one = |(queue, shape): &(String, Shape)| match shape {
+        Shape::S3Event => {
+            let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+            format!("<QueueConfiguration><Id>{queue}</Id><Queue>{arn}</Queue>{event}</QueueConfiguration>")
+        }
+        Shape::SnsWrapped | Shape::SnsRaw => {
+            let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{queue}");
+            format!("<TopicConfiguration><Id>{queue}</Id><Topic>{arn}</Topic>{event}</TopicConfiguration>")
+        }
+        Shape::EventBridge => "<EventBridgeConfiguration></EventBridgeConfiguration>".to_owned(),
+        Shape::CloudTrailSns | Shape::CloudTrailRaw => String::new(),
+    };
+    let all: String = notify.iter().map(one).collect();
+    format!(
+        "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{all}</NotificationConfiguration>"
+    )
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ struct Recording {
     prefix: Option<String>,
     /// `EventSelectors` or `AdvancedEventSelectors`.
     selectors: Value,
+    /// When its logging was stopped, in seconds since the epoch, if it is.
+    stopped: Option<i64>,
+    /// Why it could not write last, if it could not.
+    refused: Option<String>,
 }
 
 impl Recording {
@@ -35,7 +39,48 @@ impl FakeAws {
     /// GetEventSelectors answers beside its ARN: `{"EventSelectors": [...]}` or `{"AdvancedEventSelectors": [...]}`.
     pub fn put_trail(&self, home: &Place, name: &str, bucket: &str, prefix: Option<&str>, selectors: Value) {
         let (name, bucket, prefix) = (name.to_owned(), bucket.to_owned(), prefix.map(str::to_owned));
-        lock(&self.0.recordings.0).push(Recording { home: home.clone(), name, bucket, prefix, selectors });
+        lock(&self.0.recordings.0).push(Recording {
+            home: home.clone(),
+            name,
+            bucket,
+            prefix,
+            selectors,
+            stopped: None,
+            refused: None,
+        });
+    }
+
+    /// Switches the trails of that name on or off, as StartLogging and StopLogging do.
+    pub fn set_logging(&self, name: &str, logging: bool) {
+        let now = self.now().as_second();
+        for one in lock(&self.0.recordings.0).iter_mut().filter(|one| one.name == name) {
+            one.stopped = (!logging).then_some(now);
+        }
+    }
+
+    /// Lets trails of that name be refused by their bucket with this error, or no more.
+    pub fn refuse_trail(&self, name: &str, error: Option<&str>) {
+        for one in lock(&self.0.recordings.0).iter_mut().filter(|one| one.name == name) {
+            one.refused = error.map(str::to_owned);
+        }
+    }
+
+    pub(super) fn get_trail_status(&self, at: &Place, request: &Value) -> Result<Response<Body>, ApiError> {
+        let asked = request["Name"].as_str().unwrap_or_default();
+        let recordings = lock(&self.0.recordings.0);
+        let mut here = recordings.iter().filter(|one| one.home == *at);
+        let Some(found) = here.find(|one| one.name == asked || one.arn() == asked) else {
+            let message = format!("Unknown trail: {asked} for the user: {}", at.account);
+            return Err(ApiError::new(400, "TrailNotFoundException", message));
+        };
+        let mut answer = json!({ "IsLogging": found.stopped.is_none() });
+        if let Some(at) = found.stopped {
+            answer["StopLoggingTime"] = at.into();
+        }
+        if let Some(refused) = &found.refused {
+            answer["LatestDeliveryError"] = refused.as_str().into();
+        }
+        Ok(json::answer(&answer))
     }
 
     pub(super) fn describe_trails(&self, at: &Place, request: &Value) -> Response<Body> {

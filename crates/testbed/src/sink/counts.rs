@@ -104,6 +104,8 @@ pub(super) struct Counts {
     messages: Vec<(usize, Vec<u8>)>,
     arrivals: Vec<(Instant, u64)>,
     malformed: Vec<Vec<u8>>,
+    /// The certificates that clients showed (DER), one a connection.
+    pub(super) clients: Vec<Vec<u8>>,
 }
 
 impl Counts {
@@ -117,6 +119,7 @@ impl Counts {
             messages: Vec::new(),
             arrivals: Vec::new(),
             malformed: Vec::new(),
+            clients: Vec::new(),
         }
     }
 

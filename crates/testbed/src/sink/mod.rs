@@ -73,6 +73,11 @@ impl Sink {
         lock(&self.0.counts).snapshot()
     }
 
+    /// The certificate (DER) that the client of each connection showed, in the order in which they came.
+    pub fn clients(&self) -> Vec<Vec<u8>> {
+        lock(&self.0.counts).clients.clone()
+    }
+
     /// Waits until the sums fulfil the condition and gives them.
     pub async fn wait_for(&self, mut condition: impl FnMut(&Totals) -> bool) -> Totals {
         loop {

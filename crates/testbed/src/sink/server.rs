@@ -77,6 +77,8 @@ impl Sink {
                 None => return,
             },
         };
+        let shown = stream.shown_certificate();
+        self.count(|counts| counts.clients.extend(shown));
         let mut fault = lock(&self.0.script).of_empty();
         let ended = match self.read_all(&mut stream, &mut fault).await {
             Reading::EndedByClient => match fault {

@@ -26,6 +26,14 @@ impl<C: Connection> Talk<C> {
         }
     }
 
+    /// The certificate that the client has shown.
+    pub(super) fn shown_certificate(&self) -> Option<Vec<u8>> {
+        match self {
+            Talk::Tls(stream) => Some(stream.get_ref().1.peer_certificates()?.first()?.as_ref().to_vec()),
+            Talk::Plain(_) => None,
+        }
+    }
+
     /// Has TLS say `close_notify` with the next flush.
     pub(super) fn say_goodbye(&mut self) {
         if let Talk::Tls(stream) = self {

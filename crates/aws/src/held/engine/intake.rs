@@ -18,7 +18,7 @@ use crate::{
 impl<W: Work> Engine<W> {
     /// Groups of a FIFO queue in `broken_off` go back from here on, since an earlier message of them does.
     pub(super) fn take_in(&mut self, message: Message, broken_off: &mut HashSet<String>, now: Instant) {
-        let Message { id, handle, body, receives, turn } = message;
+        let Message { id, handle, body, receives, turn, .. } = message;
         let tally = self.hold.tally.clone();
         if let Some(key) = self.holdings.came_again(&id, &handle, receives, now) {
             tally.duplicates.add(1);

@@ -1,6 +1,9 @@
 //! Receiving: how many messages may be held, and how many receives the backlog deserves.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use quittance_core::{Backoff, Class, Failure, Random};
 use tokio::{task::AbortHandle, time::Instant};
@@ -172,6 +175,8 @@ impl<W: Work> Engine<W> {
         let hold = self.hold.clone();
         self.receives.brought(messages.len(), &hold.limits, now);
         hold.outlet.vitals().answered();
+        let wall = hold.world.clock.wall();
+        hold.outlet.vitals().behind("", oldest(&messages, wall));
         hold.tally.received.add(messages.len() as u64);
         let mut broken_off = HashSet::new();
         for message in messages {
@@ -194,6 +199,13 @@ impl<W: Work> Engine<W> {
         let idle = self.holdings.len() == 0 && self.is_settled();
         self.receives.refusal.take_if(|_| idle).map(Failure::from)
     }
+}
+
+/// How old the oldest of these messages is.
+fn oldest(messages: &[Message], now: SystemTime) -> Duration {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let sent = messages.iter().filter_map(|message| u128::try_from(message.sent?).ok()).min();
+    Duration::from_millis(sent.map_or(0, |sent| u64::try_from(now.saturating_sub(sent)).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -331,7 +331,7 @@ impl Oracle {
                         .is_some_and(|(of, at)| *at < frontier && of.split_once('|') == Some((scope, cursor.as_str())))
                 };
                 let behind: Vec<_> = (0..state.events.len()).filter(|id| is_behind(&state.events[*id])).collect();
-                state.forget(&behind, &format!("the checkpoint of {scope} {cursor} moved past it"));
+                state.forget(&behind, &format!("the checkpoint of {scope} {cursor} moved to {frontier}, past it"));
                 for id in behind {
                     state.events[id].prompt = None;
                 }

@@ -60,7 +60,7 @@ fn objects() {
         from_event: true,
         own: None,
     };
-    let kind = Trail { records, filter: KeyFilter::default(), audited: None };
+    let kind = Trail { records, filter: KeyFilter::default(), audited: None, trails: None };
     let digest = br#"{"awsAccountId":"111122223333","digestStartTime":"2026-01-15T12:00:00Z","logFiles":[]} "#;
     let seeds = [
         seed(&cloudtrail::key(&mut rng, &origin), &cloudtrail::object(&mut rng, &origin, 0, 2)),

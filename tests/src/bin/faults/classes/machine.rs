@@ -139,7 +139,9 @@ fn disk_full_quarantine(round: &mut Round) -> Result<()> {
     round.put_more()?;
     round.pause_between(200, 1200)?;
     room(round)?;
-    // They are hidden for longer each time, which nobody can wait for here.
+    // They are hidden for longer each time, which nobody can wait for here. Whose handle is outdated in the very moment of its
+    // delete comes again, as if for the first time.
+    round.explain_what_is_held()?;
     round.hold_ends()?;
     round.cleared()
 }
