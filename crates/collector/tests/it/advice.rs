@@ -157,7 +157,7 @@ async fn a_mistake_in_a_filter_is_told_at_its_place() {
     .await;
     assert_eq!(told.len(), 1, "{told:?}");
     let expected =
-        "17:36: error: inputs.aws.services.non-cloudwatch-logs.filters[0].when[0].cidr[1]: `10.0.0.0/40` is no network";
+        "16:36: error: inputs.aws.services.non-cloudwatch-logs.filters[0].when[0].cidr[1]: `10.0.0.0/40` is no network";
     assert!(told[0].starts_with(expected), "{told:?}");
     for (filters, said) in [
         ("\n          - {when: [{part: tagg, is: [a.b]}], action: drop}", "did you mean `tag`?"),

@@ -141,7 +141,7 @@ fn what_people_are_shown_has_no_secret() {
     let yaml = FULL
         .replace("  debug: false\n", "  debug: false\n  page_token: a-token-of-the-page\n  internal_tag: \"${TAG}\"\n")
         .replace("      key: acme.key\n", "      key: acme.key\n      proxy: http://me:word@proxy:1\n")
-        .replace("    enabled: true\n", "    enabled: true\n    endpoint_url: http://user:word@localhost\n");
+        .replacen("    enabled: true\n", "    enabled: true\n    endpoint_url: http://user:word@localhost\n", 1);
     let examined = Config::examine_text(yaml.as_bytes(), Path::new("config.yaml"), &|_| Ok("my.secret.tag".to_owned()));
     let config = examined.config.unwrap_or_else(|| panic!("{}", examined.problems));
     let shown = config.shown();
