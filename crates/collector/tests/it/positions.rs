@@ -231,13 +231,13 @@ fn a_relay_has_no_usual_port_and_syslog_has_one() {
     check(
         &with_outputs("  near: {type: relay, config: {address: r}}\n"),
         &[
-            "3:3: error: outputs.near.config.port: missing: expected a whole number from 0 to 65535 (for example `port: 13000`)",
+            "3:23: error: outputs.near.config.port: missing: expected a whole number from 0 to 65535 (for example `port: 13000`)",
         ],
     );
     check(&with_outputs("  siem: {type: syslog, config: {address: s, chain: c}}\n"), &[]);
     check(
         &with_outputs("  siem: {type: syslog, config: {address: s}}\n"),
-        &["3:3: error: outputs.siem.config.chain: missing: expected text (for example `chain: chain.crt`)"],
+        &["3:24: error: outputs.siem.config.chain: missing: expected text (for example `chain: chain.crt`)"],
     );
 }
 
@@ -246,13 +246,13 @@ fn a_certificate_for_syslog_comes_with_its_key() {
     check(
         &with_outputs("  siem: {type: syslog, config: {address: s, chain: c, cert: d}}\n"),
         &[
-            "3:59: error: outputs.siem.config.cert: has no private key beside it: expected `key` too (or neither of them)",
+            "3:55: error: outputs.siem.config.cert: has no private key beside it: expected `key` too (or neither of them)",
         ],
     );
     check(
         &with_outputs("  siem: {type: syslog, config: {address: s, chain: c, key: d}}\n"),
         &[
-            "3:59: error: outputs.siem.config.key: has no certificate beside it: expected `cert` too (or neither of them)",
+            "3:55: error: outputs.siem.config.key: has no certificate beside it: expected `cert` too (or neither of them)",
         ],
     );
 }
