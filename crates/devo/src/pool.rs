@@ -114,6 +114,8 @@ pub struct Pool {
 enum Verdict {
     /// Nothing yet.
     Open,
+    /// Something may be, but the state cannot be read: the weaker proof is not for now.
+    Unread,
     /// It ends its half; from then on only the user can choose the weaker proof.
     Closes,
     /// It clearly does not.
@@ -128,9 +130,11 @@ impl Sender for Pool {
         let acked_check = self.world.clock.now();
         let statistics = Statistics::new(acked_check, self.world.clock.wall());
         let max_bytes = self.confirm.max_bytes;
-        let (current, endings) = (None, JoinSet::new());
+        let (current, endings, kept) = (None, JoinSet::new(), true);
         let pool = Arc::new(*self);
-        Carrier { pool, inlet, encoder, statistics, verdict, max_bytes, acked_check, current, endings }.run(stop).await;
+        Carrier { pool, inlet, encoder, statistics, verdict, kept, max_bytes, acked_check, current, endings }
+            .run(stop)
+            .await;
     }
 }
 
@@ -175,17 +179,20 @@ impl Pool {
     }
 
     /// Probes until one succeeds; says what it showed.
-    async fn prove(self: Arc<Self>, verdict: Verdict, counts: Arc<SenderCounts>) -> Verdict {
+    async fn prove(self: Arc<Self>, mut verdict: Verdict, counts: Arc<SenderCounts>) -> Verdict {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30), self.world.random.fork());
         loop {
             let error = match self.counted_probe(&counts).await {
                 Ok(()) => return Verdict::Closes,
                 Err(error) => error,
             };
+            if verdict == Verdict::Unread {
+                verdict = self.remembered().await;
+            }
             let acks_do = match self.confirm.mode {
                 Mode::Closed => false,
                 Mode::Acked => true,
-                Mode::Auto => verdict != Verdict::Closes,
+                Mode::Auto => matches!(verdict, Verdict::Open | Verdict::NeverEnds),
             };
             if acks_do && matches!(error, DevoError::NeverEnded { .. }) {
                 return Verdict::NeverEnds;
@@ -212,17 +219,19 @@ impl Pool {
             Ok(_) => Verdict::Open,
             Err(error) => {
                 warn!(sender = %self.name, code = %STATE_UNREADABLE, error = quittance_core::chain(&error), "cannot tell how this destination confirmed before");
-                Verdict::Open
+                Verdict::Unread
             }
         }
     }
 
-    async fn remember(&self, verdict: Verdict) {
+    /// Whether it is written down.
+    async fn remember(&self, verdict: Verdict) -> bool {
         let text = if verdict == Verdict::Closes { "closes" } else { "never_ends" };
-        let saved = self.store.save(self.store.fence(), "outputs", Record::Verdict, &self.name.output, text);
-        if let Err(error) = saved.await {
-            warn!(sender = %self.name, code = %error.code(), error = quittance_core::chain(&error), "cannot keep how this destination confirms");
+        let saved = self.store.save(self.store.fence(), "outputs", Record::Verdict, &self.name.output, text).await;
+        if let Err(error) = &saved {
+            warn!(sender = %self.name, code = %error.code(), error = quittance_core::chain(error), "cannot keep how this destination confirms: it is tried again");
         }
+        saved.is_ok()
     }
 }
 
@@ -233,6 +242,8 @@ struct Carrier {
     encoder: Encoder,
     statistics: Statistics,
     verdict: Verdict,
+    /// Whether the state knows it.
+    kept: bool,
     /// Bytes after which a connection is ended; halved when an end timed out.
     max_bytes: u64,
     /// When acknowledgements are looked at next.
@@ -282,6 +293,7 @@ impl Carrier {
                 () = clock.sleep_until(rotate.unwrap_or(self.statistics.next)), if rotate.is_some() => self.rotate(),
                 () = clock.sleep_until(self.statistics.next) => {
                     self.statistics.log(&pool.name, &self.inlet, clock.now(), clock.wall());
+                    self.keep_verdict().await;
                     None
                 }
                 () = hurry.asked() => {
@@ -338,8 +350,15 @@ impl Carrier {
             );
         }
         if verdict != self.verdict {
-            self.verdict = verdict;
-            self.pool.remember(verdict).await;
+            (self.verdict, self.kept) = (verdict, false);
+        }
+        self.keep_verdict().await;
+    }
+
+    /// A restart must know it.
+    async fn keep_verdict(&mut self) {
+        if !self.kept {
+            self.kept = self.pool.remember(self.verdict).await;
         }
     }
 

@@ -32,6 +32,47 @@ async fn auto_stays_strict_once_a_connection_was_confirmed_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn auto_is_not_weakened_by_a_state_that_cannot_be_read() {
+    let store = Arc::new(MemoryStore::default());
+    let setting = || Setting { confirm: confirm(Mode::Auto, 30), store: store.clone(), ..Setting::default() };
+    setting().scene().deliver_all(1, 10, 100).await;
+    store.set_failing(true);
+    let changed = setting();
+    changed.sink.always(Some(Fault::NeverEnds));
+    let scene = changed.scene();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(!scene.outlet.is_ready(), "it is not known what was known");
+    store.set_failing(false);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(!scene.outlet.is_ready(), "it has confirmed before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn auto_chooses_it_once_the_state_says_that_nothing_is_known() {
+    let setting = Setting { confirm: confirm(Mode::Auto, 30), ..Setting::default() };
+    setting.store.set_failing(true);
+    setting.sink.always(Some(Fault::NeverEnds));
+    let mut scene = setting.scene();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(!scene.outlet.is_ready());
+    scene.store.set_failing(false);
+    assert_eq!(scene.deliver_all(20, 50, 500).await, 0);
+    assert_eq!(scene.ledger.total().delivered_acked, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_of_a_destination_is_written_later() {
+    let setting = Setting { confirm: confirm(Mode::Auto, 30), ..Setting::default() };
+    setting.store.refuse_writes(true);
+    let mut scene = setting.scene();
+    scene.deliver_all(1, 10, 100).await;
+    assert!(scene.store.records().is_empty());
+    scene.store.refuse_writes(false);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(scene.store.records()[0].3, "closes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn closed_never_takes_it() {
     let setting = Setting::default();
     setting.sink.always(Some(Fault::NeverEnds));
