@@ -178,7 +178,7 @@ fn clients(endpoint: &str) -> (aws_sdk_sqs::Client, aws_sdk_s3::Client, aws_sdk_
 }
 
 /// A port that was free a moment ago: the programs here cannot be given a socket, or say which port they took.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// A sink that listens until it is dropped.
 pub struct Receiver {
     sink: Sink,
-    tls: Arc<ServerConfig>,
+    tls: Option<Arc<ServerConfig>>,
     /// Its port, the same over all restarts.
     pub port: u16,
     stop: CancellationToken,
@@ -19,8 +19,9 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Starts it on a free port.
-    pub async fn start(keep: Keep, tls: Arc<ServerConfig>) -> Result<Receiver> {
+    /// Starts it on a free port, with TLS or, as a relay, without.
+    pub async fn start(keep: Keep, tls: impl Into<Option<Arc<ServerConfig>>>) -> Result<Receiver> {
+        let tls = tls.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
         let port = listener.local_addr()?.port();
         let sink = Sink::new(keep);
@@ -56,7 +57,7 @@ impl Deref for Receiver {
     }
 }
 
-fn serve(sink: &Sink, listener: TcpListener, tls: &Arc<ServerConfig>) -> (CancellationToken, JoinHandle<()>) {
+fn serve(sink: &Sink, listener: TcpListener, tls: &Option<Arc<ServerConfig>>) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
     let (sink, tls, stopped) = (sink.clone(), tls.clone(), stop.clone());
     (stop, tokio::spawn(async move { sink.serve(listener, tls, stopped).await }))

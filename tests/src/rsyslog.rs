@@ -17,6 +17,9 @@ use quittance_testbed::certificates::Pki;
 
 use crate::{Events, emulators::free_port, until};
 
+/// An event in a file: its tag, and what it says.
+pub type Parsed = (String, Vec<u8>);
+
 /// A running rsyslog, killed when it is dropped.
 pub struct Rsyslog {
     program: PathBuf,
@@ -30,11 +33,16 @@ pub struct Rsyslog {
 impl Rsyslog {
     /// Starts it on a free port with its files in `folder`, and waits until it listens.
     pub async fn start(program: &Path, folder: &Path, pki: &Pki) -> Result<Rsyslog> {
+        Rsyslog::start_as(program, folder, pki, Asks::Certificate).await
+    }
+
+    /// The same, asking that of its clients.
+    pub async fn start_as(program: &Path, folder: &Path, pki: &Pki, asks: Asks) -> Result<Rsyslog> {
         let port = free_port()?;
         fs::create_dir_all(folder)?;
         fs::write(folder.join("ca.crt"), pki.authority.pem())?;
         pki.server.write_to(folder, "server")?;
-        fs::write(folder.join("rsyslog.conf"), configuration(folder, port))?;
+        fs::write(folder.join("rsyslog.conf"), configuration(folder, port, asks))?;
         File::create(folder.join("events.log"))?;
         let user = User::for_servers()?;
         if let Some(user) = &user {
@@ -89,6 +97,11 @@ impl Rsyslog {
 
     /// The events in its lines, and the lines that are none.
     pub fn events(&self) -> Result<(Events, Vec<Vec<u8>>)> {
+        self.events_by(parse)
+    }
+
+    /// The same for lines of another format.
+    pub fn events_by(&self, parse: fn(&[u8]) -> Option<Parsed>) -> Result<(Events, Vec<Vec<u8>>)> {
         let (mut events, mut others) = (Events::default(), Vec::new());
         for line in self.lines()? {
             match parse(&line) {
@@ -138,6 +151,31 @@ pub fn parse(line: &[u8]) -> Option<(String, Vec<u8>)> {
     Some((String::from_utf8(rest[..colon].to_vec()).ok()?, rest[colon + 2..].to_vec()))
 }
 
+/// The same of a message by RFC 5424, as `type: syslog` writes it.
+pub fn parse_rfc5424(line: &[u8]) -> Option<(String, Vec<u8>)> {
+    let rest = line.strip_prefix(b"<14>1 ")?;
+    let mut fields = rest.splitn(4, |byte| *byte == b' ');
+    let (time, host, app, rest) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let time: jiff::Timestamp = str::from_utf8(time).ok()?.parse().ok()?;
+    let rest = rest.strip_prefix(b"- - [event@32473 tag=\"")?;
+    let end = rest.windows(3).position(|three| three == b"\"] ")?;
+    let (tag, message) = (&rest[..end], rest[end + 3..].strip_prefix(b"\xef\xbb\xbf")?);
+    let is_ours = host == b"collector" && tag.starts_with(app) && (app.len() == 48 || app == tag);
+    is_ours.then_some(())?;
+    (time.as_second() > 1_700_000_000).then_some((String::from_utf8(tag.to_vec()).ok()?, message.to_vec()))
+}
+
+/// What it asks of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// TLS, with a certificate of its authority.
+    Certificate,
+    /// TLS, with a certificate or without.
+    Tls,
+    /// Nothing: plain TCP.
+    Nothing,
+}
+
 /// Who runs a server that root starts.
 struct User {
     id: u32,
@@ -172,7 +210,12 @@ fn spawn(program: &Path, folder: &Path, user: Option<&User>) -> Result<Child> {
 }
 
 /// A direct queue and a flush for each transaction: when rsyslog ends a connection, what it read there is written.
-fn configuration(folder: &Path, port: u16) -> String {
+fn configuration(folder: &Path, port: u16, asks: Asks) -> String {
+    let driver = match asks {
+        Asks::Certificate => r#"streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid""#,
+        Asks::Tls => r#"streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="anon""#,
+        Asks::Nothing => r#"streamDriver.name="ptcp" streamDriver.mode="0""#,
+    };
     let folder = folder.display();
     format!(
         r#"global(
@@ -184,8 +227,7 @@ fn configuration(folder: &Path, port: u16) -> String {
   defaultNetstreamDriverCertFile="{folder}/server.crt"
   defaultNetstreamDriverKeyFile="{folder}/server.key"
 )
-module(load="imtcp" maxSessions="1000"
-  streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
+module(load="imtcp" maxSessions="1000" {driver})
 template(name="whole" type="string" string="%rawmsg:::drop-last-lf%\n")
 ruleset(name="events" queue.type="Direct") {{
   action(type="omfile" file="{folder}/events.log" template="whole" flushOnTXEnd="on")

@@ -39,7 +39,8 @@ fn in_lines(report: &Report) -> String {
         line(format_args!("{}", report.problems));
     }
     for output in &report.outputs {
-        line(format_args!("output {}: {}", output.name, output.destination));
+        let optional = if output.optional { " (optional)" } else { "" };
+        line(format_args!("output {}: {}{optional}", output.name, output.destination));
     }
     for unit in &report.units {
         line(format_args!("unit {}: service {}, tag {}", unit.id, unit.service, unit.tag));
@@ -86,7 +87,7 @@ fn in_json(report: &Report) -> String {
         "warnings": report.problems.warnings(),
         "problems": report.problems.all.iter().map(problem).collect::<Vec<_>>(),
         "outputs": report.outputs.iter().map(|output| json!({
-            "name": output.name, "destination": output.destination,
+            "name": output.name, "destination": output.destination, "optional": output.optional,
         })).collect::<Vec<_>>(),
         "units": report.units.iter().map(|unit| json!({
             "id": unit.id, "input": unit.input, "service": unit.service, "tag": unit.tag,

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 use quittance_collector::{Config, Documents, state_folder};
-use quittance_monitor::{Cause, Health, LastReload, Output, Unit, ask};
+use quittance_monitor::{Cause, Health, LastReload, Optional, Output, Unit, ask};
 
 use crate::{documents, output::print, whereabouts};
 
@@ -78,8 +78,14 @@ fn in_text(health: &Health) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").expect("a string takes every write");
     line(format_args!("{}", if health.healthy { "healthy" } else { "unhealthy" }));
-    for Output { name, confirms } in &health.outputs {
-        line(format_args!("output {name}: {}", if *confirms { "confirms" } else { "does not confirm" }));
+    for Output { name, confirms, optional } in &health.outputs {
+        let confirms = if *confirms { "confirms" } else { "does not confirm" };
+        match optional {
+            None => line(format_args!("output {name}: {confirms}")),
+            Some(Optional { offered, lost, .. }) => {
+                line(format_args!("output {name}: {confirms} (optional: {lost} of {offered} events lost to it)"));
+            }
+        }
     }
     if let Some(LastReload { ok: false, refused, .. }) = &health.reload {
         let reason = refused.as_deref().unwrap_or_default();

@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let clock = parts.world.clock.clone();
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
-    let ledger = collector.ledger();
+    let (ledger, health) = (collector.ledger(), collector.health());
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
     let mut next_signal = async || {
@@ -73,6 +73,12 @@ pub(crate) async fn run(
     }
     for (filter, dropped) in ledger.dropped() {
         info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");
+    }
+    for output in health.outputs() {
+        if let Some(counts) = output.effort().map(|effort| effort.counts()) {
+            let (offered, confirmed, lost) = (counts.pulled, counts.delivered(), counts.returned);
+            info!(output = output.name(), offered, confirmed, lost, "optional output");
+        }
     }
     let total = ledger.total();
     info!(

@@ -10,11 +10,12 @@ use quittance_aws::{
     codes::{KEY_REFUSED, NO_CREDENTIALS, SIGN_IN_REFUSED},
 };
 use quittance_core::{Code, Dial, Estimate, Finding, NoStore, Severity, World};
-use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_identity};
+use quittance_devo::{DevoError, Handshakes, Identity, IdentityFile, Mode, examine_chain, examine_identity};
 
 use crate::{
     CollectorError, Config, KeyPath, Parts, Problem, Problems, codes,
-    config::{DevoPlatform, Documents, Examined, Output},
+    config::{Documents, Examined, Output},
+    destinations,
     outputs::pool,
     planning::{Plan, PlannedUnit, plan},
 };
@@ -52,6 +53,8 @@ pub struct CheckedOutput {
     pub name: String,
     /// Where it leads.
     pub destination: String,
+    /// Whether the others need not wait for it.
+    pub optional: bool,
 }
 
 /// A unit that was checked.
@@ -116,22 +119,68 @@ pub async fn check(documents: impl Into<Documents>, reach: Reach) -> Result<Repo
         name: name.clone(),
         destination: match output {
             Output::DevoPlatform(devo) => format!("{}:{}", devo.address, devo.port),
+            Output::Relay(relay) => format!("{}:{} over plain TCP", relay.address, relay.port),
+            Output::Syslog(syslog) => format!("{}:{}", syslog.address, syslog.port),
             Output::Console(_) => "standard output".to_owned(),
         },
+        optional: output.is_optional(),
     });
     Ok(Report { outputs: outputs.collect(), units: units.collect(), problems: config.problems(problems) })
 }
 
 pub(crate) async fn check_outputs(config: &Config, parts: &Parts, online: bool) -> Vec<Problem> {
-    let checks = config.outputs.iter().filter_map(|(name, output)| match output {
-        Output::DevoPlatform(settings) => Some(check_devo(config, name, settings, parts, online)),
-        Output::Console(_) => None,
-    });
+    let checks = config.outputs.iter().map(|(name, output)| check_output(config, name, output, parts, online));
     join_all(checks).await.concat()
 }
 
-async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts: &Parts, online: bool) -> Vec<Problem> {
+async fn check_output(config: &Config, name: &str, output: &Output, parts: &Parts, online: bool) -> Vec<Problem> {
     let section = KeyPath::of(&["outputs", name, "config"]);
+    let named = match output {
+        Output::DevoPlatform(settings) => [&settings.chain, &settings.cert, &settings.key].map(Some),
+        Output::Syslog(settings) => [Some(&settings.chain), settings.cert.as_ref(), settings.key.as_ref()],
+        Output::Relay(_) | Output::Console(_) => [None; 3],
+    };
+    let mut problems = check_files(config, &section, parts, named);
+    if problems.iter().any(Problem::is_error) {
+        return problems;
+    }
+    let (globals, files) = (&config.globals, config.files());
+    let (pool, mode) = match output {
+        Output::DevoPlatform(settings) => (pool(name, settings, globals, &files, parts), settings.confirm.mode),
+        Output::Relay(settings) => (Ok(destinations::relay(name, settings, globals, parts)), settings.confirm.mode),
+        Output::Syslog(settings) => {
+            (destinations::syslog(name, settings, globals, &files, parts), settings.confirm.mode)
+        }
+        Output::Console(_) => return problems,
+    };
+    let failed = |error: &(dyn Error + 'static), code| {
+        Problem::error(config.position(&section), &section, quittance_core::chain(error)).coded(code)
+    };
+    match pool {
+        Err(error) => problems.push(failed(&error, error.code().unwrap_or(&codes::VALUE))),
+        Ok(pool) if online => match pool.probe().await {
+            Ok(()) => {}
+            Err(error @ DevoError::NeverEnded { .. }) if mode != Mode::Closed => {
+                let code = &quittance_devo::codes::WEAK_PROOF;
+                let problem = Problem { severity: Severity::Warning, ..failed(&error, code) };
+                problems.push(problem.with_hint(
+                    "deliveries are then confirmed by the peer's acknowledgements, a weaker proof: see `confirm.mode`",
+                ));
+            }
+            Err(error) => {
+                // The others do not wait for one that is optional.
+                let severity = if output.is_optional() { Severity::Warning } else { Severity::Error };
+                let problem = Problem { severity, ..failed(&error, error.code()) };
+                problems.push(problem.with_hint(error.code().solution));
+            }
+        },
+        Ok(_) => {}
+    }
+    problems
+}
+
+/// What is wrong with the files of an output: its `chain`, `cert` and `key`.
+fn check_files(config: &Config, section: &KeyPath, parts: &Parts, names: [Option<&String>; 3]) -> Vec<Problem> {
     let files = config.files();
     let mut problems = Vec::new();
     let mut find = |key: &str, file: &str| {
@@ -143,37 +192,25 @@ async fn check_devo(config: &Config, name: &str, settings: &DevoPlatform, parts:
             problems.push(problem.with_hint(format!("looked for {looked}")));
         })
     };
-    let found = (find("chain", &settings.chain), find("cert", &settings.cert), find("key", &settings.key));
-    let (Ok(chain), Ok(cert), Ok(key)) = found else { return problems };
-    let identity = Identity { chain: &chain, cert: &cert, key: &key };
-    for (file, finding) in examine_identity(&identity, parts.world.clock.wall()) {
+    let [chain, cert, key] = ["chain", "cert", "key"];
+    let found =
+        [chain, cert, key].into_iter().zip(names).map(|(key, name)| name.map(|name| find(key, name)).transpose());
+    // All of them, whether or not one is missing.
+    let found: Vec<Result<_, ()>> = found.collect();
+    let Ok(found) = found.into_iter().collect::<Result<Vec<_>, ()>>() else { return problems };
+    let now = parts.world.clock.wall();
+    let findings = match &found[..] {
+        [Some(chain), Some(cert), Some(key)] => examine_identity(&Identity { chain, cert, key }, now),
+        [Some(chain), ..] => examine_chain(chain, now).into_iter().map(|found| (IdentityFile::Chain, found)).collect(),
+        _ => Vec::new(),
+    };
+    for (file, finding) in findings {
         let key = match file {
-            IdentityFile::Chain => "chain",
-            IdentityFile::Cert => "cert",
-            IdentityFile::Key => "key",
+            IdentityFile::Chain => chain,
+            IdentityFile::Cert => cert,
+            IdentityFile::Key => key,
         };
         problems.push(of_finding(config, &section.key(key), "", finding));
-    }
-    if problems.iter().any(Problem::is_error) {
-        return problems;
-    }
-    let failed = |error: &(dyn Error + 'static), code| {
-        Problem::error(config.position(&section), &section, quittance_core::chain(error)).coded(code)
-    };
-    match pool(name, settings, &config.globals, &files, parts) {
-        Err(error) => problems.push(failed(&error, error.code().unwrap_or(&codes::VALUE))),
-        Ok(pool) if online => match pool.probe().await {
-            Ok(()) => {}
-            Err(error @ DevoError::NeverEnded { .. }) if settings.confirm.mode != Mode::Closed => {
-                let code = &quittance_devo::codes::WEAK_PROOF;
-                let problem = Problem { severity: Severity::Warning, ..failed(&error, code) };
-                problems.push(problem.with_hint(
-                    "deliveries are then confirmed by the peer's acknowledgements, a weaker proof: see `confirm.mode`",
-                ));
-            }
-            Err(error) => problems.push(failed(&error, error.code()).with_hint(error.code().solution)),
-        },
-        Ok(_) => {}
     }
     problems
 }

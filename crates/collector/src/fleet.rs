@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{fingerprint::Fingerprint, planning::PlannedUnit, resets};
+use crate::{fingerprint::Fingerprint, outputs::names, planning::PlannedUnit, resets};
 
 /// Units by their addresses. Of two with the same address, the one before has ended when the other begins.
 #[derive(Default)]
@@ -45,8 +45,7 @@ impl Fleet {
         concerns: impl Fn(Option<&str>) -> bool,
     ) -> Changes {
         self.members.retain(|_, member| !member.ended.is_cancelled());
-        let names: Vec<String> = supervisor.outputs.iter().map(|output| output.readiness().name().to_owned()).collect();
-        let all = Fingerprint::of((supervisor.watch, names));
+        let all = Fingerprint::of((supervisor.watch, names(&supervisor.outputs)));
         let mut changes = Changes::default();
         for (id, member) in &self.members {
             let is_planned = planned.iter().any(|planned| planned.unit.id == *id);

@@ -9,6 +9,7 @@ mod collector;
 pub mod config;
 mod connectors;
 mod console;
+mod destinations;
 mod error;
 mod files;
 mod fingerprint;

@@ -7,19 +7,18 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::{Dial, Inlet, Interval, Output as End, Sender, output};
-use quittance_devo::{
-    Confirm, Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config, examine_mode,
-};
+use quittance_core::{Dial, Inlet, Interval, Output as End, Sender, optional_output, output};
+use quittance_devo::{Confirm, Destination, Identity, Pool, PoolKind, PoolName, ProxyDial, Wire, client_config};
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     CollectorError, Config, Files, Parts,
-    config::{DevoPlatform, Globals, Output},
+    config::{DevoPlatform, Globals, Output, Syslog},
     console::Console,
+    destinations,
     fingerprint::Fingerprint,
     sights::SenderView,
 };
@@ -27,9 +26,13 @@ use crate::{
 /// Connections are not ended more often than this for `queue_max_elapsed_time_in_sec`.
 const LEAST_INTERVAL: Interval = Interval(Duration::from_secs(1));
 
+/// Bytes of events that may wait for an optional output.
+const OPTIONAL_BYTES: usize = 16 << 20;
+
 /// An output that is put together, and not at work yet.
 pub(crate) struct Prepared {
     name: String,
+    is_required: bool,
     fingerprint: Fingerprint,
     standard: Box<dyn Sender>,
     /// Lookups have no producer, only statistics.
@@ -53,6 +56,10 @@ pub(crate) fn prepare(config: &Config, parts: &Parts) -> Result<Vec<Prepared>, C
                 let beside = Beside { lookup: sibling(PoolKind::Lookup), internal: sibling(PoolKind::Internal) };
                 (Box::new(standard), Some(beside))
             }
+            Output::Relay(settings) => (Box::new(destinations::relay(name, settings, &config.globals, parts)), None),
+            Output::Syslog(settings) => {
+                (Box::new(destinations::syslog(name, settings, &config.globals, &files, parts)?), None)
+            }
             Output::Console(_) => (Box::new(Console), None),
         };
         let fingerprint = Fingerprint::of((
@@ -61,7 +68,7 @@ pub(crate) fn prepare(config: &Config, parts: &Parts) -> Result<Vec<Prepared>, C
             &config.globals.name,
             config.globals.queue_max_elapsed_time_in_sec.map(|longest| longest.0),
         ));
-        Ok(Prepared { name: name.clone(), fingerprint, standard, beside })
+        Ok(Prepared { name: name.clone(), is_required: !settings.is_optional(), fingerprint, standard, beside })
     };
     config.outputs.iter().map(prepare).collect()
 }
@@ -70,9 +77,17 @@ pub(crate) fn prepare(config: &Config, parts: &Parts) -> Result<Vec<Prepared>, C
 pub(crate) fn named_files(output: &Output, files: &Files) -> Vec<PathBuf> {
     let names = match output {
         Output::DevoPlatform(DevoPlatform { chain, cert, key, .. }) => vec![chain, cert, key],
-        Output::Console(_) => Vec::new(),
+        Output::Syslog(Syslog { chain, cert, key, .. }) => {
+            [Some(chain), cert.as_ref(), key.as_ref()].into_iter().flatten().collect()
+        }
+        Output::Relay(_) | Output::Console(_) => Vec::new(),
     };
     names.into_iter().map(|name| files.find(name).unwrap_or_else(|_| files.first(name))).collect()
+}
+
+/// What units know outputs by: their names, and which of them are required.
+pub(crate) fn names(ends: &[End]) -> Vec<(String, bool)> {
+    ends.iter().map(|end| (end.readiness().name().to_owned(), end.is_required())).collect()
 }
 
 /// A sender that is to run.
@@ -128,7 +143,7 @@ impl Outputs {
         (Outputs { running: BTreeMap::new(), internal: InternalEnds::default(), starts, stop }, heard)
     }
 
-    /// The required outputs, in the order of their indices.
+    /// All outputs; the required ones in the order of their indices.
     pub(crate) fn ends(&self) -> Arc<[End]> {
         self.running.values().map(|output| output.standard.clone()).collect()
     }
@@ -163,7 +178,7 @@ impl Outputs {
             stays
         });
         let mut changed = before - self.running.len();
-        for Prepared { name, fingerprint, standard, beside } in wanted {
+        for Prepared { name, is_required, fingerprint, standard, beside } in wanted {
             let replaced = match self.running.remove(&name) {
                 Some(same) if same.fingerprint == fingerprint => {
                     self.running.insert(name, same);
@@ -174,9 +189,11 @@ impl Outputs {
             changed += 1;
             let stop = self.stop.child_token();
             let start = |sender: Box<dyn Sender>, before: Option<&End>| {
-                let (end, inlet) = match before {
+                // Where it becomes optional, or required, units begin again, with another end.
+                let (end, inlet) = match before.filter(|end| end.is_required() == is_required) {
                     Some(end) => (end.clone(), end.replace()),
-                    None => output(&name),
+                    None if is_required => output(&name),
+                    None => optional_output(&name, OPTIONAL_BYTES),
                 };
                 // Whoever should hear of it is gone only when all ends.
                 _ = self.starts.send(Start { sender, inlet, stop: stop.clone() });
@@ -208,19 +225,10 @@ pub(crate) fn pool(
     parts: &Parts,
 ) -> Result<Pool, CollectorError> {
     let output = || name.to_owned();
-    let find = |what, file: &str| {
-        files.find(file).map_err(|looked| CollectorError::MissingFile {
-            output: output(),
-            what,
-            name: file.to_owned(),
-            looked,
-        })
-    };
+    let find = |what, file| destinations::find(name, files, what, file);
     let (chain, cert, key) =
         (find("chain", &settings.chain)?, find("certificate", &settings.cert)?, find("key", &settings.key)?);
-    if let Some(found) = examine_mode(&key) {
-        warn!(output = name, code = %found.code, problem = found.problem, fix = &*found.fix, "a secret is less secret than it could be");
-    }
+    destinations::warn_of_mode(name, &key);
     let tls = client_config(&Identity { chain: &chain, cert: &cert, key: &key })
         .map_err(|source| CollectorError::Output { output: output(), source })?;
     let dial: Arc<dyn Dial> = match &settings.proxy {
@@ -237,10 +245,10 @@ pub(crate) fn pool(
             address: settings.address.clone(),
             port: settings.port,
             host: globals.name.clone(),
-            wire: Wire { newline: settings.newline, compression: settings.compression },
+            wire: Wire::Devo { newline: settings.newline, compression: settings.compression },
         },
-        tls,
-        confirm: confirm(settings, globals),
+        tls: Some(tls),
+        confirm: confirm(&settings.confirm, globals),
         dial,
         handshakes: parts.handshakes.clone(),
         store: parts.store.clone(),
@@ -249,8 +257,8 @@ pub(crate) fn pool(
 }
 
 /// When deliveries are confirmed; the user's bound of the time that events may be on their way makes it sooner.
-fn confirm(settings: &DevoPlatform, globals: &Globals) -> Confirm {
-    let mut confirm = settings.confirm.clone();
+pub(crate) fn confirm(confirm: &Confirm, globals: &Globals) -> Confirm {
+    let mut confirm = confirm.clone();
     if let Some(longest) = globals.queue_max_elapsed_time_in_sec {
         confirm.interval = confirm.interval.min(longest.max(LEAST_INTERVAL));
     }
@@ -272,7 +280,7 @@ mod tests {
         let output = serde_json::json!({"address": "a", "chain": "a", "cert": "a", "key": "a"});
         let output: DevoPlatform = serde_json::from_value(output).unwrap();
         let interval = |seconds: f64| {
-            confirm(&output, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
+            confirm(&output.confirm, &globals(serde_json::json!({"queue_max_elapsed_time_in_sec": seconds})))
                 .interval
                 .0
                 .as_secs()

@@ -1,6 +1,6 @@
 //! A collector at work: its units and outputs, and what a reload makes of them.
 
-use std::{ops::ControlFlow, pin::pin, sync::Arc};
+use std::{ops::ControlFlow, pin::pin};
 
 use quittance_aws::Limiters;
 use quittance_core::{Output as End, Supervisor, Watchdog, chain};
@@ -14,7 +14,7 @@ use crate::{
     collector::{bound_outputs, unhealthy_after},
     config::{Examined, Output},
     fleet::Fleet,
-    outputs::{Outputs, prepare},
+    outputs::{Outputs, names, prepare},
     planning::{Organization, Plan, PlannedUnit, limits_of, plan},
     reloader::Reloader,
     sights::Sights,
@@ -72,7 +72,8 @@ impl Running {
         let (config, files) = (&self.config, self.config.files());
         let certificate = |(name, output): (&String, &Output)| match output {
             Output::DevoPlatform(settings) => Some((name.clone(), files.find(&settings.cert).ok()?)),
-            Output::Console(_) => None,
+            Output::Syslog(settings) => Some((name.clone(), files.find(settings.cert.as_ref()?).ok()?)),
+            Output::Relay(_) | Output::Console(_) => None,
         };
         Sights {
             id: config.globals.id.clone(),
@@ -198,8 +199,4 @@ impl Running {
         self.set_units(plan);
         Ok(())
     }
-}
-
-fn names(ends: &Arc<[End]>) -> Vec<String> {
-    ends.iter().map(|end| end.readiness().name().to_owned()).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quittance_core::{Clock, Tag};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     CollectorError, Messages, internal,
@@ -31,7 +31,7 @@ impl Sending {
     /// Runs the senders until `work`, which holds all outlets, is done and everything that can be settled is.
     pub(crate) async fn around(self, work: impl Future<Output = ()>) -> Result<(), CollectorError> {
         let Sending { mut starts, messages, tag, internal, stop, clock } = self;
-        let mut senders = JoinSet::new();
+        let (mut senders, mut optional) = (JoinSet::new(), JoinSet::new());
         let mut died = false;
         {
             let telling = internal::send(messages, tag, internal);
@@ -39,7 +39,10 @@ impl Sending {
             loop {
                 tokio::select! {
                     biased;
-                    Some(Start { sender, inlet, stop }) = starts.recv() => { senders.spawn(sender.run(inlet, stop)); }
+                    Some(Start { sender, inlet, stop }) = starts.recv() => {
+                        let set = if inlet.effort().is_some() { &mut optional } else { &mut senders };
+                        set.spawn(sender.run(inlet, stop));
+                    }
                     () = &mut work => break,
                     never = &mut telling => match never {},
                     // One whose place another has taken has ended.
@@ -61,11 +64,27 @@ impl Sending {
                 }
             }
         };
+        let deadline = clock.now() + SETTLE;
         tokio::select! {
             biased;
-            () = settled => info!("collector stopped"),
-            () = clock.sleep(SETTLE) => error!("senders did not settle in time; what they held comes again"),
+            () = settled => {}
+            () = clock.sleep_until(deadline) => error!("senders did not settle in time; what they held comes again"),
         }
+        let settled = async {
+            while let Some(ended) = optional.join_next().await {
+                if let Err(panic) = ended {
+                    error!(%panic, "sender of an optional output panicked");
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = clock.sleep_until(deadline) => warn!("optional outputs did not settle in time; what they held is lost to them"),
+        }
+        // What is cut off is counted before anybody asks.
+        optional.shutdown().await;
+        info!("collector stopped");
         if died { Err(CollectorError::SenderDied) } else { Ok(()) }
     }
 }

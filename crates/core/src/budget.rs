@@ -61,6 +61,18 @@ impl Budget {
         Room(permits)
     }
 
+    /// The same without waiting; `None` if there is no room now.
+    pub fn try_take(&self, bytes: usize) -> Option<Room> {
+        let mut permits = Vec::with_capacity(2);
+        let mut budget = Some(self);
+        while let Some(b) = budget {
+            let wanted = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).clamp(1, b.capacity);
+            permits.push(b.permits.clone().try_acquire_many_owned(wanted).ok()?);
+            budget = b.around.as_deref();
+        }
+        Some(Room(permits))
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> usize {
         (self.capacity as usize).saturating_sub(self.permits.available_permits()) * GRAIN

@@ -8,8 +8,8 @@ use std::sync::{
 use tokio::sync::{Notify, mpsc};
 
 use crate::{
-    Budget, Clock, Debt, Debts, Events, OutputSet, Receipt, Room, SenderCounts, Tap, UnitId, UnitLedger, Vitals,
-    planted, receipt,
+    BestEffort, Budget, Clock, Debt, Debts, Events, OutputSet, Receipt, Room, SenderCounts, Tap, UnitId, UnitLedger,
+    Vitals, planted, receipt,
 };
 
 /// Batches that may wait between an outlet and a sender; their bytes are bounded by the budgets.
@@ -33,6 +33,7 @@ pub struct Inlet {
     line: u64,
     hurry: Arc<Notify>,
     counts: Arc<SenderCounts>,
+    effort: Option<Arc<BestEffort>>,
 }
 
 impl Inlet {
@@ -55,6 +56,11 @@ impl Inlet {
     /// has taken its place, nobody listens.
     pub fn set_ready(&self, ready: bool) {
         self.ready.set(self.line, ready);
+    }
+
+    /// The account of an optional output; `None` for a required one.
+    pub fn effort(&self) -> Option<&BestEffort> {
+        self.effort.as_deref()
     }
 
     /// Where to hear that an engine needs its receipts early.
@@ -122,6 +128,8 @@ pub struct Output {
     ready: Arc<Ready>,
     /// Of all senders that it had.
     counts: Arc<SenderCounts>,
+    /// The same of an optional one.
+    effort: Option<Arc<BestEffort>>,
 }
 
 /// The way to the sender that is at work.
@@ -137,6 +145,7 @@ pub struct Readiness {
     name: Arc<str>,
     ready: Arc<Ready>,
     counts: Arc<SenderCounts>,
+    effort: Option<Arc<BestEffort>>,
     /// It keeps no sender running.
     line: Weak<Mutex<Line>>,
 }
@@ -150,6 +159,11 @@ impl Readiness {
     /// As last said by the sender.
     pub fn is_ready(&self) -> bool {
         self.ready.is()
+    }
+
+    /// The account of an optional output; `None` for a required one.
+    pub fn effort(&self) -> Option<&BestEffort> {
+        self.effort.as_deref()
     }
 
     /// What its sender has done.
@@ -170,14 +184,27 @@ impl Readiness {
 impl Output {
     /// A view of this output's readiness.
     pub fn readiness(&self) -> Readiness {
-        let Output { name, ready, counts, line } = self;
-        Readiness { name: name.clone(), ready: ready.clone(), counts: counts.clone(), line: Arc::downgrade(line) }
+        let Output { name, ready, counts, line, effort } = self.clone();
+        Readiness { name, ready, counts, effort, line: Arc::downgrade(&line) }
+    }
+
+    /// Whether the source forgets no event before this output has it.
+    pub fn is_required(&self) -> bool {
+        self.effort.is_none()
+    }
+
+    /// Gives an optional output what it has room for; never waits.
+    fn offer(&self, events: &Arc<Events>) {
+        if let Some(batch) = self.effort.as_ref().and_then(|effort| effort.batch(events)) {
+            // A full channel and a sender that is gone drop the batch, and so count it as lost.
+            let _ = self.line().batches.try_send(batch);
+        }
     }
 
     /// Puts another sender in the place of the one that is at work, for every outlet. Batches go to this inlet from now on, which
     /// is not ready until its sender says so; the one before gives what it has still, and ends.
     pub fn replace(&self) -> Inlet {
-        let (line, inlet) = line(&self.ready, &self.counts, self.ready.next_line());
+        let (line, inlet) = line(&self.ready, &self.counts, &self.effort, self.ready.next_line());
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
         inlet
     }
@@ -187,24 +214,36 @@ impl Output {
     }
 }
 
-/// The two ends of the output called `name`; it is not ready until its sender says so.
+/// The two ends of the required output called `name`; it is not ready until its sender says so.
 pub fn output(name: &str) -> (Output, Inlet) {
-    let ready = Arc::new(Ready::default());
-    let counts = Arc::new(SenderCounts::default());
-    let (line, inlet) = line(&ready, &counts, 0);
-    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready, counts }, inlet)
+    ends(name, None)
 }
 
-fn line(ready: &Arc<Ready>, counts: &Arc<SenderCounts>, line: u64) -> (Line, Inlet) {
+/// The two ends of an optional output, for which `buffer` bytes of events may wait.
+pub fn optional_output(name: &str, buffer: usize) -> (Output, Inlet) {
+    ends(name, Some(Arc::new(BestEffort::new(buffer))))
+}
+
+fn ends(name: &str, effort: Option<Arc<BestEffort>>) -> (Output, Inlet) {
+    let ready = Arc::new(Ready::default());
+    let counts = Arc::new(SenderCounts::default());
+    let (line, inlet) = line(&ready, &counts, &effort, 0);
+    (Output { name: name.into(), line: Arc::new(Mutex::new(line)), ready, counts, effort }, inlet)
+}
+
+fn line(ready: &Arc<Ready>, counts: &Arc<SenderCounts>, effort: &Option<Arc<BestEffort>>, line: u64) -> (Line, Inlet) {
     let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
     let hurry = Arc::new(Notify::new());
     (
         Line { batches, hurry: hurry.clone() },
-        Inlet { batches: receiver, ready: ready.clone(), line, hurry, counts: counts.clone() },
+        Inlet { batches: receiver, ready: ready.clone(), line, hurry, counts: counts.clone(), effort: effort.clone() },
     )
 }
 
-/// A unit's end of the channels to every required output.
+/// A unit's end of the channels to every output.
+///
+/// Debts, readiness and indices are those of the required ones, in their order; what they are given first, the optional ones
+/// are offered too.
 #[derive(Clone)]
 pub struct Outlet {
     outputs: Arc<[Output]>,
@@ -240,15 +279,19 @@ impl Outlet {
 
     /// The names of the required outputs, in the order of their indices.
     pub fn names(&self) -> Vec<&str> {
-        self.outputs.iter().map(|output| &*output.name).collect()
+        self.required().map(|output| &*output.name).collect()
+    }
+
+    fn required(&self) -> impl Iterator<Item = &Output> {
+        self.outputs.iter().filter(|output| output.is_required())
     }
 
     /// All required outputs.
     pub fn all(&self) -> OutputSet {
-        OutputSet::first(self.outputs.len())
+        OutputSet::first(self.required().count())
     }
 
-    /// Gives `events` to the outputs in `to`, when there is room and the outputs are known to confirm.
+    /// Gives `events` to the required outputs in `to`, when there is room and all of them are known to confirm.
     ///
     /// The engine hears of it through `debts`, exactly once, whatever happens.
     pub async fn emit(&self, events: Events, debt: Debt, to: OutputSet, debts: &Debts) {
@@ -261,13 +304,17 @@ impl Outlet {
             tap.show(unit, &events);
             clock.now()
         });
+        // What some have already is a repeat.
+        if to == self.all() {
+            self.outputs.iter().for_each(|output| output.offer(&events));
+        }
         for (output, receipt) in receipt::receipts(&events, debt, to, debts, &self.ledger, now) {
             let batch = Batch { events: events.clone(), receipt, room: room.clone() };
             if planted("batch-for-the-first-output-alone") && output > 0 {
                 batch.receipt.delivered(crate::Proof::Closed);
                 continue;
             }
-            if let Some(output) = self.outputs.get(output) {
+            if let Some(output) = self.required().nth(output) {
                 // A sender that is gone drops the batch, and so returns it.
                 let _ = output.line().batches.send(batch).await;
             }
@@ -276,14 +323,14 @@ impl Outlet {
 
     /// Ends when every required output is known to confirm.
     pub async fn ready(&self) {
-        for output in self.outputs.iter() {
+        for output in self.required() {
             output.ready.wait().await;
         }
     }
 
     /// Whether every required output is known to confirm.
     pub fn is_ready(&self) -> bool {
-        self.outputs.iter().all(|output| output.ready.is())
+        self.required().all(|output| output.ready.is())
     }
 
     /// Asks the senders for receipts now: the engine holds much, or stops.

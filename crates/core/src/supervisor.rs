@@ -18,7 +18,7 @@ const UNIT_SHARE: usize = 16 << 20;
 /// Runs units until it is stopped. A unit's failure or panic touches no other.
 #[derive(Clone)]
 pub struct Supervisor {
-    /// The required outputs.
+    /// Where events go.
     pub outputs: Arc<[Output]>,
     /// Room for all units together.
     pub budget: Arc<Budget>,

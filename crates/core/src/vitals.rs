@@ -323,12 +323,12 @@ impl Health {
         self.vitals().into_iter().map(of).collect()
     }
 
-    /// The required outputs, as they are now.
+    /// The outputs, as they are now.
     pub fn outputs(&self) -> Vec<Readiness> {
         lock(&self.outputs).clone()
     }
 
-    /// Others are required from now on.
+    /// There are others from now on.
     pub fn set_outputs(&self, outputs: Vec<Readiness>) {
         *lock(&self.outputs) = outputs;
     }

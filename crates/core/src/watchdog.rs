@@ -25,7 +25,7 @@ pub struct Watchdog {
     pub health: Arc<Health>,
     /// What they have on their way, and what was delivered.
     pub ledger: Arc<Ledger>,
-    /// The required outputs.
+    /// The outputs; only those that are required count.
     pub outputs: Arc<[Output]>,
     /// When to look.
     pub clock: Arc<dyn Clock>,
@@ -50,7 +50,8 @@ impl Watchdog {
     fn look(&self, known: &mut BTreeMap<UnitId, Known>, now: Instant) -> Vec<UnitHealth> {
         let readings = self.health.readings();
         known.retain(|unit, _| readings.iter().any(|(one, _)| one == unit));
-        let is_ready = self.outputs.iter().all(|output| output.readiness().is_ready());
+        let mut required = self.outputs.iter().filter(|output| output.is_required());
+        let is_ready = required.all(|output| output.readiness().is_ready());
         let judge = |(unit, reading): (UnitId, Reading)| {
             let sight = Sight { counts: self.ledger.unit(&unit).total(), is_ready, reading };
             let known = known.entry(unit.clone()).or_insert_with(|| Known::new(&sight, now));

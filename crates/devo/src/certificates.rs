@@ -37,24 +37,8 @@ pub enum IdentityFile {
 pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(IdentityFile, Finding)> {
     let mut findings = Vec::new();
     let mut note = |file, finding| findings.push((file, finding));
-    match tls::certificates("the chain", identity.chain) {
-        Err(problem) => note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain())),
-        Ok(chain) => {
-            let found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, identity.chain, now)).collect();
-            // One that TLS cannot read is worse than one that is out of date: no client is made with it.
-            if let Err(problem) = tls::roots(chain.iter().cloned())
-                && !found.iter().any(|finding| finding.code == &FILE_UNUSABLE)
-            {
-                note(IdentityFile::Chain, Finding::error(&FILE_UNUSABLE, problem.chain()));
-            }
-            // A chain often carries an old root beside its successor; one good certificate is enough to go on.
-            let some_are_good =
-                found.iter().filter(|finding| finding.severity == Severity::Error).count() < chain.len();
-            for finding in found {
-                let severity = if some_are_good { Severity::Warning } else { finding.severity };
-                note(IdentityFile::Chain, Finding { severity, ..finding });
-            }
-        }
+    for finding in examine_chain(identity.chain, now) {
+        note(IdentityFile::Chain, finding);
     }
     let certificates = match tls::certificates("the certificate", identity.cert) {
         Ok(certificates) => {
@@ -83,6 +67,27 @@ pub fn examine_identity(identity: &Identity<'_>, now: SystemTime) -> Vec<(Identi
         (Ok(_), None) => {}
     }
     findings
+}
+
+/// Everything that is wrong with the certificates that a server's must descend from, at the time `now`.
+pub fn examine_chain(path: &Path, now: SystemTime) -> Vec<Finding> {
+    let chain = match tls::certificates("the chain", path) {
+        Ok(chain) => chain,
+        Err(problem) => return vec![Finding::error(&FILE_UNUSABLE, problem.chain())],
+    };
+    let mut found: Vec<Finding> = chain.iter().filter_map(|one| judge(one, path, now)).collect();
+    // A chain often carries an old root beside its successor; one good certificate is enough to go on.
+    let some_are_good = found.iter().filter(|finding| finding.severity == Severity::Error).count() < chain.len();
+    // One that TLS cannot read is worse than one that is out of date: no client is made with it.
+    let is_told = found.iter().any(|finding| finding.code == &FILE_UNUSABLE);
+    if some_are_good {
+        found.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+    }
+    match tls::roots(chain.iter().cloned()) {
+        Err(problem) if !is_told => found.insert(0, Finding::error(&FILE_UNUSABLE, problem.chain())),
+        _ => {}
+    }
+    found
 }
 
 /// When the certificate in a file ends, if it can be read.

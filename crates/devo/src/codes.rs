@@ -76,6 +76,15 @@ pub static NOT_CONFIRMED: Code = Code::new(
     "Check that `cert` is the certificate of your domain, still valid there, and not revoked. What was sent is given again.",
 );
 
+/// An optional output lacks events.
+pub static LOST_TO_OPTIONAL: Code = Code::new(
+    Api,
+    453,
+    "events are lost to an optional output",
+    "It is away, or slower than events come, or a connection to it broke with events that were not confirmed.",
+    "Nothing, if you can live with it: all required outputs get these events. Else make it faster, or take `optional` out.",
+);
+
 /// Only the weaker proof is to be had.
 pub static WEAK_PROOF: Code = Code::new(
     Setup,
@@ -96,6 +105,7 @@ pub static CODES: &[&Code] = &[
     &UNREACHABLE,
     &HANDSHAKE,
     &NOT_CONFIRMED,
+    &LOST_TO_OPTIONAL,
 ];
 
 impl DevoError {

@@ -1,4 +1,4 @@
-//! One TLS connection, from its handshake to the end that proves what was on it.
+//! One connection, from its handshake to the end that proves what was on it.
 
 use std::{
     collections::VecDeque,
@@ -10,15 +10,18 @@ use std::{
     time::Duration,
 };
 
-use quittance_core::{Clock, Dial, Link, Proof, Receipt, Sleep, planted};
+use quittance_core::{Clock, Dial, Proof, Receipt, Sleep, planted};
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
-use crate::{Destination, DevoError};
+use crate::{
+    Destination, DevoError,
+    stream::{Metered, Stream},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -37,13 +40,13 @@ const CROSSING_CHECK: Duration = Duration::from_millis(20);
 
 /// A connection with the receipts of what was written to it.
 pub(crate) struct Connection {
-    stream: TlsStream<Metered>,
+    stream: Stream,
     owed: VecDeque<Unconfirmed>,
     /// When the first batch was written.
     pub(crate) oldest: Option<Instant>,
     /// When the last batch was.
     pub(crate) newest: Option<Instant>,
-    /// Plaintext bytes written.
+    /// Bytes of events written, before TLS.
     pub(crate) bytes: u64,
     /// Whether an end of the transport may be another's than the peer's.
     relayed: bool,
@@ -71,18 +74,18 @@ pub(crate) struct EndRules {
 enum Ending {
     /// close_notify and the half-close are on their way.
     Ours,
-    /// We wait for the peer's end within TLS.
+    /// We wait for the peer's end: within TLS, if there is TLS.
     Peers,
     /// The peer said close_notify; its transport's end is still to come.
     Transport,
 }
 
 impl Connection {
-    /// Connects, and verifies the server.
+    /// Connects; with `tls`, the server is verified.
     pub(crate) async fn open(
         dial: &dyn Dial,
         destination: &Destination,
-        tls: Arc<ClientConfig>,
+        tls: Option<Arc<ClientConfig>>,
         clock: &dyn Clock,
     ) -> Result<Self, DevoError> {
         let Destination { address, port, .. } = destination;
@@ -90,10 +93,10 @@ impl Connection {
         let at = || format!("{address}:{port}");
         let connect = async {
             let link = dial.dial(address, *port).await.map_err(|source| DevoError::Dial { address: at(), source })?;
-            TlsConnector::from(tls)
-                .connect(name, Metered { link, written: 0 })
-                .await
-                .map_err(|source| DevoError::Handshake { address: at(), source })
+            let metered = Metered { link, written: 0 };
+            let Some(tls) = tls else { return Ok(Stream::Plain(metered)) };
+            let stream = TlsConnector::from(tls).connect(name, metered).await;
+            Ok(Stream::Tls(Box::new(stream.map_err(|source| DevoError::Handshake { address: at(), source })?)))
         };
         let stream = tokio::select! {
             biased;
@@ -265,7 +268,12 @@ impl Connection {
     }
 
     fn metered(&self) -> &Metered {
-        self.stream.get_ref().0
+        self.stream.metered()
+    }
+
+    /// The transport's end, which nobody has signed: it proves as much, if it is the peer's.
+    fn is_unsigned_answer(&self) -> Result<(), DevoError> {
+        if self.relayed { Err(DevoError::ProxyEnded) } else { self.is_answer() }
     }
 
     fn poll_end(&mut self, ending: &mut Ending, cx: &mut Context<'_>) -> Poll<Result<(), DevoError>> {
@@ -284,20 +292,19 @@ impl Connection {
                     }
                 }
                 Ending::Peers => match poll_discard(&mut self.stream, cx) {
-                    Poll::Ready(Ok(())) => {
+                    Poll::Ready(Ok(())) if self.stream.has_own_end() => {
                         self.is_answer()?;
                         *ending = Ending::Transport;
                     }
-                    // The peer's end without a close_notify of its own, as rsyslog ends: a FIN proves as much, if it is the
-                    // peer's.
+                    Poll::Ready(Ok(())) => return Poll::Ready(self.is_unsigned_answer()),
+                    // The peer's end without a close_notify of its own, as rsyslog ends.
                     Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                        let end = if self.relayed { Err(DevoError::ProxyEnded) } else { self.is_answer() };
-                        return Poll::Ready(end);
+                        return Poll::Ready(self.is_unsigned_answer());
                     }
                     Poll::Ready(Err(source)) => return Poll::Ready(Err(broken(source))),
                     Poll::Pending => return Poll::Pending,
                 },
-                Ending::Transport => return poll_discard(self.stream.get_mut().0, cx).map_err(broken),
+                Ending::Transport => return poll_discard(self.stream.metered_mut(), cx).map_err(broken),
             }
         }
     }
@@ -323,54 +330,5 @@ fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> P
             Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
             Poll::Pending => return Poll::Pending,
         }
-    }
-}
-
-/// A link that counts what was given to it: where a batch ends is known in ciphertext.
-struct Metered {
-    link: Box<dyn Link>,
-    written: u64,
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.link).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut *self.link).poll_write(cx, buf);
-        self.count(done)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut *self.link).poll_write_vectored(cx, bufs);
-        self.count(done)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.link.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.link).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.link).poll_shutdown(cx)
-    }
-}
-
-impl Metered {
-    fn count(&mut self, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(written)) = &done {
-            self.written += *written as u64;
-        }
-        done
     }
 }

@@ -89,14 +89,14 @@ impl fmt::Display for PoolName {
     }
 }
 
-/// Delivers batches to one destination over mutual TLS.
+/// Delivers batches to one destination, over TLS or plain TCP.
 pub struct Pool {
     /// Its name in logs.
     pub name: PoolName,
     /// Where to, and how events look there.
     pub destination: Destination,
-    /// With which certificate.
-    pub tls: Arc<ClientConfig>,
+    /// Whom to trust, and with which certificate; `None` is plain TCP, which anybody on the way can read and change.
+    pub tls: Option<Arc<ClientConfig>>,
     /// When to confirm.
     pub confirm: Confirm,
     /// How to connect.
@@ -265,7 +265,7 @@ impl Carrier {
         let mut drained = false;
         loop {
             if drained && self.current.is_none() && self.endings.is_empty() {
-                self.statistics.log(&pool.name, self.inlet.waiting(), clock.now(), clock.wall());
+                self.statistics.log(&pool.name, &self.inlet, clock.now(), clock.wall());
                 debug!(sender = %pool.name, "sender ended");
                 return;
             }
@@ -292,7 +292,7 @@ impl Carrier {
                 }
                 () = clock.sleep_until(rotate.unwrap_or(self.statistics.next)), if rotate.is_some() => self.rotate(),
                 () = clock.sleep_until(self.statistics.next) => {
-                    self.statistics.log(&pool.name, self.inlet.waiting(), clock.now(), clock.wall());
+                    self.statistics.log(&pool.name, &self.inlet, clock.now(), clock.wall());
                     self.keep_verdict().await;
                     None
                 }
@@ -318,7 +318,11 @@ impl Carrier {
                 }
             };
             if let Some(error) = fault {
-                warn!(sender = %pool.name, code = %error.code(), error = error.chain(), "connection lost, its batches are given again");
+                let (sender, code, error) = (&pool.name, error.code(), error.chain());
+                match self.inlet.effort() {
+                    None => warn!(%sender, %code, error, "connection lost, its batches are given again"),
+                    Some(_) => warn!(%sender, %code, error, "connection of an optional output lost, with its batches"),
+                }
                 // The connections that are left are as good as before; ending them settles what they carry.
                 self.end_current();
                 if !in_doubt {

@@ -1,4 +1,4 @@
-//! What a user sets for a Devo output.
+//! What a user sets for an output.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Destination {
     /// Host name, as the certificate of the server must carry it.
     pub address: String,
-    /// TCP port, 443 at Devo.
+    /// TCP port: 443 at Devo, 6514 for syslog.
     pub port: u16,
     /// The host in every event's header: the collector's name.
     pub host: String,
@@ -20,12 +20,23 @@ pub struct Destination {
 }
 
 /// How events are put on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wire {
-    /// What becomes of a newline inside an event.
-    pub newline: Newline,
-    /// Whether batches go as gzip members. A newline is then always escaped.
-    pub compression: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// As Devo's own SDK writes them.
+    Devo {
+        /// What becomes of a newline inside an event.
+        newline: Newline,
+        /// Whether batches go as gzip members. A newline is then always escaped.
+        compression: bool,
+    },
+    /// Syslog messages of RFC 5424, each with its length before it (RFC 5425).
+    Syslog,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Wire::Devo { newline: Newline::default(), compression: false }
+    }
 }
 
 /// What becomes of a newline inside an event; as it is, it would split the event in two.

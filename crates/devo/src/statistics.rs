@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use quittance_core::Inlet;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::PoolName;
+use crate::{PoolName, codes::LOST_TO_OPTIONAL};
 
 /// How often statistics are logged.
 pub(crate) const PERIOD: Duration = Duration::from_secs(300);
@@ -17,13 +18,15 @@ pub(crate) struct Statistics {
     since: Timestamp,
     sent_since: u64,
     busy_since: Duration,
+    /// Of an optional output, as last said.
+    lost: u64,
     pub(crate) next: Instant,
 }
 
 impl Statistics {
     pub(crate) fn new(now: Instant, wall: SystemTime) -> Self {
         let since = Timestamp::try_from(wall).unwrap_or_default();
-        Statistics { sent: 0, since, sent_since: 0, busy_since: Duration::ZERO, next: now + PERIOD }
+        Statistics { sent: 0, since, sent_since: 0, busy_since: Duration::ZERO, lost: 0, next: now + PERIOD }
     }
 
     /// `events` more were written, which took `busy`.
@@ -34,7 +37,8 @@ impl Statistics {
     }
 
     /// Logs, and begins a new period.
-    pub(crate) fn log(&mut self, name: &PoolName, waiting: usize, now: Instant, wall: SystemTime) {
+    pub(crate) fn log(&mut self, name: &PoolName, inlet: &Inlet, now: Instant, wall: SystemTime) {
+        let waiting = inlet.waiting();
         let PoolName { kind, output } = name;
         let monitor = format!("DevoSenderManagerMonitor({}_senders,{output})", kind.name());
         info!("{monitor} -> Number of available senders: 1, sender manager internal queue size: {waiting}");
@@ -46,6 +50,16 @@ impl Statistics {
             self.sent_since,
             self.busy_since.as_secs_f64(),
         );
-        *self = Statistics { sent: self.sent, ..Statistics::new(now, wall) };
+        let mut lost = self.lost;
+        if let Some(counts) = inlet.effort().map(|effort| effort.counts()) {
+            let (offered, confirmed) = (counts.pulled, counts.delivered());
+            lost = counts.returned;
+            info!("{monitor} -> Optional - offered: {offered}, confirmed: {confirmed}, lost: {lost}");
+            if lost > self.lost {
+                let more = lost - self.lost;
+                warn!(sender = %name, code = %LOST_TO_OPTIONAL, more, lost, "events are lost to an optional output");
+            }
+        }
+        *self = Statistics { sent: self.sent, lost, ..Statistics::new(now, wall) };
     }
 }

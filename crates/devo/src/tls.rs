@@ -1,8 +1,8 @@
-//! Mutual TLS: our certificate, and the one chain that we trust.
+//! TLS: our certificate, and the one chain that we trust.
 
 use std::{path::Path, sync::Arc};
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::DevoError;
@@ -23,21 +23,31 @@ pub struct Identity<'a> {
 /// A file that is missing or wrong is an error, never a weaker connection. Sessions are resumed, so that
 /// rotating connections stays cheap.
 pub fn client_config(identity: &Identity<'_>) -> Result<Arc<ClientConfig>, DevoError> {
-    let roots = roots(certificates("the chain", identity.chain)?)?;
+    let builder = trusting(identity.chain)?;
     let certificates = certificates("the certificate", identity.cert)?;
     let key = PrivateKeyDer::from_pem_file(identity.key).map_err(|source| DevoError::ReadPem {
         what: "the private key",
         path: identity.key.into(),
         source,
     })?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|source| DevoError::Tls { what: "the TLS provider", source })?
-        .with_root_certificates(roots)
+    let config = builder
         .with_client_auth_cert(certificates, key)
         .map_err(|source| DevoError::Tls { what: "the certificate with its private key", source })?;
     Ok(Arc::new(config))
+}
+
+/// The same without a certificate of our own, for a server that asks for none.
+pub fn anonymous_config(chain: &Path) -> Result<Arc<ClientConfig>, DevoError> {
+    Ok(Arc::new(trusting(chain)?.with_no_client_auth()))
+}
+
+fn trusting(chain: &Path) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, DevoError> {
+    let roots = roots(certificates("the chain", chain)?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|source| DevoError::Tls { what: "the TLS provider", source })?;
+    Ok(builder.with_root_certificates(roots))
 }
 
 /// What is trusted: the certificates of the chain, all of them.

@@ -2,7 +2,7 @@
 //!
 //! A message that holds a newline goes octet-counted (RFC 6587): the byte count of the frame, a space, the frame with
 //! its final newline. The receiver tells the two apart by the first byte. Compressed, whole lines stand in gzip members,
-//! one after the other, which it knows by theirs.
+//! one after the other, which it knows by theirs. Other receivers of syslog have a format of their own ([`syslog`]).
 
 use std::io::Write;
 
@@ -14,6 +14,7 @@ use crate::settings::{Newline, Wire};
 
 #[cfg(test)]
 mod fuzz;
+mod syslog;
 
 /// Facility user (1), severity informational (6): `1 * 8 + 6`.
 const PRIORITY: &str = "<14>";
@@ -27,13 +28,20 @@ const WINDOW_BITS: u8 = 15;
 /// Encodes batches. One value serves many; its buffers are reused.
 pub(crate) struct Encoder {
     host: String,
-    newline: Newline,
+    format: Format,
     /// What stands before the message, for each tag of the batch at hand.
     headers: Vec<Vec<u8>>,
     lines: Vec<u8>,
     gzip: Option<Gzip>,
     /// Index of the next event of the batch.
     next: usize,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy)]
+enum Format {
+    Lines(Newline),
+    Syslog,
 }
 
 struct Gzip {
@@ -46,13 +54,18 @@ impl Encoder {
     pub(crate) fn new(host: &str, wire: Wire) -> Self {
         // A header without a host is none: the tag would be taken for it.
         let host = if host.is_empty() { "-" } else { host };
+        let (format, compression) = match wire {
+            Wire::Devo { compression: true, .. } => (Format::Lines(Newline::Escape), true),
+            Wire::Devo { newline, compression: false } => (Format::Lines(newline), false),
+            Wire::Syslog => (Format::Syslog, false),
+        };
         let gzip = || Gzip { compress: Compress::new_gzip(Compression::default(), WINDOW_BITS), member: Vec::new() };
         Encoder {
             host: host.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect(),
-            newline: if wire.compression { Newline::Escape } else { wire.newline },
+            format,
             headers: Vec::new(),
             lines: Vec::with_capacity(2 * PORTION),
-            gzip: wire.compression.then(gzip),
+            gzip: compression.then(gzip),
             next: 0,
         }
     }
@@ -64,7 +77,12 @@ impl Encoder {
         self.headers.resize_with(tags.len(), Vec::new);
         for (header, tag) in self.headers.iter_mut().zip(tags) {
             header.clear();
-            write!(header, "{PRIORITY}{date} {} {tag}: ", self.host).expect("a vector takes every write");
+            match self.format {
+                Format::Lines(_) => {
+                    write!(header, "{PRIORITY}{date} {} {tag}: ", self.host).expect("a vector takes every write");
+                }
+                Format::Syslog => syslog::header(header, &self.host, tag, time),
+            }
         }
         self.next = 0;
         if let Some(gzip) = &mut self.gzip {
@@ -88,7 +106,10 @@ impl Encoder {
                 break;
             }
             let tag = if planted("table-of-the-first-event") { 0 } else { usize::from(event.tag) };
-            append(&mut self.lines, &self.headers[tag], event.bytes, self.newline);
+            match self.format {
+                Format::Lines(newline) => append(&mut self.lines, &self.headers[tag], event.bytes, newline),
+                Format::Syslog => syslog::append(&mut self.lines, &self.headers[tag], event.bytes),
+            }
             self.next += 1;
         }
         let last = self.next >= events.len();

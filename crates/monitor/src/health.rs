@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use quittance_core::{Finding, Reloaded, UnitHealth};
+use quittance_core::{Counts, Finding, Reloaded, UnitHealth};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `/healthz`; of `/readyz` without the units.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Health {
     /// Whether all is well.
     pub healthy: bool,
-    /// The required outputs.
+    /// The outputs. Only those that are required count.
     pub outputs: Vec<Output>,
     /// The units that run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,13 +20,33 @@ pub struct Health {
     pub reload: Option<LastReload>,
 }
 
-/// A required output.
+/// An output.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Output {
     /// Its name in the configuration.
     pub name: String,
     /// Whether it is known to confirm.
     pub confirms: bool,
+    /// The account of an optional one: the others do not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optional: Option<Optional>,
+}
+
+/// What became of the events that an optional output was offered; the rest is on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Optional {
+    /// All of them.
+    pub offered: u64,
+    /// Those that it has confirmed.
+    pub confirmed: u64,
+    /// Those that it had no room for, or never confirmed.
+    pub lost: u64,
+}
+
+impl From<Counts> for Optional {
+    fn from(counts: Counts) -> Self {
+        Optional { offered: counts.pulled, confirmed: counts.delivered(), lost: counts.returned }
+    }
 }
 
 /// A unit.

@@ -5,8 +5,8 @@
 //! | path | says | 200 when |
 //! |---|---|---|
 //! | `/livez` | that the process answers | always: nothing outside it makes another process do better |
-//! | `/readyz` | which outputs confirm | all do |
-//! | `/healthz` | how each unit gets on | every unit does, and all outputs confirm |
+//! | `/readyz` | which outputs confirm | all that are required do |
+//! | `/healthz` | how each unit gets on | every unit does, and all required outputs confirm |
 //! | `/metrics` | everything that is counted | always |
 //!
 //! The second, [`Page`], is for people. It shows customers' events to whoever taps them, so it answers nobody but this machine,
@@ -29,7 +29,7 @@ mod subject;
 mod tap;
 
 pub use ask::{AskError, ask};
-pub use health::{Cause, Health, LastReload, Output, Unit};
+pub use health::{Cause, Health, LastReload, Optional, Output, Unit};
 pub use monitor::{Monitor, Reload};
 pub use page::Page;
 pub use probes::Probes;

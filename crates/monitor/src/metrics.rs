@@ -258,6 +258,25 @@ impl Sheet {
         counter("quittance_sender_lost_connections", "Connections that broke, by a reset or otherwise", |read| {
             read.lost
         });
+        let optional = |value: fn(&quittance_core::Counts) -> u64| {
+            let events = subject.senders.iter().filter(|view| view.pool == "standard").filter_map(move |view| {
+                let counts = view.sender.effort()?.counts();
+                Some((vec![("sender", view.sender.name().to_owned())], value(&counts)))
+            });
+            events.collect::<Vec<_>>()
+        };
+        let (offered, confirmed, lost) = (
+            optional(|counts| counts.pulled),
+            optional(|counts| counts.delivered()),
+            optional(|counts| counts.returned),
+        );
+        self.counter("quittance_optional_offered_events", "Events that optional outputs were offered", offered);
+        self.counter("quittance_optional_confirmed_events", "Events that optional outputs have confirmed", confirmed);
+        self.counter(
+            "quittance_optional_lost_events",
+            "Events that optional outputs had no room for, or never confirmed",
+            lost,
+        );
         let ends = subject
             .certificates
             .iter()

@@ -46,10 +46,15 @@ impl Probes {
 
     fn look(&self, with_units: bool) -> Health {
         let subject = self.0.subject();
-        let output = |output: &Readiness| Output { name: output.name().to_owned(), confirms: output.is_ready() };
+        let output = |output: &Readiness| Output {
+            name: output.name().to_owned(),
+            confirms: output.is_ready(),
+            optional: output.effort().map(|effort| effort.counts().into()),
+        };
         let outputs: Vec<_> = subject.outputs.iter().map(output).collect();
         let units = with_units.then(|| subject.health.units().into_iter().map(crate::Unit::from).collect::<Vec<_>>());
-        let healthy = outputs.iter().all(|output| output.confirms) && units.iter().flatten().all(|unit| unit.healthy);
+        let confirm = outputs.iter().all(|output| output.confirms || output.optional.is_some());
+        let healthy = confirm && units.iter().flatten().all(|unit| unit.healthy);
         let reload = subject.health.reloaded().filter(|_| with_units).map(LastReload::from);
         Health { healthy, outputs, units, reload }
     }

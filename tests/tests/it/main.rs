@@ -17,6 +17,7 @@ mod kill;
 mod memory;
 mod no_fault;
 mod notifications;
+mod outputs;
 mod page;
 mod progress;
 mod reaching_aws;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     memory::add(&mut suite);
     no_fault::add(&mut suite);
     notifications::add(&mut suite);
+    outputs::add(&mut suite);
     page::add(&mut suite);
     progress::add(&mut suite);
     reaching_aws::add(&mut suite);

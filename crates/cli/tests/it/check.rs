@@ -83,7 +83,7 @@ fn one_object_says_the_same_in_json() {
                 "file": "config.yaml", "line": 9, "column": 7, "code": "InitVariablesError5", "severity": "warning", "path": "outputs.devo_1.config.prot",
                 "message": "unknown key, ignored", "hint": "did you mean `port`?",
             }],
-            "outputs": [{ "name": "devo_1", "destination": "localhost:443" }],
+            "outputs": [{ "name": "devo_1", "destination": "localhost:443", "optional": false }],
             "units": [{
                 "id": "aws/12351/audit-events-all/audits_s3/eu-west-1/trail", "input": "aws",
                 "service": "audit-events-all", "tag": "cloud.aws.cloudtrail.events.{account}.{region}",

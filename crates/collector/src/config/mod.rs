@@ -45,7 +45,7 @@ pub use schema::schema;
 pub use section::Section;
 pub use sections::{
     Accounts, Autoconfig, Common, Console, DevoPlatform, GlobalOverrides, Globals, Input, Output, Persistence,
-    PersistenceConfig, PersistenceKind, RequestsLimit, Transport,
+    PersistenceConfig, PersistenceKind, Relay, RequestsLimit, Syslog, Transport,
 };
 pub use tree::{Document, Position};
 
@@ -327,6 +327,12 @@ impl Config {
         };
         if whole && self.outputs.is_empty() {
             error(KeyPath::of(&["outputs"]), "there is no output", "for example one of `type: devo_platform`");
+        } else if whole && self.outputs.values().all(Output::is_optional) {
+            error(
+                KeyPath::of(&["outputs"]),
+                "every output is optional: sources would forget events that nobody has",
+                "take `optional` out of one",
+            );
         }
         if whole && self.inputs.values().all(|input| input.services.is_empty()) {
             error(KeyPath::of(&["inputs"]), "no input is enabled and has a service", "there would be nothing to do");
@@ -341,12 +347,29 @@ impl Config {
             }
         }
         for (name, output) in &self.outputs {
-            if let Output::DevoPlatform(DevoPlatform { transport: Transport::Tcp, .. }) = output {
-                error(
-                    KeyPath::of(&["outputs", name, "config", "type"]),
+            let section = KeyPath::of(&["outputs", name, "config"]);
+            match output {
+                Output::DevoPlatform(DevoPlatform { transport: Transport::Tcp, .. }) => error(
+                    section.key("type"),
                     "plain TCP is not supported for `devo_platform`: events would travel readable, and unproved",
-                    "write `type: SSL`, with the `chain`, `cert` and `key` of your domain",
-                );
+                    "write `type: SSL`, with the `chain`, `cert` and `key` of your domain; a relay in your own network is an \
+                     output of `type: relay`",
+                ),
+                Output::Syslog(Syslog { cert: Some(_), key: None, .. }) => {
+                    error(
+                        section.key("cert"),
+                        "has no private key beside it: expected `key` too",
+                        "or neither of them",
+                    );
+                }
+                Output::Syslog(Syslog { cert: None, key: Some(_), .. }) => {
+                    error(
+                        section.key("key"),
+                        "has no certificate beside it: expected `cert` too",
+                        "or neither of them",
+                    );
+                }
+                _ => {}
             }
         }
     }

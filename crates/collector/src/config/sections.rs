@@ -193,18 +193,93 @@ impl Default for PersistenceConfig {
 pub enum Output {
     /// Devo's load balancer.
     DevoPlatform(DevoPlatform),
+    /// A relay of Devo's in one's own network.
+    Relay(Relay),
+    /// A receiver of syslog over TLS.
+    Syslog(Syslog),
     /// Standard output, one line an event: for trying things out.
     Console(Console),
 }
 
-/// Standard output has nothing to set.
+impl Output {
+    /// Whether the others need not wait for it.
+    pub fn is_optional(&self) -> bool {
+        match self {
+            Output::DevoPlatform(devo) => devo.optional,
+            Output::Relay(relay) => relay.optional,
+            Output::Syslog(syslog) => syslog.optional,
+            Output::Console(console) => console.optional,
+        }
+    }
+}
+
+/// Standard output.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "ConsoleOutput")]
-pub struct Console {}
+pub struct Console {
+    /// Whether the other outputs need not wait for it; what it cannot take is then lost to it, and counted.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// A relay of Devo's in one's own network, which is reached over plain TCP: anybody on the way can read events, and change them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "RelayOutput")]
+pub struct Relay {
+    /// Whether the other outputs need not wait for it; what it cannot take is then lost to it, and counted.
+    #[serde(default)]
+    pub optional: bool,
+    /// Host name or address.
+    #[schemars(extend("examples" = ["relay.example"]))]
+    pub address: String,
+    /// TCP port: that of the relay's rule for events that are tagged already.
+    #[schemars(extend("examples" = [13000]))]
+    pub port: u16,
+    /// When deliveries are confirmed.
+    #[serde(default)]
+    pub confirm: Confirm,
+    /// What becomes of a newline inside an event.
+    #[serde(default)]
+    pub newline: Newline,
+}
+
+/// A receiver of syslog over TLS (RFC 5425), which gets each event as a message of RFC 5424.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "SyslogOutput")]
+pub struct Syslog {
+    /// Whether the other outputs need not wait for it; what it cannot take is then lost to it, and counted.
+    #[serde(default)]
+    pub optional: bool,
+    /// Host name or address, as the server's certificate must carry it.
+    #[schemars(extend("examples" = ["syslog.example"]))]
+    pub address: String,
+    /// TCP port.
+    #[serde(default = "syslog_tls")]
+    pub port: u16,
+    /// The certificates that the server's must descend from; a file in `certs/`.
+    #[schemars(extend("examples" = ["chain.crt"]))]
+    pub chain: String,
+    /// Our certificate, if the server asks for one; a file in `certs/`.
+    #[schemars(extend("examples" = ["client.crt"]))]
+    pub cert: Option<String>,
+    /// Its private key; a file in `certs/`.
+    #[schemars(extend("examples" = ["client.key"]))]
+    pub key: Option<String>,
+    /// When deliveries are confirmed.
+    #[serde(default)]
+    pub confirm: Confirm,
+}
+
+fn syslog_tls() -> u16 {
+    6514
+}
 
 /// Where Devo is, and our certificate there.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct DevoPlatform {
+    /// Whether the other outputs need not wait for it; what it cannot take is then lost to it, and counted.
+    #[serde(default)]
+    pub optional: bool,
     /// Host name.
     #[schemars(extend("examples" = ["collector-eu.devo.io"]))]
     pub address: String,

@@ -71,7 +71,7 @@ fn what_came_from_elsewhere_is_never_shown() {
     check(
         &good_but("devo_platform", "${SECRET}"),
         &[
-            "6:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, found a value that is not shown",
+            "6:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, `relay`, `syslog`, found a value that is not shown",
         ],
     );
     check(

@@ -35,7 +35,7 @@ fn an_unknown_key_is_a_warning_with_the_nearest_known_one() {
     check(
         &good_but("port: 443", "colour: red"),
         &[
-            "9:7: warning: outputs.devo_1.config.colour: unknown key, ignored (known here: `address`, `cert`, `chain`, `compression`, `confirm`, `key`, `newline`, `port`, `proxy`, `type`)",
+            "9:7: warning: outputs.devo_1.config.colour: unknown key, ignored (known here: `address`, `cert`, `chain`, `compression`, `confirm`, `key`, `newline`, `optional`, `port`, `proxy`, `type`)",
         ],
     );
 }
@@ -99,12 +99,12 @@ fn what_is_missing_is_told_where_it_belongs() {
     );
     check(
         &good_but("    type: devo_platform\n", ""),
-        &["5:3: error: outputs.devo_1.type: missing: expected one of `console`, `devo_platform`"],
+        &["5:3: error: outputs.devo_1.type: missing: expected one of `console`, `devo_platform`, `relay`, `syslog`"],
     );
     check(
         &good_but("devo_platform", "devo-platform"),
         &[
-            "6:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, found `devo-platform` (did you mean `devo_platform`?)",
+            "6:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, `relay`, `syslog`, found `devo-platform` (did you mean `devo_platform`?)",
         ],
     );
 }
@@ -209,11 +209,62 @@ fn plain_tcp_is_refused() {
     check(
         &good_but("port: 443", "type: TCP"),
         &[
-            "9:7: error: outputs.devo_1.config.type: plain TCP is not supported for `devo_platform`: events would travel readable, and unproved (write `type: SSL`, with the `chain`, `cert` and `key` of your domain)",
+            "9:7: error: outputs.devo_1.config.type: plain TCP is not supported for `devo_platform`: events would travel readable, and unproved (write `type: SSL`, with the `chain`, `cert` and `key` of your domain; a relay in your own network is an output of `type: relay`)",
         ],
     );
     check(
         &good_but("port: 443", "type: UDP"),
         &["9:13: error: outputs.devo_1.config.type: expected one of `SSL`, `TCP`, found `UDP`"],
     );
+}
+
+/// A good configuration with other outputs.
+fn with_outputs(outputs: &str) -> String {
+    let services = "{service-events-all: {regions: [eu-west-1], cloudwatch_sqs_queue_name: q}}";
+    format!(
+        "globals: {{id: \"1\", name: a}}\noutputs:\n{outputs}inputs: {{aws: {{id: \"10001\", services: {services}}}}}\n"
+    )
+}
+
+#[test]
+fn a_relay_has_no_usual_port_and_syslog_has_one() {
+    check(
+        &with_outputs("  near: {type: relay, config: {address: r}}\n"),
+        &[
+            "3:23: error: outputs.near.config.port: missing: expected a whole number from 0 to 65535 (for example `port: 13000`)",
+        ],
+    );
+    check(&with_outputs("  siem: {type: syslog, config: {address: s, chain: c}}\n"), &[]);
+    check(
+        &with_outputs("  siem: {type: syslog, config: {address: s}}\n"),
+        &["3:24: error: outputs.siem.config.chain: missing: expected text (for example `chain: chain.crt`)"],
+    );
+}
+
+#[test]
+fn a_certificate_for_syslog_comes_with_its_key() {
+    check(
+        &with_outputs("  siem: {type: syslog, config: {address: s, chain: c, cert: d}}\n"),
+        &[
+            "3:55: error: outputs.siem.config.cert: has no private key beside it: expected `key` too (or neither of them)",
+        ],
+    );
+    check(
+        &with_outputs("  siem: {type: syslog, config: {address: s, chain: c, key: d}}\n"),
+        &[
+            "3:55: error: outputs.siem.config.key: has no certificate beside it: expected `cert` too (or neither of them)",
+        ],
+    );
+}
+
+#[test]
+fn one_output_at_least_is_required() {
+    let near = "  near: {type: relay, config: {address: r, port: 1, optional: true}}\n";
+    check(
+        &with_outputs(&format!("{near}  screen: {{type: console, config: {{optional: true}}}}\n")),
+        &[
+            "2:1: error: outputs: every output is optional: sources would forget events that nobody has (take `optional` out of one)",
+        ],
+    );
+    check(&with_outputs(&format!("{near}  screen: {{type: console}}\n")), &[]);
 }

@@ -88,7 +88,7 @@ fn every_problem_names_the_file_that_it_is_in() {
         &[
             "customer.json:6:18: error: inputs.aws.enabled: expected `true` or `false`, found `5`",
             "etc/server.yaml:2:3: error: globals.id: expected text, found a list (for example `id: 12345`)",
-            "etc/server.yaml:7:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, found `devo_plateform` (did you mean `devo_platform`?)",
+            "etc/server.yaml:7:11: error: outputs.devo_1.type: expected one of `console`, `devo_platform`, `relay`, `syslog`, found `devo_plateform` (did you mean `devo_platform`?)",
         ],
     );
     check(

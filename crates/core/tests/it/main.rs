@@ -4,6 +4,7 @@
 
 mod budgets;
 mod fuzz;
+mod optional;
 mod receipts;
 mod supervision;
 mod text;

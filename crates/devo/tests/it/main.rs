@@ -12,6 +12,7 @@ mod handshakes;
 mod orders;
 mod outlets;
 mod proxy;
+mod relay;
 mod scene;
 mod tls;
 mod wire;

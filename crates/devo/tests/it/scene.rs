@@ -10,7 +10,7 @@ use quittance_core::{
 use quittance_devo::{Confirm, Destination, Handshakes, Identity, Mode, Pool, PoolKind, PoolName, Wire, client_config};
 use quittance_testbed::{
     certificates::Pki,
-    link::SimDial,
+    link::{PlainDial, SimDial},
     sink::{Keep, Sink},
     store::MemoryStore,
     world::virtual_world,
@@ -43,6 +43,8 @@ pub(crate) struct Setting {
     /// What lies between the pool and the receiver.
     pub(crate) dial: Box<dyn FnOnce(SimDial) -> Arc<dyn Dial>>,
     pub(crate) handshakes: Handshakes,
+    /// Without TLS; `dial` is not asked then.
+    pub(crate) plain: bool,
 }
 
 impl Default for Setting {
@@ -56,6 +58,7 @@ impl Default for Setting {
             kind: PoolKind::Standard,
             dial: Box::new(|dial| Arc::new(dial)),
             handshakes: Handshakes::default(),
+            plain: false,
         }
     }
 }
@@ -82,9 +85,12 @@ impl Setting {
                 host: "collector".to_owned(),
                 wire: self.wire,
             },
-            tls,
+            tls: (!self.plain).then_some(tls),
             confirm: self.confirm,
-            dial: (self.dial)(SimDial { sink: self.sink.clone(), tls: pki.server_config().unwrap() }),
+            dial: match self.plain {
+                true => Arc::new(PlainDial { sink: self.sink.clone() }),
+                false => (self.dial)(SimDial { sink: self.sink.clone(), tls: pki.server_config().unwrap() }),
+            },
             handshakes: self.handshakes,
             store: self.store.clone(),
             world: world.clone(),

@@ -27,10 +27,10 @@ proptest! {
     fn what_is_sent_is_what_arrives(texts in prop::collection::vec("[ -~\n\t<é0-9]{1,300}", 1..40), big in 0..200_000_usize) {
         let mut texts = texts;
         texts.push("9 <14>".repeat(big / 6 + 1));
-        let octet = Wire { newline: Newline::OctetCounted, compression: false };
+        let octet = Wire::Devo { newline: Newline::OctetCounted, compression: false };
         prop_assert_eq!(run(round_trip(octet, &texts)), texts.clone());
         let escaped: Vec<_> = texts.iter().map(|t| t.replace('\n', "\\n")).collect();
-        for wire in [Wire { newline: Newline::Escape, compression: false }, Wire { newline: Newline::OctetCounted, compression: true }] {
+        for wire in [Wire::Devo { newline: Newline::Escape, compression: false }, Wire::Devo { newline: Newline::OctetCounted, compression: true }] {
             prop_assert_eq!(&run(round_trip(wire, &texts)), &escaped);
         }
     }

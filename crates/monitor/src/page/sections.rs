@@ -180,8 +180,12 @@ fn badge(mood: Mood, word: &str) -> Markup {
 }
 
 fn status(monitor: &Monitor, subject: &Subject, sight: &Sight) -> Markup {
-    let silent: Vec<&str> =
-        subject.outputs.iter().filter(|output| !output.is_ready()).map(|output| output.name()).collect();
+    let silent: Vec<&str> = subject
+        .outputs
+        .iter()
+        .filter(|output| !output.is_ready() && output.effort().is_none())
+        .map(|output| output.name())
+        .collect();
     let bad = sight.rows.iter().filter(|row| row.mood == Mood::Bad).count();
     let warns = sight.rows.iter().filter(|row| row.mood == Mood::Warns).count();
     let waits = sight.rows.iter().filter(|row| row.mood == Mood::Waits).count();
@@ -243,7 +247,7 @@ fn flow(monitor: &Monitor, subject: &Subject, sight: &Sight) -> Markup {
             rate: rates.get(&name).copied().unwrap_or_default(),
             name: if view.pool == "standard" { view.sender.name().to_owned() } else { name },
             detail: if is_ready { String::new() } else { "does not confirm".to_owned() },
-            mood: if is_ready { Mood::Well } else { Mood::Bad },
+            mood: sender_mood(&view.sender),
         }
     };
     let total = sight.total;
@@ -361,6 +365,15 @@ fn ledger(subject: &Subject, sight: &Sight) -> Markup {
     }
 }
 
+/// Nothing waits for an optional output that does not confirm.
+fn sender_mood(sender: &quittance_core::Readiness) -> Mood {
+    match (sender.is_ready(), sender.effort()) {
+        (true, _) => Mood::Well,
+        (false, Some(_)) => Mood::Warns,
+        (false, None) => Mood::Bad,
+    }
+}
+
 fn senders(subject: &Subject, now: SystemTime) -> Markup {
     html! {
         table.cards {
@@ -368,9 +381,12 @@ fn senders(subject: &Subject, now: SystemTime) -> Markup {
                 th.number scope="col" { "Ended in order" } th.number scope="col" { "Lost or refused" } } }
             @for view in subject.senders.iter().filter(|view| view.pool == "standard" || view.sender.counts().read().opened > 0) {
                 @let read = view.sender.counts().read();
-                @let (mood, word) = if view.sender.is_ready() { (Mood::Well, "confirms") } else { (Mood::Bad, "does not confirm") };
+                @let (mood, word) = (sender_mood(&view.sender), if view.sender.is_ready() { "confirms" } else { "does not confirm" });
                 tbody { tr {
-                    th.name scope="row" { (view.sender.name()) " " span.quiet { (view.pool) } }
+                    th.name scope="row" {
+                        (view.sender.name()) " " span.quiet { (view.pool) }
+                        @if let Some(effort) = view.sender.effort() { " " span.quiet { "optional, " (count(effort.counts().returned)) " lost" } }
+                    }
                     td data-label="State" { (badge(mood, word)) }
                     td.number data-label="Events written" { (count(read.events)) }
                     td.number data-label="Handshakes" { (count(read.opened)) }

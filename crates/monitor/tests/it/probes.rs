@@ -33,11 +33,39 @@ async fn a_unit_that_does_not_get_on_is_named_with_its_stage() {
     until("the unit is unhealthy", || scene.health.units().iter().any(|unit| unit.stalled.is_some())).await;
     let health = ask(scene.address).await.unwrap();
     assert!(!health.healthy);
-    assert_eq!(health.outputs, [Output { name: "devo_1".to_owned(), confirms: true }]);
+    assert_eq!(health.outputs, [Output { name: "devo_1".to_owned(), confirms: true, optional: None }]);
     let units = health.units.unwrap();
     assert_eq!((&*units[0].unit, units[0].healthy, units[0].stage.as_deref()), ("aws/1/unit", false, Some("source")));
     assert_eq!(get(scene.address, "GET /readyz HTTP/1.1").await.0, 200, "its output confirms");
     assert_eq!(get(scene.address, "GET /livez HTTP/1.1").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_optional_output_that_is_away_makes_nothing_unwell_and_is_shown_with_its_account() {
+    let scene = Setting { optional: true, ..Setting::default() }.scene().await;
+    scene.inlet.set_ready(true);
+    let (status, body) = get(scene.address, "GET /readyz HTTP/1.1").await;
+    let siem = r#"{"name":"siem","confirms":false,"optional":{"offered":0,"confirmed":0,"lost":0}}"#;
+    let expected = format!(r#"{{"healthy":true,"outputs":[{{"name":"devo_1","confirms":true}},{siem}]}}"#);
+    assert_eq!((status, body), (200, expected));
+}
+
+#[tokio::test]
+async fn what_is_lost_to_an_optional_output_is_counted() {
+    let mut scene = Setting { optional: true, ..Setting::default() }.scene().await;
+    scene.inlet.set_ready(true);
+    for _ in 0..3 {
+        scene.deliver(vec![("my.app.a.b", "x".repeat(1000))]).await;
+    }
+    let (_, metrics) = get(scene.address, "GET /metrics HTTP/1.1").await;
+    // There is room for one of them.
+    for line in [
+        r#"quittance_optional_offered_events_total{sender="siem"} 3"#,
+        r#"quittance_optional_confirmed_events_total{sender="siem"} 0"#,
+        r#"quittance_optional_lost_events_total{sender="siem"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{line}:\n{metrics}");
+    }
 }
 
 #[tokio::test]

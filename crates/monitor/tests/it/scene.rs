@@ -7,7 +7,7 @@ use bytes::Bytes;
 use quittance_core::{
     Answer, Budget, CallCounts, Code, Debt, Ended, EventsBuilder, Failure, Family, Finding, Health, Inlet, Ledger,
     NoStore, Proof, Puller, PullerContext, Random, Setup, Severity, Supervisor, SystemClock, Tag, Tags, Unit, UnitId,
-    Watchdog, World, debts, output,
+    Watchdog, World, debts, optional_output, output,
 };
 use quittance_monitor::{Certificate, Monitor, Page, Probes, Problems, SenderView, Subject};
 use secrecy::SecretString;
@@ -76,6 +76,8 @@ pub(crate) struct Scene {
     pub(crate) address: SocketAddr,
     /// Of the page.
     pub(crate) page: SocketAddr,
+    /// Of the optional output: nobody takes anything from it.
+    _other: Inlet,
     _tasks: Vec<JoinHandle<Infallible>>,
 }
 
@@ -85,11 +87,13 @@ pub(crate) struct Setting {
     pub(crate) token: Option<&'static str>,
     /// Whether the unit's setup warns.
     pub(crate) warns: bool,
+    /// Whether there is an optional output beside, with room for 1 KiB.
+    pub(crate) optional: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Setting { unhealthy_after: Duration::from_secs(3600), token: None, warns: false }
+        Setting { unhealthy_after: Duration::from_secs(3600), token: None, warns: false, optional: false }
     }
 }
 
@@ -97,7 +101,8 @@ impl Setting {
     pub(crate) async fn scene(self) -> Scene {
         let (end, inlet) = output("devo_1");
         let health = Arc::<Health>::default();
-        let outputs: Arc<[_]> = [end].into();
+        let (optional, other) = optional_output("siem", 1 << 10);
+        let outputs: Arc<[_]> = std::iter::once(end).chain(self.optional.then_some(optional)).collect();
         let supervisor = Supervisor {
             outputs: outputs.clone(),
             budget: Budget::new(64 << 20),
@@ -133,7 +138,7 @@ impl Setting {
             name: "aws01".to_owned(),
             ledger,
             health: health.clone(),
-            senders: vec![SenderView { pool: "standard", sender: readiness[0].clone() }],
+            senders: readiness.iter().map(|sender| SenderView { pool: "standard", sender: sender.clone() }).collect(),
             outputs: readiness,
             calls,
             store: Arc::new(NoStore),
@@ -157,7 +162,7 @@ impl Setting {
             tokio::spawn(shown.serve(listener)),
             tokio::spawn(async move { looking.run().await }),
         ];
-        Scene { inlet, health, monitor, problems, source, address, page, _tasks }
+        Scene { inlet, _other: other, health, monitor, problems, source, address, page, _tasks }
     }
 }
 

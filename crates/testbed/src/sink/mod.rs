@@ -16,6 +16,7 @@ mod fingerprint;
 pub mod frames;
 mod refusal;
 mod server;
+mod talk;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};

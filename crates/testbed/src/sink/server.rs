@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::faults::Fault;
 use super::frames::{Frames, Item};
 use super::refusal::refusing;
+use super::talk::Talk;
 use super::{Connection, Sink, lock};
 
 const READ_AT_ONCE: usize = 64 << 10;
@@ -27,8 +28,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 impl Sink {
     /// Serves a listener until `stop`, one task a connection. Then the listener is closed, and every
-    /// connection still open is reset, as those of a receiver that dies.
-    pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, stop: CancellationToken) {
+    /// connection still open is reset, as those of a receiver that dies. Without TLS it is a relay's plain TCP.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        tls: impl Into<Option<Arc<ServerConfig>>>,
+        stop: CancellationToken,
+    ) {
+        let tls = tls.into();
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -36,7 +43,7 @@ impl Sink {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        let (sink, tls) = (self.clone(), Arc::clone(&tls));
+                        let (sink, tls) = (self.clone(), tls.clone());
                         connections.spawn(async move { sink.receive(stream, tls).await });
                     }
                     Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -48,7 +55,7 @@ impl Sink {
     }
 
     /// Plays the receiver on one connection to its end. Dropping the future resets the connection.
-    pub async fn receive<C: Connection>(&self, connection: C, tls: Arc<ServerConfig>) {
+    pub async fn receive<C: Connection>(&self, connection: C, tls: impl Into<Option<Arc<ServerConfig>>>) {
         self.count(|counts| counts.totals.connections += 1);
         connection.reset_on_drop(true);
         if self.is_down() {
@@ -58,15 +65,19 @@ impl Sink {
         let reset = lock(&self.0.open).clone();
         tokio::select! {
             () = reset.cancelled() => {}
-            () = self.converse(connection, tls) => {}
+            () = self.converse(connection, tls.into()) => {}
         }
     }
 
-    async fn converse<C: Connection>(&self, connection: C, tls: Arc<ServerConfig>) {
-        let Some(mut stream) = self.shake_hands(connection, tls).await else {
-            return;
+    async fn converse<C: Connection>(&self, connection: C, tls: Option<Arc<ServerConfig>>) {
+        let mut stream = match tls {
+            None => Talk::Plain(connection),
+            Some(tls) => match self.shake_hands(connection, tls).await {
+                Some(stream) => Talk::Tls(Box::new(stream)),
+                None => return,
+            },
         };
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|shown| shown.as_ref().to_vec());
+        let shown = stream.shown_certificate();
         self.count(|counts| counts.clients.extend(shown));
         let mut fault = lock(&self.0.script).of_empty();
         let ended = match self.read_all(&mut stream, &mut fault).await {
@@ -84,7 +95,7 @@ impl Sink {
             Reading::Broken => return,
         };
         if ended.is_ok() {
-            stream.get_ref().0.reset_on_drop(false);
+            stream.connection().reset_on_drop(false);
         }
     }
 
@@ -104,7 +115,7 @@ impl Sink {
     }
 
     /// Reads and counts to the client's end or to the fault's moment.
-    async fn read_all<C: Connection>(&self, stream: &mut TlsStream<C>, fault: &mut Option<Fault>) -> Reading {
+    async fn read_all<C: Connection>(&self, stream: &mut Talk<C>, fault: &mut Option<Fault>) -> Reading {
         let mut frames = Frames::new();
         let mut buffer = vec![0; READ_AT_ONCE];
         let mut unparsed = 0..0;
@@ -185,9 +196,9 @@ impl Sink {
     }
 
     /// The orderly end after the client's: by now everything has been counted.
-    async fn end<C: Connection>(&self, stream: &mut TlsStream<C>) -> io::Result<()> {
+    async fn end<C: Connection>(&self, stream: &mut Talk<C>) -> io::Result<()> {
         // A client whose FIN never comes is answered all the same.
-        match timeout(FIN_PATIENCE, drain(stream.get_mut().0)).await {
+        match timeout(FIN_PATIENCE, drain(stream.connection())).await {
             Ok(drained) => drained?,
             Err(_elapsed) => {}
         }
@@ -210,17 +221,17 @@ enum Reading {
 
 /// Ends the sink's half and throws away what still comes: closing a socket with unread data would
 /// reset it.
-async fn leave<C: Connection>(stream: &mut TlsStream<C>) -> io::Result<()> {
+async fn leave<C: Connection>(stream: &mut Talk<C>) -> io::Result<()> {
     stream.shutdown().await?;
-    drain(stream.get_mut().0).await
+    drain(stream.connection()).await
 }
 
 /// Says `close_notify`, and leaves the rest to the system that closes the socket.
-async fn close<C: Connection>(stream: &mut TlsStream<C>) -> io::Result<()> {
-    if stream.get_ref().0.peer_has_ended().await {
+async fn close<C: Connection>(stream: &mut Talk<C>) -> io::Result<()> {
+    if stream.connection().peer_has_ended().await {
         return Err(ErrorKind::ConnectionReset.into());
     }
-    stream.get_mut().1.send_close_notify();
+    stream.say_goodbye();
     stream.flush().await
 }
 
