@@ -93,10 +93,10 @@ pub(crate) struct Options {
 
 /// A day or a time.
 fn time(text: &str) -> Result<SystemTime, String> {
-    let at = match text.parse::<Timestamp>() {
-        Ok(at) => Some(at),
-        Err(_) => text.parse::<Date>().ok().and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())),
-    };
+    // As a day, jiff takes the day of any time.
+    let is_day = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let day = || Some(text.parse::<Date>().ok().filter(|_| is_day)?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let at = text.parse::<Timestamp>().ok().or_else(day);
     at.map(SystemTime::from).ok_or_else(|| {
         "expected a day or a time with its zone, as in `2026-01-15` or `2026-01-15T12:00:00Z`".to_owned()
     })
