@@ -523,24 +523,23 @@ impl<I> Holdings<I> {
     }
 
     fn review_message(&mut self, key: MessageKey) -> Option<Outcome> {
-        let (mut closed, mut stuck) = (true, false);
-        for state in self.items_of(key) {
-            closed &= state.stage == Stage::Closed;
-            if planted("deleted-after-first-object") && closed {
-                break;
-            }
-            stuck |= state.dead.is_some();
-        }
+        // The last ones are closed last, and there may be very many: this is asked whenever one of them is settled.
+        let is_closed = |item: &Item<I>| item.stage == Stage::Closed;
+        let closed = match planted("deleted-after-first-object") {
+            true => self.items_of(key).next().is_none_or(is_closed),
+            false => self.items_of(key).rev().all(is_closed),
+        };
         let leaving = self.messages.get(&key)?.leaving;
         if closed && !leaving {
             self.closed.insert(key);
+            let stuck = self.items_of(key).any(|item| item.dead.is_some());
             let outcome = if stuck { Outcome::Stuck(key) } else { Outcome::Done(key) };
             return self.is_first(key).then_some(outcome);
         }
         ((self.stopping || leaving) && !self.is_busy(key)).then_some(Outcome::Idle(key))
     }
 
-    fn items_of(&self, key: MessageKey) -> impl Iterator<Item = &Item<I>> {
+    fn items_of(&self, key: MessageKey) -> impl DoubleEndedIterator<Item = &Item<I>> {
         self.messages.get(&key).into_iter().flat_map(|held| &held.items).filter_map(|item| self.items.get(item))
     }
 
