@@ -27,7 +27,7 @@ struct Row {
 
 async fn every_bound() -> Result<()> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faults"));
-    command.args(["bounds", "--scale", "0.02", "--json"]).env("QUITTANCE_BIN", tools::binary()?);
+    command.args(["bounds", "--scale", "0.01", "--json"]).env("QUITTANCE_BIN", tools::binary()?);
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{said}");
