@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result};
 use quittance_testbed::certificates::Pki;
 
-use crate::{Events, emulators::free_port, until};
+use crate::{Collector, Events, Scene, emulators::free_port, until};
 
 /// An event in a file: its tag, and what it says.
 pub type Parsed = (String, Vec<u8>);
@@ -88,6 +88,24 @@ impl Rsyslog {
     pub fn lines(&self) -> Result<Vec<Vec<u8>>> {
         let bytes = fs::read(self.folder.join("events.log"))?;
         Ok(bytes.split_inclusive(|b| *b == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect())
+    }
+
+    /// Is killed and comes back twice while `collector` delivers to it, after a fifth and after half of what must come. How
+    /// many lines it had written by the kills, in sum.
+    pub async fn killed_twice(&mut self, scene: &Scene, collector: &mut Collector) -> Result<usize> {
+        let bytes = scene.expected.bytes();
+        let mut written = 0;
+        for part in [5, 2] {
+            let enough = bytes / part;
+            scene.until("rsyslog has written some", collector, |_| self.written() > enough).await;
+            self.kill()?;
+            written += self.lines()?.len();
+            let doubts = collector.logged("destination does not confirm");
+            let noticed = || collector.logged("destination does not confirm") > doubts;
+            until("the collector notices", Duration::from_secs(10), noticed).await;
+            self.come_back().await?;
+        }
+        Ok(written)
     }
 
     /// How many bytes it has written.

@@ -12,20 +12,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use quittance_collector::{
-    Aside, Backfilling, Config, Replayed, Sqlite, WantedPast, open_store, state_folder, with_state_of_backfill,
+    Aside, Backfilling, CollectorError, Config, Replayed, Sqlite, WantedPast, open_store, state_folder,
+    with_state_of_backfill,
 };
 use quittance_core::{Counts, NoStore, Past, Progress, Survey, Surveyed, chain};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{documents, output::print, plain, run::parts_of};
+use crate::{documents, output::print, plain, run::parts_of, signals::Signals};
 
 /// Time between two looks at how far it is.
 const TICK: Duration = Duration::from_millis(500);
@@ -140,35 +140,15 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!is_complete)))
 }
 
-/// Runs it until it ends, in order at the first SIGTERM or SIGINT, and at once at the second. Whether it ended in order.
+/// Runs it until it ends, or is told to. Whether it ended in order.
 async fn until_stopped(
-    running: impl Future<Output = Result<(), quittance_collector::CollectorError>>,
+    running: impl Future<Output = Result<(), CollectorError>>,
     stop: &CancellationToken,
 ) -> Result<bool> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
-    let mut next_signal = async || {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    };
-    tokio::pin!(running);
-    tokio::select! {
-        ended = &mut running => ended?,
-        name = next_signal() => {
-            info!(signal = name, "stopping: no object is begun any more, what is under way is settled");
-            stop.cancel();
-            tokio::select! {
-                ended = &mut running => ended?,
-                name = next_signal() => {
-                    info!(signal = name, "ended at once; what is not settled is given again by the next run");
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    Ok(true)
+    let stopping = "stopping: no object is begun any more, what is under way is settled";
+    Signals::listen()?
+        .run(running, stop, stopping, "ended at once; what is not settled is given again by the next run")
+        .await
 }
 
 /// Shows how far it is: as a bar on a terminal, and in log lines elsewhere.

@@ -18,6 +18,7 @@ mod reference;
 mod reload;
 mod run;
 mod services;
+mod signals;
 mod simulate;
 mod state;
 mod statistics;

@@ -2,18 +2,18 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use quittance_collector::{Collector, Config, Documents, Messages, Parts, open_store};
 use quittance_core::{Store, World};
 use quittance_devo::{Handshakes, TcpDial};
 use quittance_monitor::{Monitor, Problems};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::{
     logging::Verbosity,
     reload::Reloading,
+    signals::Signals,
     statistics,
     watch::{Handles, Listeners},
 };
@@ -37,14 +37,7 @@ pub(crate) async fn run(
     let stop = CancellationToken::new();
     let collector = Collector::build(config, parts, stop.clone()).await?;
     let (ledger, health) = (collector.ledger(), collector.health());
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate()).context("signals")?, signal(SignalKind::interrupt()).context("signals")?);
-    let mut next_signal = async || {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    };
+    let signals = Signals::listen()?;
     let handles = Handles::of(&collector);
     let monitor = Monitor::new(handles.subject(collector.sights()), problems, clock.clone());
     let reloading = Reloading::new(collector.reloader(), verbosity, handles, monitor.clone())?;
@@ -56,20 +49,9 @@ pub(crate) async fn run(
             never = statistics::log(&ledger, &*clock) => match never {},
         }
     };
-    tokio::pin!(running);
-    tokio::select! {
-        ended = &mut running => ended?,
-        name = next_signal() => {
-            info!(signal = name, "stopping: nothing more is pulled, what is under way is settled");
-            stop.cancel();
-            tokio::select! {
-                ended = &mut running => ended?,
-                name = next_signal() => {
-                    info!(signal = name, "ended at once; what is not settled comes again");
-                    return Ok(ExitCode::from(1));
-                }
-            }
-        }
+    let stopping = "stopping: nothing more is pulled, what is under way is settled";
+    if !signals.run(running, &stop, stopping, "ended at once; what is not settled comes again").await? {
+        return Ok(ExitCode::from(1));
     }
     for (filter, dropped) in ledger.dropped() {
         info!(%filter, events = dropped.events, bytes = dropped.bytes, "dropped by a filter");

@@ -78,21 +78,8 @@ async fn byte_for_byte(program: PathBuf, way: Way) -> Result<()> {
 
 async fn killed_and_back(program: PathBuf, way: Way) -> Result<()> {
     let (scene, mut rsyslog) = scene(program, way).await?;
-    let bytes = scene.expected.bytes();
     let mut collector = scene.start()?;
-    let mut written = 0;
-    for part in [5, 2] {
-        let enough = bytes / part;
-        scene.until("rsyslog has written some", &mut collector, |_| rsyslog.written() > enough).await;
-        rsyslog.kill()?;
-        written += rsyslog.lines()?.len();
-        let doubts = collector.logged("destination does not confirm");
-        until("the collector notices", Duration::from_secs(10), || {
-            collector.logged("destination does not confirm") > doubts
-        })
-        .await;
-        rsyslog.come_back().await?;
-    }
+    let written = rsyslog.killed_twice(&scene, &mut collector).await?;
     scene.drained(&mut collector).await;
     let (events, _) = rsyslog.events_by(way.2)?;
     let verdict = scene.expected.verdict(&events);

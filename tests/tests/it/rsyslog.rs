@@ -51,21 +51,8 @@ async fn killed_and_back(program: PathBuf) -> Result<()> {
     let (mut scene, mut rsyslog) = scene(program).await?;
     scene.configuration.interval = "100ms";
     scene.write(OBJECTS, EVENTS)?;
-    let bytes = scene.expected.bytes();
     let mut collector = scene.start()?;
-    let mut written = 0;
-    for part in [5, 2] {
-        let enough = bytes / part;
-        scene.until("rsyslog has written some", &mut collector, |_| rsyslog.written() > enough).await;
-        rsyslog.kill()?;
-        written += rsyslog.lines()?.len();
-        let doubts = collector.logged("destination does not confirm");
-        until("the collector notices", Duration::from_secs(10), || {
-            collector.logged("destination does not confirm") > doubts
-        })
-        .await;
-        rsyslog.come_back().await?;
-    }
+    let written = rsyslog.killed_twice(&scene, &mut collector).await?;
     scene.drained(&mut collector).await;
     let (events, _) = rsyslog.events()?;
     let verdict = scene.expected.verdict(&events);
